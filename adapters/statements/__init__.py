@@ -1,0 +1,71 @@
+"""Bank statements: bytes of a file in, `Statement` out, whichever bank wrote it.
+
+The layout is known by the words of its header, never by position or file name. To add a bank: one
+small file beside `vcb.py` with its header phrases, and its name in `LAYOUTS` below.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from adapters.contract import FileError, Statement
+from adapters.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
+from adapters.statements import generic, mb, vcb
+from adapters.statements.generic import Mapping, mapped
+from adapters.statements.table import Layout, Role, read_table
+
+__all__ = ["LAYOUTS", "Layout", "Mapping", "Role", "mapped", "read_statement", "read_statements"]
+
+LAYOUTS = MappingProxyType(
+    {layout.name: layout for layout in (vcb.LAYOUT, mb.LAYOUT, generic.AGRIBANK, generic.LAYOUT)}
+)
+"""Every known layout by name, in the order in which they are tried: the most telling first."""
+
+
+def read_statement(
+    data: bytes, name: str, layout: Layout | None = None, *, max_bytes: int = MAX_FILE_BYTES
+) -> Statement:
+    """Read a file that is the statement of one account; `layout` None means: find out.
+
+    `lines` and `unreadable` keep the file's order, which may be the newest first.
+
+    Raises:
+        FileError: as `read_statements`; "several_accounts" when the file holds more than one.
+    """
+    statements = read_statements(data, name, layout, max_bytes=max_bytes)
+    if len(statements) > 1:
+        numbers = ", ".join(statement.account_number or "?" for statement in statements)
+        raise FileError("several_accounts", f"{name}: tệp có nhiều bảng sao kê ({numbers})")
+    return statements[0]
+
+
+def read_statements(
+    data: bytes, name: str, layout: Layout | None = None, *, max_bytes: int = MAX_FILE_BYTES
+) -> tuple[Statement, ...]:
+    """Read every account's statement in a file (VCB CashUp puts several one below the other).
+
+    Rows are counted from 1 within their sheet. Sheets without a statement's header are left out.
+
+    Raises:
+        FileError: those of `read_sheets`; "unknown_layout" when no header is recognised,
+            "ambiguous_header" when two columns claim the same money.
+    """
+    sheets = read_sheets(data, name, max_bytes=max_bytes)
+    layouts = (layout,) if layout else tuple(LAYOUTS.values())
+    try:
+        statements = tuple(found for sheet in sheets for found in read_table(sheet, layouts))
+    except FileError as error:
+        raise FileError(error.code, f"{name}: {error.detail}") from error
+    if not statements:
+        raise FileError(
+            "unknown_layout",
+            f"{name}: không nhận ra tiêu đề của bảng sao kê; dòng giống tiêu đề nhất: {_widest(sheets)}",
+        )
+    return statements
+
+
+def _widest(sheets: tuple[Sheet, ...]) -> str:
+    rows = [row for sheet in sheets for row in sheet.rows[:50]]
+    row = max(rows, key=lambda row: sum(isinstance(cell, str) for cell in row.cells))
+    names = [" ".join(show(cell).split())[:40] for cell in row.cells if isinstance(cell, str)]
+    return f"dòng {row.number}: {' | '.join(names[:20])}"

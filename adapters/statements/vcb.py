@@ -1,0 +1,30 @@
+"""Vietcombank: "Sao kê tài khoản" of DigiBank, iB@nking for businesses and CashUp, XLS or XLSX.
+
+Headers seen: STT/No. · Ngày/ TNX Date/ Số CT/ Doc No · [Ngày hiệu lực/ Effective date] · Số tiền ghi
+nợ/ Debit · Số tiền ghi có/ Credit · Số dư/ Balance · Nội dung chi tiết/ Transactions in detail. The day
+and the document number share a cell: "01/08/2026\\n5389.82579", "03/08/2026 / 5254 - 05356". The
+effective date is never the posting date, and CashUp puts several accounts one below the other.
+"""
+
+from __future__ import annotations
+
+from adapters.statements.table import Layout, Role
+
+LAYOUT = Layout(
+    name="vcb",
+    headers={
+        Role.DATE: ("tnx date",),
+        Role.TRANSACTION: ("so ct", "doc no", "so chung tu", "so tham chieu", "reference"),
+        Role.CREDIT: ("so tien ghi co", "ghi co", "credit"),
+        Role.DEBIT: ("so tien ghi no", "ghi no", "debit"),
+        Role.BALANCE: ("so du", "balance"),
+        Role.CONTENT: (
+            "noi dung chi tiet",
+            "transactions in detail",
+            "transaction in detail",
+            "noi dung",
+        ),
+    },
+    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
+    date_carries_id=True,
+)

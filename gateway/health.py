@@ -1,0 +1,28 @@
+"""For the operator's probes: alive means the process answers, ready means it can record a payment."""
+
+from __future__ import annotations
+
+import asyncpg
+from litestar import Response, get
+from litestar.di import NamedDependency
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.house import House
+from gateway.kit.database import transaction
+
+
+@get("/health/live", operation_id="health_live", include_in_schema=False)
+async def health_live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@get("/health/ready", operation_id="health_ready", include_in_schema=False)
+async def health_ready(house: NamedDependency[House]) -> Response[dict[str, str]]:
+    """The database answers and carries our schema; 503 otherwise."""
+    try:
+        async with transaction(house.engine) as db:
+            revision = await db.fetchval("SELECT version_num FROM alembic_version")
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return Response({"status": "database away"}, status_code=503)
+    return Response({"status": "ready", "schema": revision})

@@ -1,0 +1,133 @@
+"""What is written to the books when something happens: pure functions from facts to postings.
+
+A posting moves an amount above zero from a credit account to a debit account, so debits equal
+credits by construction. Amounts are VND. Nothing here touches the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Why a transfer was made; vouchers are told apart by it."""
+
+    INVOICE_ISSUED = "invoice_issued"
+    INVOICE_CANCELLED = "invoice_cancelled"
+    PAYMENT_RECEIVED = "payment_received"  # money arrived and settles an invoice
+    OVERPAYMENT = "overpayment"  # money arrived beyond what was open: the student's credit
+    SUSPENSE = "suspense"  # money arrived and could not be placed
+    SUSPENSE_RELEASED = "suspense_released"  # placed later by a person
+    REVERSAL = "reversal"
+    OPENING_BALANCE = "opening_balance"  # what a bank account held before the first statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One transfer to be written. `journal_id` groups what belongs together."""
+
+    school_id: int
+    journal_id: int
+    kind: Event
+    debit_account_id: int
+    credit_account_id: int
+    amount_vnd: int
+    business_date: date
+    student_id: int | None = None
+    invoice_id: int | None = None
+    payment_id: int | None = None
+    reverses_id: int | None = None
+    memo: str = ""
+
+    def __post_init__(self) -> None:
+        if self.amount_vnd <= 0:
+            raise ValueError("a posting moves more than 0 VND")
+        if self.debit_account_id == self.credit_account_id:
+            raise ValueError("a posting moves between two accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger accounts that every school has."""
+
+    receivable_id: int
+    student_credit_id: int
+    suspense_id: int
+    opening_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A part of a payment that settles an invoice."""
+
+    invoice_id: int
+    student_id: int
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Money that arrived on `asset_account_id` (a bank or clearing account) and where it goes.
+
+    allocations + credit_vnd + suspense_vnd = amount_vnd.
+    """
+
+    school_id: int
+    journal_id: int
+    payment_id: int
+    asset_account_id: int
+    amount_vnd: int
+    business_date: date
+    allocations: Sequence[Allocation] = ()
+    credit_vnd: int = 0
+    credit_student_id: int | None = None
+    suspense_vnd: int = 0
+
+
+def receive(receipt: Receipt, books: Books) -> tuple[Posting, ...]:
+    """The postings of money that arrived.
+
+    Raises ValueError when the parts do not add up to the amount.
+    """
+    parts: list[tuple[Event, int, int, int | None, int | None]] = [
+        (
+            Event.PAYMENT_RECEIVED,
+            books.receivable_id,
+            allocation.amount_vnd,
+            allocation.student_id,
+            allocation.invoice_id,
+        )
+        for allocation in receipt.allocations
+    ]
+    if receipt.credit_vnd:
+        parts.append(
+            (
+                Event.OVERPAYMENT,
+                books.student_credit_id,
+                receipt.credit_vnd,
+                receipt.credit_student_id,
+                None,
+            )
+        )
+    if receipt.suspense_vnd:
+        parts.append((Event.SUSPENSE, books.suspense_id, receipt.suspense_vnd, None, None))
+    if sum(part[2] for part in parts) != receipt.amount_vnd:
+        raise ValueError("the parts of a receipt must add up to its amount")
+    return tuple(
+        Posting(
+            school_id=receipt.school_id,
+            journal_id=receipt.journal_id,
+            kind=kind,
+            debit_account_id=receipt.asset_account_id,
+            credit_account_id=account_id,
+            amount_vnd=amount_vnd,
+            business_date=receipt.business_date,
+            student_id=student_id,
+            invoice_id=invoice_id,
+            payment_id=receipt.payment_id,
+        )
+        for kind, account_id, amount_vnd, student_id, invoice_id in parts
+    )

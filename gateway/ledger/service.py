@@ -1,0 +1,171 @@
+"""Writing the books: transfers in one statement, reversals, and the accounts of a school.
+
+Everything runs inside the caller's transaction. It must never update or delete a transfer; the
+database refuses it anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from gateway.kit.database import Driver
+from gateway.kit.problem import Problem
+from gateway.ledger.postings import Books, Event, Posting
+
+POSTING_COLUMNS = (
+    "school_id, journal_id, kind, debit_account_id, credit_account_id, amount_vnd, business_date,"
+    " student_id, invoice_id, payment_id, reverses_id, memo"
+)
+POSTING_ARRAYS = (
+    "bigint[]", "bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "date[]",
+    "bigint[]", "bigint[]", "bigint[]", "bigint[]", "text[]",
+)  # fmt: skip
+
+
+def posting_unnest(first: int) -> str:
+    """`unnest($first::bigint[], …)` with one array per column of `POSTING_COLUMNS`."""
+    arrays = ", ".join(f"${first + i}::{kind}" for i, kind in enumerate(POSTING_ARRAYS))
+    return f"unnest({arrays})"
+
+
+def posting_arguments(postings: Sequence[Posting]) -> list[list[object]]:
+    """The arrays for `posting_unnest`."""
+    columns = [name.strip() for name in POSTING_COLUMNS.split(",")]
+    return [[getattr(posting, column) for posting in postings] for column in columns]
+
+
+async def post(db: Driver, postings: Sequence[Posting]) -> None:
+    """Write postings as transfers, in one statement."""
+    if postings:
+        await db.execute(
+            f"INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(1)}",
+            *posting_arguments(postings),
+        )
+
+
+async def next_journal(db: Driver) -> int:
+    """A fresh journal number."""
+    number: int = await db.fetchval("SELECT nextval('journal_number_seq')")
+    return number
+
+
+async def open_books(db: Driver, school_id: int) -> None:
+    """Make whatever ledger accounts the school, its bank and merchant accounts and items still lack."""
+    await db.execute(
+        """
+        INSERT INTO ledger_account (school_id, kind, bank_account_id, merchant_account_id, fee_item_id)
+        SELECT $1, kind, NULL::bigint, NULL::bigint, NULL::bigint
+          FROM unnest(ARRAY['receivable', 'student_credit', 'suspense', 'opening']) AS kind
+        UNION ALL SELECT school_id, 'bank', id, NULL, NULL FROM bank_account WHERE school_id = $1
+        UNION ALL SELECT school_id, 'clearing', NULL, id, NULL FROM merchant_account WHERE school_id = $1
+        UNION ALL SELECT school_id, CASE nature WHEN 'on_behalf' THEN 'on_behalf' ELSE 'income' END,
+                         NULL, NULL, id FROM fee_item WHERE school_id = $1
+        ON CONFLICT DO NOTHING
+        """,
+        school_id,
+    )
+
+
+async def books_of(db: Driver, school_id: int) -> Books:
+    """The ledger accounts that every school has. Raises Problem when the school does not exist."""
+    rows = await db.fetch(
+        "SELECT kind, id FROM ledger_account WHERE school_id = $1"
+        " AND kind IN ('receivable', 'student_credit', 'suspense', 'opening')",
+        school_id,
+    )
+    found = {row["kind"]: row["id"] for row in rows}
+    if len(found) != 4:
+        raise Problem(
+            "books_not_open",
+            vi="Trường chưa mở sổ.",
+            en="The school's books are not open.",
+            status=409,
+        )
+    return Books(
+        receivable_id=found["receivable"],
+        student_credit_id=found["student_credit"],
+        suspense_id=found["suspense"],
+        opening_id=found["opening"],
+    )
+
+
+async def reverse_journal(
+    db: Driver, school_id: int, journal_id: int, on: date, reason: str
+) -> int:
+    """Reverse every transfer of a journal by its mirror image; invoice totals follow.
+
+    Returns the number of the reversing journal. Raises Problem (409) when the journal was reversed
+    before or is a reversal itself, (404) when there is none.
+    """
+    rows = await db.fetch(
+        """
+        SELECT t.*, EXISTS (SELECT FROM transfer r WHERE r.school_id = t.school_id
+                                                     AND r.reverses_id = t.id) AS is_reversed
+          FROM transfer t WHERE t.school_id = $1 AND t.journal_id = $2 ORDER BY t.id
+        """,
+        school_id,
+        journal_id,
+    )
+    if not rows:
+        raise Problem("not_found", vi="Không có bút toán này.", en="No such journal.", status=404)
+    if any(row["is_reversed"] or row["kind"] == Event.REVERSAL for row in rows):
+        raise Problem(
+            "already_reversed",
+            vi="Bút toán đã được đảo.",
+            en="The journal was reversed before.",
+            status=409,
+        )
+    invoice_ids = sorted({row["invoice_id"] for row in rows if row["invoice_id"]})
+    await lock_invoices(db, school_id, invoice_ids)
+    number = await next_journal(db)
+    await post(
+        db,
+        [
+            Posting(
+                school_id=school_id,
+                journal_id=number,
+                kind=Event.REVERSAL,
+                debit_account_id=row["credit_account_id"],
+                credit_account_id=row["debit_account_id"],
+                amount_vnd=row["amount_vnd"],
+                business_date=on,
+                student_id=row["student_id"],
+                invoice_id=row["invoice_id"],
+                payment_id=row["payment_id"],
+                reverses_id=row["id"],
+                memo=reason,
+            )
+            for row in rows
+        ],
+    )
+    await follow_ledger(db, school_id, invoice_ids)
+    return number
+
+
+async def lock_invoices(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
+    """Take the row locks, in id order, that every writer of these invoices takes."""
+    await db.execute(
+        "SELECT id FROM invoice WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
+        school_id,
+        list(invoice_ids),
+    )
+
+
+async def follow_ledger(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
+    """Set `paid_vnd` of invoices, locked by the caller, to what the ledger says was received."""
+    await db.execute(
+        """
+        UPDATE invoice SET paid_vnd = invoice.total_vnd - open.amount_vnd
+          FROM (SELECT t.invoice_id,
+                       sum(CASE WHEN t.debit_account_id = r.id THEN t.amount_vnd
+                                WHEN t.credit_account_id = r.id THEN -t.amount_vnd ELSE 0 END) AS amount_vnd
+                  FROM transfer t
+                  JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
+                 WHERE t.school_id = $1 AND t.invoice_id = ANY($2::bigint[])
+                 GROUP BY t.invoice_id) AS open
+         WHERE invoice.school_id = $1 AND invoice.id = open.invoice_id
+        """,
+        school_id,
+        list(set(invoice_ids)),
+    )

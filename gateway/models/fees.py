@@ -1,0 +1,102 @@
+"""What a school charges: fee items, schedules (drafted, approved, issued) and who opted in."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from gateway.models.base import (
+    belongs_to,
+    created_at,
+    id_column,
+    instant,
+    metadata,
+    money,
+    of_school,
+    school_column,
+    tenant_key,
+)
+
+# nature: "tuition", "service" (both are the school's income) or "on_behalf" (thu hộ)
+fee_item = Table(
+    "fee_item",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("nature", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("bank_account_id", BigInteger, nullable=False),
+    Column("is_optional", Boolean, nullable=False),
+    Column("legal_basis", Text, nullable=False, server_default=""),
+    tenant_key(),
+    belongs_to("bank_account"),
+    UniqueConstraint("school_id", "code"),
+    CheckConstraint("nature IN ('tuition', 'service', 'on_behalf')", name="nature_known"),
+)
+
+# status: drafted by one person -> approved by another -> issued
+fee_schedule = Table(
+    "fee_schedule",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("name", Text, nullable=False),
+    Column("school_year", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("status", Text, nullable=False, server_default="drafted"),
+    # identity of the content: importing the same file again finds this schedule
+    Column("content_hash", Text, nullable=False),
+    Column("drafted_by", Text, nullable=False),
+    Column("approved_by", Text, nullable=True),
+    instant("approved_at", nullable=True),
+    instant("issued_at", nullable=True),
+    created_at(),
+    tenant_key(),
+    of_school(),
+    UniqueConstraint("school_id", "content_hash"),
+    CheckConstraint("status IN ('drafted', 'approved', 'issued')", name="status_known"),
+    CheckConstraint("approved_by IS NULL OR approved_by <> drafted_by", name="two_persons"),
+)
+
+# scope: "all", "grade:3" or "class:3A"
+fee_schedule_line = Table(
+    "fee_schedule_line",
+    metadata,
+    school_column(),
+    Column("fee_schedule_id", BigInteger, nullable=False),
+    Column("line_no", Integer, nullable=False),
+    Column("fee_item_id", BigInteger, nullable=False),
+    Column("scope", Text, nullable=False),
+    money("unit_price_vnd"),
+    Column("quantity", Integer, nullable=False),
+    tenant_key("fee_schedule_id", "line_no"),
+    belongs_to("fee_schedule"),
+    belongs_to("fee_item"),
+    CheckConstraint("unit_price_vnd > 0 AND quantity > 0", name="positive"),
+    CheckConstraint("unit_price_vnd * quantity <= 1000000000000", name="bounded"),
+)
+
+# an optional item is charged only to those who asked for it
+fee_registration = Table(
+    "fee_registration",
+    metadata,
+    school_column(),
+    Column("student_id", BigInteger, nullable=False),
+    Column("fee_item_id", BigInteger, nullable=False),
+    tenant_key("student_id", "fee_item_id"),
+    belongs_to("student"),
+    belongs_to("fee_item"),
+)

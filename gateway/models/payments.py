@@ -1,0 +1,123 @@
+"""Facts about money as they came (notices), the payments made of them, and checkouts under way."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from gateway.models.base import (
+    belongs_to,
+    created_at,
+    id_column,
+    instant,
+    metadata,
+    money,
+    school_column,
+    tenant_key,
+)
+
+checkout = Table(
+    "checkout",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("merchant_account_id", BigInteger, nullable=False),
+    Column("invoice_id", BigInteger, nullable=False),
+    Column("merchant_reference", Text, nullable=False),
+    money("amount_vnd"),
+    instant("expires_at"),
+    created_at(),
+    tenant_key(),
+    belongs_to("merchant_account"),
+    belongs_to("invoice"),
+    UniqueConstraint("school_id", "merchant_account_id", "merchant_reference"),
+)
+
+# The identity of a fact is (merchant account, provider transaction): whoever inserts it first wins.
+notice = Table(
+    "notice",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("merchant_account_id", BigInteger, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    money("amount_vnd"),
+    instant("paid_at"),
+    Column("business_date", Date, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("merchant_reference", Text, nullable=False),
+    Column("payee_account", Text, nullable=False),
+    Column("bank_transaction_id", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("verdict", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("merchant_account"),
+    UniqueConstraint("school_id", "merchant_account_id", "transaction_id"),
+)
+
+# same transaction, other content: refused, kept here once per content
+notice_conflict = Table(
+    "notice_conflict",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("notice_id", BigInteger, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    money("amount_vnd"),
+    Column("raw", LargeBinary, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("notice"),
+    UniqueConstraint("school_id", "notice_id", "fingerprint"),
+)
+
+# A payment is a notice of money that arrived: it has the same id. What it paid stands in `transfer`.
+# suspense_reason: NULL once (or as soon as) it is placed.
+payment = Table(
+    "payment",
+    metadata,
+    school_column(),
+    Column("id", BigInteger, nullable=False),
+    Column("merchant_account_id", BigInteger, nullable=False),
+    Column("bank_account_id", BigInteger, nullable=True),  # NULL: money not at a bank of ours yet
+    Column("student_id", BigInteger, nullable=True),
+    Column(
+        "token",
+        Text,
+        nullable=False,
+        server_default=text("replace(gen_random_uuid()::text, '-', '')"),
+    ),
+    Column("channel", Text, nullable=False),
+    money("amount_vnd"),
+    instant("paid_at"),
+    Column("business_date", Date, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("bank_transaction_id", Text, nullable=False),
+    Column("reference", Text, nullable=True),
+    Column("is_corrected", Boolean, nullable=False, server_default=text("false")),
+    Column("suspense_reason", Text, nullable=True),
+    created_at(),
+    tenant_key(),
+    belongs_to("notice", "id"),
+    belongs_to("merchant_account"),
+    belongs_to("bank_account"),
+    belongs_to("student"),
+    Index("ix_payment_token", "token"),
+    Index("ix_payment_bank_day", "school_id", "bank_account_id", "business_date"),
+    Index("ix_payment_student", "school_id", "student_id"),
+    CheckConstraint("amount_vnd > 0", name="amount_positive"),
+)

@@ -1,0 +1,190 @@
+"""What the night reads and concludes: statements, lines, matches, exceptions, proofs, exports."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gateway.models.base import (
+    belongs_to,
+    created_at,
+    id_column,
+    instant,
+    metadata,
+    money,
+    of_school,
+    school_column,
+    tenant_key,
+)
+
+statement = Table(
+    "statement",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("bank_account_id", BigInteger, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("from_date", Date, nullable=False),
+    Column("to_date", Date, nullable=False),
+    money("opening_vnd"),
+    money("closing_vnd"),
+    Column("line_count", Integer, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("bank_account"),
+    UniqueConstraint("school_id", "bank_account_id", "sha256"),
+)
+
+# identity: the bank's transaction id, else a hash of the content and its ordinal on the day:
+# the same line in two overlapping files counts once
+statement_line = Table(
+    "statement_line",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("statement_id", BigInteger, nullable=False),
+    Column("bank_account_id", BigInteger, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("posted_on", Date, nullable=False),
+    money("credit_vnd"),
+    money("debit_vnd"),
+    money("balance_vnd", nullable=True),
+    Column("content", Text, nullable=False),
+    Column("bank_transaction_id", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    # what was read from the text at ingest; several are joined with a space
+    Column("reference", Text, nullable=True),
+    Column("is_corrected", Boolean, nullable=False, server_default=text("false")),
+    tenant_key(),
+    belongs_to("statement"),
+    belongs_to("bank_account"),
+    UniqueConstraint("school_id", "bank_account_id", "identity"),
+    Index("ix_statement_line_day", "school_id", "bank_account_id", "posted_on"),
+    CheckConstraint(
+        "(credit_vnd > 0 AND debit_vnd = 0) OR (credit_vnd = 0 AND debit_vnd > 0)", name="one_side"
+    ),
+)
+
+match = Table(
+    "match",
+    metadata,
+    school_column(),
+    Column("statement_line_id", BigInteger, nullable=False),
+    Column("payment_id", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    created_at(),
+    tenant_key("statement_line_id", "payment_id"),
+    belongs_to("statement_line"),
+    belongs_to("payment"),
+    Index("ix_match_payment", "school_id", "payment_id"),
+)
+
+# `exception` in the accountant's sense: something a person must look at. `identity` makes a
+# re-run find the row it wrote before.
+exception = Table(
+    "exception",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("reason", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    money("amount_vnd"),
+    Column("business_date", Date, nullable=False),
+    Column("notice_id", BigInteger, nullable=True),
+    Column("payment_id", BigInteger, nullable=True),
+    Column("statement_line_id", BigInteger, nullable=True),
+    Column("invoice_id", BigInteger, nullable=True),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+    Column("resolution", Text, nullable=True),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("resolved_by", Text, nullable=True),
+    instant("resolved_at", nullable=True),
+    created_at(),
+    tenant_key(),
+    belongs_to("notice"),
+    belongs_to("payment"),
+    belongs_to("statement_line"),
+    belongs_to("invoice"),
+    UniqueConstraint("school_id", "reason", "identity"),
+    Index(
+        "ix_exception_open",
+        "school_id",
+        "business_date",
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+    CheckConstraint(
+        "reason IN ('unknown_reference', 'amount_mismatch', 'duplicate_payment',"
+        " 'missing_in_statement', 'missing_notice', 'fee_variance', 'batch_total_mismatch',"
+        " 'refund_unmatched', 'closed_invoice', 'wrong_account', 'conflicting_duplicate',"
+        " 'unreadable_line', 'unexplained_debit')",
+        name="reason_known",
+    ),
+    CheckConstraint("(resolved_at IS NULL) = (resolution IS NULL)", name="resolved_whole"),
+)
+
+# the proof of one ledger account (a bank account or a clearing account) on one day
+day_close = Table(
+    "day_close",
+    metadata,
+    school_column(),
+    Column("ledger_account_id", BigInteger, nullable=False),
+    Column("business_date", Date, nullable=False),
+    money("opening_vnd"),
+    money("closing_vnd"),
+    money("difference_vnd"),
+    Column("body", JSONB, nullable=False),
+    Column("result_hash", Text, nullable=False),
+    created_at(),
+    tenant_key("ledger_account_id", "business_date"),
+    belongs_to("ledger_account"),
+)
+
+voucher_export = Table(
+    "voucher_export",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("number", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("voucher_count", Integer, nullable=False),
+    money("total_vnd"),
+    Column("exported_by", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    of_school(),
+    UniqueConstraint("school_id", "format", "number"),
+)
+
+# a transfer is exported once per format
+voucher = Table(
+    "voucher",
+    metadata,
+    school_column(),
+    Column("format", Text, nullable=False),
+    Column("transfer_id", BigInteger, nullable=False),
+    Column("voucher_export_id", BigInteger, nullable=False),
+    Column("voucher_no", Text, nullable=False),
+    tenant_key("format", "transfer_id"),
+    belongs_to("voucher_export"),
+    belongs_to("transfer"),
+)

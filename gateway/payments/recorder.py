@@ -1,0 +1,150 @@
+"""Group commit at the door: requests wait in a bounded queue, one task records what is there together.
+
+A verdict is handed out only after the commit. When the queue is full or the database is away the
+caller hears it at once (`RecorderBusyError`) and asks the provider to try again. One recorder per
+process; any number of processes are safe, because the database decides what is first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.contract import Verdict
+from gateway.kit.database import transaction
+from gateway.payments.record import Incoming, Recorded, record_notices
+
+log = structlog.get_logger(__name__)
+
+PAID_CHANNEL = "hocphi_paid"
+# what PostgreSQL allows a notification to carry, with room to spare
+NOTIFY_BYTES = 7_000
+# one commits while the other gathers: measured faster than one, and no better with more
+TASKS = 2
+
+
+class RecorderBusyError(Exception):
+    """Nothing was recorded for this caller: the queue is full or the database is away."""
+
+
+Waiting = tuple[Sequence[Incoming], "asyncio.Future[tuple[Verdict, ...]]"]
+
+
+class Recorder:
+    """The bounded queue and its tasks; `start` and `stop` follow the application's life."""
+
+    def __init__(self, engine: AsyncEngine, *, queue_size: int, batch_size: int) -> None:
+        self._engine = engine
+        self._batch_size = batch_size
+        self._queue: asyncio.Queue[Waiting] = asyncio.Queue(queue_size)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to record."""
+        self._tasks = [asyncio.create_task(self._run()) for _ in range(TASKS)]
+
+    async def stop(self) -> None:
+        """Record what is waiting, then end. Whoever comes later is refused."""
+        await self._queue.join()
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for a commit."""
+        return self._queue.qsize()
+
+    async def record(self, items: Sequence[Incoming]) -> tuple[Verdict, ...]:
+        """Record the notices of one message; returns after they are committed.
+
+        Raises RecorderBusyError: nothing of this message may be acknowledged.
+        """
+        if not self._tasks:
+            raise RecorderBusyError("not running")
+        future: asyncio.Future[tuple[Verdict, ...]] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((items, future))
+        except asyncio.QueueFull as error:
+            raise RecorderBusyError("queue full") from error
+        return await future
+
+    async def _run(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while not self._queue.empty() and len(group) < self._batch_size:
+                group.append(self._queue.get_nowait())
+            try:
+                await self._record_group(group)
+            finally:
+                for _ in group:
+                    self._queue.task_done()
+
+    async def _record_group(self, group: Sequence[Waiting]) -> None:
+        items = [item for message, _ in group for item in message]
+        try:
+            recorded = await commit_notices(self._engine, items)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            if len(group) > 1:  # one bad apple must not turn its neighbours away
+                for one in group:
+                    await self._record_group([one])
+            else:
+                _fail(group, error)
+            return
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            _fail(group, error)
+            return
+        except BaseException as error:
+            _fail(group, error)
+            raise
+        verdicts = iter(recorded.verdicts)
+        for message, future in group:
+            answer = tuple(next(verdicts) for _ in message)
+            if not future.done():  # the sender may have hung up; the money is recorded all the same
+                future.set_result(answer)
+
+
+def _fail(group: Sequence[Waiting], error: BaseException) -> None:
+    """Tell every caller that nothing was recorded. The error's text may hold values: only its type is logged."""
+    log.error("recorder.commit_failed", error=type(error).__name__, messages=len(group))
+    for _, future in group:
+        if not future.done():
+            future.set_exception(RecorderBusyError(type(error).__name__))
+
+
+async def commit_notices(engine: AsyncEngine, items: Sequence[Incoming]) -> Recorded:
+    """Record notices in a transaction of their own and tell the pages which invoices were paid."""
+    async with transaction(engine) as db:
+        recorded = await record_notices(db, items)
+    if recorded.paid:
+        await announce_paid(engine, recorded.paid)
+    return recorded
+
+
+async def announce_paid(engine: AsyncEngine, paid: frozenset[tuple[int, int]]) -> None:
+    """Wake the pages that wait for these invoices (school id, invoice id).
+
+    After the commit and best effort: inside it, NOTIFY would make all commits queue for one lock.
+    """
+    with suppress(SQLAlchemyError, asyncpg.PostgresError, OSError):
+        async with transaction(engine) as db:
+            for payload in _payloads(sorted(paid)):
+                await db.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
+
+
+def _payloads(paid: Sequence[tuple[int, int]]) -> list[str]:
+    """JSON lists of [school id, invoice id], each small enough for one notification."""
+    per_payload = NOTIFY_BYTES // 44  # two 19-digit numbers and their punctuation
+    return [
+        json.dumps([list(pair) for pair in paid[start : start + per_payload]])
+        for start in range(0, len(paid), per_payload)
+    ]
