@@ -42,4 +42,5 @@ def create_app(settings: Settings, database_url: str) -> Litestar:
         middleware=[request_ids, prometheus.middleware],
         openapi_config=OpenAPIConfig(title="Hocphi", version="1", path="/schema"),
         request_max_body_size=settings.upload_limit,
+        logging_config=None,
     )

@@ -87,7 +87,7 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
             one.incoming.notice.fingerprint(),
             placements[one.notice_id].verdict,
         )
-    verdicts, conflicts = _judge(arrived, first, set(ids), stored)
+    verdicts, conflicts = _judge(arrived, set(ids), stored)
     await _write_conflicts(db, conflicts)
     paid = frozenset(
         (one.incoming.merchant.school_id, allocation.invoice_id)
@@ -99,11 +99,13 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
 
 def _judge(
     arrived: Sequence[Incoming],
-    first: dict[tuple[int, int, str], Incoming],
-    fresh: set[tuple[int, int, str]],
+    unanswered: set[tuple[int, int, str]],
     stored: dict[tuple[int, int, str], tuple[int, bytes, str]],
 ) -> tuple[list[Verdict], list[tuple[Incoming, int]]]:
-    """Same transaction, same content: the same answer. Same transaction, other content: a conflict."""
+    """Same transaction, same content: the same answer. Same transaction, other content: a conflict.
+
+    The first of the notices that this batch inserted (`unanswered`) is the one that is no duplicate.
+    """
     verdicts: list[Verdict] = []
     conflicts: list[tuple[Incoming, int]] = []
     for incoming in arrived:
@@ -113,10 +115,14 @@ def _judge(
             conflicts.append((incoming, notice_id))
             verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(notice_id)))
             continue
-        is_first = key in fresh and first[key] is incoming
         verdicts.append(
-            Verdict(kind=VerdictKind(verdict), record_id=str(notice_id), duplicate=not is_first)
+            Verdict(
+                kind=VerdictKind(verdict),
+                record_id=str(notice_id),
+                duplicate=key not in unanswered,
+            )
         )
+        unanswered.discard(key)
     return verdicts, conflicts
 
 

@@ -1,0 +1,222 @@
+"""What every adapter promises, over HTTP and a real database: one row per adapter, no exceptions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+from factories import World, make_world
+from serving import gateway_client, settings_for_tests
+from speakers import SPEAKERS, Call, Says, Speaker, send, tampered
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters import IPN
+from gateway.kit.database import transaction
+from gateway.ledger.queries import disagreements
+
+TOTAL_VND = 500_000
+
+
+@pytest.fixture
+async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with gateway_client(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def world(engine: AsyncEngine) -> World:
+    async with transaction(engine) as db:
+        return await make_world(db, [TOTAL_VND, TOTAL_VND])
+
+
+@pytest.fixture(params=SPEAKERS, ids=lambda s: s.adapter)
+def speaker(request: pytest.FixtureRequest) -> Speaker:
+    return request.param
+
+
+async def books(engine: AsyncEngine, world: World) -> dict[str, int]:
+    """What the day looks like: paid on the first invoice, payments, notices, suspense, exceptions."""
+    async with transaction(engine) as db:
+        assert await disagreements(db, world.school_id) == []
+        return dict(
+            await db.fetchrow(
+                """
+                SELECT (SELECT paid_vnd FROM invoice WHERE id = $1) AS paid_vnd,
+                       (SELECT count(*) FROM payment) AS payments,
+                       (SELECT count(*) FROM notice) AS notices,
+                       (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM transfer WHERE kind = 'suspense') AS suspense_vnd,
+                       (SELECT count(*) FROM exception WHERE reason = 'conflicting_duplicate') AS alarms
+                """,
+                world.invoices[0].id,
+            )
+        )
+
+
+NOTHING = {"paid_vnd": 0, "payments": 0, "notices": 0, "suspense_vnd": 0, "alarms": 0}
+ONCE = NOTHING | {"paid_vnd": TOTAL_VND, "payments": 1, "notices": 1}
+
+
+async def said(speaker: Speaker, client: httpx.AsyncClient, world: World, says: Says) -> Call:
+    call = await speaker.say(client, world, says)  # type: ignore[misc]
+    assert isinstance(call, Call)
+    return call
+
+
+def genuine(world: World) -> Says:
+    return Says("TX1", TOTAL_VND, world.invoices[0].reference)
+
+
+def test_no_adapter_is_left_out() -> None:
+    assert {speaker.adapter for speaker in SPEAKERS} == set(IPN)
+
+
+async def test_valid_once_and_again(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    first = await send(client, call)
+    assert speaker.ok(first), first.text
+    again = [await send(client, call) for _ in range(3)]
+    assert all(speaker.duplicate(answer) for answer in again)
+    assert len({answer.content for answer in again}) == 1
+    assert await books(engine, world) == ONCE
+
+
+async def test_same_transaction_with_another_amount_is_refused_recorded_and_alarmed(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    await send(client, await said(speaker, client, world, genuine(world)))
+    other = replace(genuine(world), amount_vnd=TOTAL_VND + 1_000)
+    for _ in range(2):
+        answer = await send(client, await said(speaker, client, world, other))
+        assert speaker.conflict(answer), answer.text
+    assert await books(engine, world) == ONCE | {"alarms": 1}
+    async with transaction(engine) as db:
+        kept = await db.fetch("SELECT amount_vnd FROM notice_conflict")
+    assert [row["amount_vnd"] for row in kept] == [TOTAL_VND + 1_000]
+
+
+async def test_a_tampered_byte_leaves_no_trace(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    answer = await send(client, tampered(call))
+    assert speaker.bad_signature(answer), answer.text
+    assert await books(engine, world) == NOTHING
+    assert speaker.ok(await send(client, call))  # the genuine one is not poisoned by it
+
+
+async def test_a_missing_field_is_refused(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await speaker.drop_field(client, world, genuine(world))  # type: ignore[misc]
+    answer = await send(client, call)
+    assert not speaker.ok(answer)
+    assert answer.status_code < 500
+    assert await books(engine, world) == NOTHING
+
+
+async def test_money_for_an_account_that_is_not_the_schools_is_kept_in_suspense(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    if (
+        not speaker.names_account
+    ):  # the merchant account itself is the account: another one has no key
+        call = await said(speaker, client, world, genuine(world))
+        answer = await send(client, replace(call, path=call.path + "x"))
+        assert not speaker.ok(answer)
+        assert await books(engine, world) == NOTHING
+        return
+    call = await said(speaker, client, world, replace(genuine(world), account="9999888877"))
+    answer = await send(client, call)
+    assert answer.status_code < 500
+    expected = NOTHING | {"payments": 1, "notices": 1, "suspense_vnd": TOTAL_VND}
+    assert await books(engine, world) == expected
+
+
+async def test_an_unknown_reference_is_kept_in_suspense(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, replace(genuine(world), reference="HOCPHITHANG9"))
+    for _ in range(2):  # the same answer again
+        answer = await send(client, call)
+        assert speaker.unknown_reference(answer), answer.text
+    expected = NOTHING | {"payments": 1, "notices": 1, "suspense_vnd": TOTAL_VND}
+    assert await books(engine, world) == expected
+
+
+async def test_another_amount_than_asked_is_recorded_as_it_is(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    answer = await send(
+        client, await said(speaker, client, world, replace(genuine(world), amount_vnd=120_000))
+    )
+    assert answer.status_code == 200
+    assert await books(engine, world) == ONCE | {"paid_vnd": 120_000}
+
+
+async def test_an_oversized_message_is_refused(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    padding = b" " * settings_for_tests().ipn_body_limit + b" "
+    answer = await send(client, replace(call, body=call.body + padding))
+    assert answer.status_code == 413
+    assert await books(engine, world) == NOTHING
+
+
+async def test_a_wrong_content_type_is_refused(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    headers = tuple((k, v) for k, v in call.headers if k != "content-type")
+    wrong = replace(call, headers=(*headers, ("content-type", "text/plain")))
+    if not speaker.has_body:  # a GET has no type: a body in its place is the wrong kind of message
+        wrong = replace(wrong, method="POST", query="", body=call.query.encode())
+    answer = await send(client, wrong)
+    assert not speaker.ok(answer)
+    assert answer.status_code < 500
+    assert await books(engine, world) == NOTHING
+
+
+async def test_fifty_copies_at_once_have_one_effect(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    answers = await asyncio.gather(*(send(client, call) for _ in range(50)))
+    assert all(speaker.ok(a) or speaker.duplicate(a) for a in answers)
+    assert await books(engine, world) == ONCE
+
+
+async def test_an_unknown_address_is_refused_in_the_providers_words(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    key = world.merchants[speaker.adapter][1]
+    answer = await send(client, replace(call, path=call.path.replace(key, "nobody")))
+    assert not speaker.ok(answer)
+    assert answer.status_code < 500
+    assert await books(engine, world) == NOTHING
+
+
+async def test_garbage_never_breaks_the_door(
+    speaker: Speaker, client: httpx.AsyncClient, world: World, engine: AsyncEngine
+) -> None:
+    call = await said(speaker, client, world, genuine(world))
+    for body in (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"a":NaN}',
+        b'{"id":1,"id":2}',
+        b"[" * 5000,
+    ):
+        answer = await send(client, replace(call, body=body, query="%ff=%00&=&vnp_Amount="))
+        assert answer.status_code < 500
+        assert not speaker.ok(answer)
+    assert await books(engine, world) == NOTHING

@@ -1,0 +1,340 @@
+"""Recording notices: each counts once, goes where its reference says, and nothing falls on the floor."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from factories import DAY, KEYS, World, make_world
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.contract import Notice, Outcome, VerdictKind
+from gateway.kit.database import transaction
+from gateway.ledger.queries import balances, disagreements
+from gateway.payments.merchants import find_merchant
+from gateway.payments.record import Incoming, record_notices
+from gateway.payments.recorder import Recorder, RecorderBusyError, commit_notices
+
+AT = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
+
+
+async def world_of(engine: AsyncEngine, totals: list[int], per_student: int = 1) -> World:
+    async with transaction(engine) as db:
+        return await make_world(db, totals, per_student=per_student)
+
+
+async def incoming(
+    engine: AsyncEngine, world: World, notice: Notice, adapter: str = "sepay"
+) -> Incoming:
+    async with transaction(engine) as db:
+        merchant = await find_merchant(db, KEYS, adapter, world.merchants[adapter][1])
+    assert merchant is not None
+    return Incoming(merchant, notice, b"raw")
+
+
+def paid(transaction_id: str, amount_vnd: int, content: str = "", **more: str) -> Notice:
+    return Notice(
+        transaction_id=transaction_id,
+        outcome=Outcome.PAID,
+        amount_vnd=amount_vnd,
+        paid_at=AT,
+        content=content,
+        **more,
+    )
+
+
+async def record(engine: AsyncEngine, world: World, *notices: Notice, adapter: str = "sepay"):
+    items = [await incoming(engine, world, notice, adapter) for notice in notices]
+    return (await commit_notices(engine, items)).verdicts
+
+
+async def balance(engine: AsyncEngine, world: World, kind: str) -> int:
+    async with transaction(engine) as db:
+        assert await disagreements(db, world.school_id) == []
+        all_balances = await balances(db, world.school_id, DAY)
+        ids = await db.fetch(
+            "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2",
+            world.school_id,
+            kind,
+        )
+    return sum(all_balances[row["id"]] for row in ids)
+
+
+async def reasons(engine: AsyncEngine, world: World) -> list[str]:
+    async with transaction(engine) as db:
+        rows = await db.fetch(
+            "SELECT reason FROM exception WHERE school_id = $1 ORDER BY id", world.school_id
+        )
+    return [row["reason"] for row in rows]
+
+
+async def paid_of(engine: AsyncEngine, invoice_id: int) -> int:
+    async with transaction(engine) as db:
+        return await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice_id)
+
+
+async def test_an_exact_reference_pays_its_invoice_once(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    invoice = world.invoices[0]
+    notice = paid("T1", 500_000, f"MBVCB.1.{invoice.reference}.CT tu 0123")
+
+    first = await record(engine, world, notice)
+    again = await record(engine, world, notice, notice)
+
+    assert first[0].kind is VerdictKind.RECORDED
+    assert not first[0].duplicate
+    assert [v.duplicate for v in again] == [True, True]
+    assert {v.record_id for v in (*first, *again)} == {first[0].record_id}
+    assert await paid_of(engine, invoice.id) == 500_000
+    assert await balance(engine, world, "bank") == 500_000
+    assert await balance(engine, world, "receivable") == 0
+    assert await reasons(engine, world) == []
+
+
+async def test_other_content_under_the_same_transaction_is_refused_and_alarmed_once(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    await record(engine, world, paid("T1", 500_000, reference))
+
+    verdicts = await record(
+        engine, world, paid("T1", 900_000, reference), paid("T1", 900_000, reference)
+    )
+
+    assert [v.kind for v in verdicts] == [VerdictKind.CONFLICT] * 2
+    assert await balance(engine, world, "bank") == 500_000
+    assert await reasons(engine, world) == ["conflicting_duplicate"]
+    async with transaction(engine) as db:
+        assert await db.fetchval("SELECT count(*) FROM notice_conflict") == 1
+
+
+async def test_two_contents_in_one_batch_keep_the_first(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    verdicts = await record(
+        engine, world, paid("T1", 500_000, reference), paid("T1", 400_000, reference)
+    )
+    assert [v.kind for v in verdicts] == [VerdictKind.RECORDED, VerdictKind.CONFLICT]
+    assert await paid_of(engine, world.invoices[0].id) == 500_000
+
+
+async def test_what_cannot_be_placed_goes_to_suspense_with_its_reason(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    verdicts = await record(
+        engine,
+        world,
+        paid("T1", 500_000, "nop tien hoc"),
+        paid("T2", 70_000, world.invoices[0].reference, payee_account="9999999999"),
+    )
+    assert [v.kind for v in verdicts] == [VerdictKind.UNKNOWN_REFERENCE, VerdictKind.WRONG_ACCOUNT]
+    assert await balance(engine, world, "suspense") == -570_000
+    assert await balance(engine, world, "bank") == 500_000
+    assert await balance(engine, world, "clearing") == 70_000
+    assert await reasons(engine, world) == ["unknown_reference", "wrong_account"]
+
+
+async def test_too_much_is_the_students_credit_and_too_little_is_a_part(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000, 300_000])
+    over, under = world.invoices
+    verdicts = await record(
+        engine, world, paid("T1", 520_000, over.reference), paid("T2", 100_000, under.reference)
+    )
+    assert [v.kind for v in verdicts] == [VerdictKind.AMOUNT_DIFFERS] * 2
+    assert await paid_of(engine, over.id) == 500_000
+    assert await paid_of(engine, under.id) == 100_000
+    assert await balance(engine, world, "student_credit") == -20_000
+    assert await reasons(engine, world) == ["amount_mismatch", "amount_mismatch"]
+
+    rest = await record(engine, world, paid("T3", 200_000, under.reference))
+    assert rest[0].kind is VerdictKind.RECORDED
+    assert await balance(engine, world, "receivable") == 0
+
+
+async def test_paying_twice_is_credit_and_an_exception(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    verdicts = await record(
+        engine, world, paid("T1", 500_000, reference), paid("T2", 500_000, reference)
+    )
+    assert [v.kind for v in verdicts] == [VerdictKind.RECORDED, VerdictKind.ALREADY_PAID]
+    assert await balance(engine, world, "student_credit") == -500_000
+    assert await reasons(engine, world) == ["duplicate_payment"]
+
+
+async def test_a_student_reference_pays_the_oldest_due_invoice_first(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000, 200_000], per_student=2)
+    student_reference = world.student_references[world.invoices[0].student_id]
+    verdicts = await record(engine, world, paid("T1", 150_000, student_reference))
+    assert verdicts[0].kind is VerdictKind.RECORDED
+    assert [await paid_of(engine, i.id) for i in world.invoices] == [100_000, 50_000]
+
+
+async def test_several_references_pay_only_when_the_sum_is_exact(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000, 200_000])
+    both = " ".join(i.reference for i in world.invoices)
+    verdicts = await record(engine, world, paid("T1", 250_000, both), paid("T2", 300_000, both))
+    assert [v.kind for v in verdicts] == [VerdictKind.AMOUNT_DIFFERS, VerdictKind.RECORDED]
+    assert await balance(engine, world, "suspense") == -250_000
+    assert await balance(engine, world, "receivable") == 0
+
+
+def mistyped(reference: str) -> str:
+    wrong = "7" if reference[5] != "7" else "8"
+    return reference[:5] + wrong + reference[6:]
+
+
+async def test_a_corrected_reference_counts_only_when_amount_and_account_agree(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000, 500_000])
+    near, far = world.invoices
+    verdicts = await record(
+        engine,
+        world,
+        paid("T1", 500_000, mistyped(near.reference)),
+        paid("T2", 499_000, mistyped(far.reference)),
+        paid("T3", 500_000, mistyped(far.reference), payee_account=world.other_bank_number),
+    )
+    assert [v.kind for v in verdicts] == [
+        VerdictKind.RECORDED,
+        VerdictKind.UNKNOWN_REFERENCE,
+        VerdictKind.UNKNOWN_REFERENCE,
+    ]
+    assert await paid_of(engine, near.id) == 500_000
+    assert await paid_of(engine, far.id) == 0
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.FAILED, Outcome.PENDING, Outcome.OUTGOING, Outcome.TEST]
+)
+async def test_only_paid_notices_reach_the_ledger(engine: AsyncEngine, outcome: Outcome) -> None:
+    world = await world_of(engine, [500_000])
+    notice = Notice(
+        transaction_id="T1",
+        outcome=outcome,
+        amount_vnd=500_000,
+        paid_at=AT,
+        content=world.invoices[0].reference,
+    )
+    verdicts = await record(engine, world, notice, notice)
+    assert [(v.kind, v.duplicate) for v in verdicts] == [
+        (VerdictKind.NOTED, False),
+        (VerdictKind.NOTED, True),
+    ]
+    assert await balance(engine, world, "bank") == 0
+    async with transaction(engine) as db:
+        assert await db.fetchval("SELECT count(*) FROM payment") == 0
+
+
+async def test_platform_money_stands_in_clearing_until_it_is_settled(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    await record(engine, world, paid("R.1", 500_000, merchant_reference=reference), adapter="vnpay")
+    assert await balance(engine, world, "clearing") == 500_000
+    assert await balance(engine, world, "bank") == 0
+    assert await balance(engine, world, "receivable") == 0
+
+
+async def test_a_checkout_is_measured_by_what_it_asked_for(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    invoice = world.invoices[0]
+    async with transaction(engine) as db:
+        await db.execute(
+            "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference, amount_vnd, expires_at)"
+            " VALUES ($1, $2, $3, $4, 400000, now())",
+            world.school_id, world.merchants["vnpay"][0], invoice.id, f"{invoice.reference}01",
+        )  # fmt: skip
+    asked = f"{invoice.reference}01"
+    verdicts = await record(
+        engine, world, paid("R.1", 400_000, merchant_reference=asked), adapter="vnpay"
+    )
+    assert verdicts[0].kind is VerdictKind.RECORDED
+    assert await paid_of(engine, invoice.id) == 400_000
+
+
+async def test_a_reference_of_another_school_is_unknown_here(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    async with transaction(engine) as db:
+        other = await make_world(db, [500_000], code="TH02")
+    verdicts = await record(engine, world, paid("T1", 500_000, other.invoices[0].reference))
+    assert verdicts[0].kind is VerdictKind.UNKNOWN_REFERENCE
+    assert await paid_of(engine, other.invoices[0].id) == 0
+
+
+async def test_fifty_concurrent_copies_have_one_effect(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    item = await incoming(engine, world, paid("T1", 500_000, world.invoices[0].reference))
+    answers = await asyncio.gather(*(commit_notices(engine, [item]) for _ in range(50)))
+    verdicts = [a.verdicts[0] for a in answers]
+    assert sum(not v.duplicate for v in verdicts) == 1
+    assert {(v.kind, v.record_id) for v in verdicts} == {
+        (VerdictKind.RECORDED, verdicts[0].record_id)
+    }
+    assert await balance(engine, world, "bank") == 500_000
+
+
+async def test_concurrent_payers_of_one_invoice_never_overfill_it(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    items = [await incoming(engine, world, paid(f"T{n}", 200_000, reference)) for n in range(8)]
+    await asyncio.gather(*(commit_notices(engine, [item]) for item in items))
+    assert await paid_of(engine, world.invoices[0].id) == 500_000
+    assert await balance(engine, world, "student_credit") == -1_100_000
+    assert await balance(engine, world, "bank") == 1_600_000
+
+
+async def test_the_recorder_groups_and_gives_each_its_own_verdict(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000] * 20)
+    recorder = Recorder(engine, queue_size=100, batch_size=50)
+    recorder.start()
+    items = [
+        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        for n, invoice in enumerate(world.invoices)
+    ]
+    stranger = await incoming(engine, world, paid("TX", 1_000, "khong ro"))
+    verdicts = await asyncio.gather(
+        *(recorder.record([item]) for item in [*items, stranger, items[0]])
+    )
+    await recorder.stop()
+    assert [v[0].kind for v in verdicts[:20]] == [VerdictKind.RECORDED] * 20
+    assert verdicts[20][0].kind is VerdictKind.UNKNOWN_REFERENCE
+    assert verdicts[21][0].duplicate
+    assert verdicts[21][0].record_id == verdicts[0][0].record_id
+
+
+async def test_a_full_queue_and_a_stopped_recorder_say_so_at_once(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000])
+    item = await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+    recorder = Recorder(engine, queue_size=1, batch_size=1)
+    with pytest.raises(RecorderBusyError):
+        await recorder.record([item])
+    recorder.start()
+    answers = await asyncio.gather(
+        *(recorder.record([item]) for _ in range(10)), return_exceptions=True
+    )
+    await recorder.stop()
+    assert any(isinstance(a, RecorderBusyError) for a in answers)
+    assert any(isinstance(a, tuple) for a in answers)
+    assert await balance(engine, world, "bank") == 100_000
+
+
+async def test_nothing_is_kept_when_the_caller_does_not_commit(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000])
+    item = await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+
+    class GaveUpError(Exception):
+        pass
+
+    async def record_and_give_up() -> None:
+        async with transaction(engine) as db:
+            await record_notices(db, [item])
+            raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        await record_and_give_up()
+    verdicts = await record(engine, world, item.notice)
+    assert not verdicts[0].duplicate
