@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         description="IPNs that may wait for the database before senders are told to retry.",
     )
     recorder_batch: int = Field(default=200, description="Notices committed together at most.")
+    night_hour: int = Field(
+        default=1, description="From which hour (Vietnam) the worker reconciles the day before."
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     trusted_proxies: int = Field(
         default=0,

@@ -89,14 +89,17 @@ fee_schedule_line = Table(
     CheckConstraint("unit_price_vnd * quantity <= 1000000000000", name="bounded"),
 )
 
-# an optional item is charged only to those who asked for it
+# an optional item is charged only to those who asked for it, in this schedule: who is charged what is
+# approved with it and stays as it was when next month's list differs
 fee_registration = Table(
     "fee_registration",
     metadata,
     school_column(),
+    Column("fee_schedule_id", BigInteger, nullable=False),
     Column("student_id", BigInteger, nullable=False),
     Column("fee_item_id", BigInteger, nullable=False),
-    tenant_key("student_id", "fee_item_id"),
+    tenant_key("fee_schedule_id", "student_id", "fee_item_id"),
+    belongs_to("fee_schedule"),
     belongs_to("student"),
     belongs_to("fee_item"),
 )

@@ -8,7 +8,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    DateTime,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -37,11 +39,21 @@ checkout = Table(
     Column("merchant_reference", Text, nullable=False),
     money("amount_vnd"),
     instant("expires_at"),
+    # when the provider is asked next what became of it; NULL once its end is known or given up
+    Column(
+        "next_ask_at",
+        DateTime(timezone=True),
+        nullable=True,
+        server_default=text("now() + interval '15 minutes'"),
+    ),
+    Column("ask_count", Integer, nullable=False, server_default="0"),
     created_at(),
     tenant_key(),
     belongs_to("merchant_account"),
     belongs_to("invoice"),
     UniqueConstraint("school_id", "merchant_account_id", "merchant_reference"),
+    # what the worker asks about next, over all schools
+    Index("ix_checkout_due", "next_ask_at", postgresql_where=text("next_ask_at IS NOT NULL")),
 )
 
 # The identity of a fact is (merchant account, provider transaction): whoever inserts it first wins.
@@ -67,6 +79,14 @@ notice = Table(
     tenant_key(),
     belongs_to("merchant_account"),
     UniqueConstraint("school_id", "merchant_account_id", "transaction_id"),
+    # whether a checkout has ended
+    Index(
+        "ix_notice_merchant_reference",
+        "school_id",
+        "merchant_account_id",
+        "merchant_reference",
+        postgresql_where=text("merchant_reference <> ''"),
+    ),
 )
 
 # same transaction, other content: refused, kept here once per content

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import MerchantAccount
@@ -54,7 +55,7 @@ class Merchant:
         return bank_account_id, ledger_account_id
 
 
-MERCHANT = """
+_COLUMNS = """
 SELECT m.school_id, m.id, m.adapter, m.settlement, m.bank_account_id, m.account_key,
        m.sealed_secrets, m.settings::text AS settings,
        (SELECT json_agg(json_build_array(b.number, b.id, l.id))
@@ -67,15 +68,29 @@ SELECT m.school_id, m.id, m.adapter, m.settlement, m.bank_account_id, m.account_
        (SELECT l.id FROM ledger_account l
          WHERE l.school_id = m.school_id AND l.kind = 'clearing' AND l.merchant_account_id = m.id) AS clearing
   FROM merchant_account m
- WHERE m.enabled AND m.account_key = $1 AND m.adapter = $2
 """
+BY_KEY = _COLUMNS + " WHERE m.enabled AND m.account_key = $1 AND m.adapter = $2"
+BY_ID = (
+    _COLUMNS + " WHERE (m.school_id, m.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
+)
 
 
 async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
     """The enabled merchant account behind an IPN address; None when there is none."""
-    row = await db.fetchrow(MERCHANT, account_key, adapter)
-    if row is None:
-        return None
+    row = await db.fetchrow(BY_KEY, account_key, adapter)
+    return _merchant(row, keys) if row else None
+
+
+async def merchants_by_id(
+    db: Driver, keys: Keys, wanted: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Merchant]:
+    """Merchant accounts, enabled or not, by (school id, merchant account id)."""
+    pairs = sorted(set(wanted))
+    rows = await db.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return {(row["school_id"], row["id"]): _merchant(row, keys) for row in rows}
+
+
+def _merchant(row: asyncpg.Record, keys: Keys) -> Merchant:
     books = json.loads(row["books"])
     banks = {number: (bank, ledger) for number, bank, ledger in json.loads(row["banks"])}
     return Merchant(

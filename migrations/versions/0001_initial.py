@@ -474,6 +474,13 @@ def upgrade() -> None:
         sa.Column("amount_vnd", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
+            "next_ask_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now() + interval '15 minutes'"),
+            nullable=True,
+        ),
+        sa.Column("ask_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("now()"),
@@ -497,9 +504,17 @@ def upgrade() -> None:
             name=op.f("uq_checkout_school_id_merchant_account_id_merchant_reference"),
         ),
     )
+    op.create_index(
+        "ix_checkout_due",
+        "checkout",
+        ["next_ask_at"],
+        unique=False,
+        postgresql_where=sa.text("next_ask_at IS NOT NULL"),
+    )
     op.create_table(
         "fee_registration",
         sa.Column("school_id", sa.BigInteger(), nullable=False),
+        sa.Column("fee_schedule_id", sa.BigInteger(), nullable=False),
         sa.Column("student_id", sa.BigInteger(), nullable=False),
         sa.Column("fee_item_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -508,12 +523,21 @@ def upgrade() -> None:
             name=op.f("fk_fee_registration_school_id_fee_item_id"),
         ),
         sa.ForeignKeyConstraint(
+            ["school_id", "fee_schedule_id"],
+            ["fee_schedule.school_id", "fee_schedule.id"],
+            name=op.f("fk_fee_registration_school_id_fee_schedule_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["school_id", "student_id"],
             ["student.school_id", "student.id"],
             name=op.f("fk_fee_registration_school_id_student_id"),
         ),
         sa.PrimaryKeyConstraint(
-            "school_id", "student_id", "fee_item_id", name=op.f("pk_fee_registration")
+            "school_id",
+            "fee_schedule_id",
+            "student_id",
+            "fee_item_id",
+            name=op.f("pk_fee_registration"),
         ),
     )
     op.create_table(
@@ -647,6 +671,13 @@ def upgrade() -> None:
             "transaction_id",
             name=op.f("uq_notice_school_id_merchant_account_id_transaction_id"),
         ),
+    )
+    op.create_index(
+        "ix_notice_merchant_reference",
+        "notice",
+        ["school_id", "merchant_account_id", "merchant_reference"],
+        unique=False,
+        postgresql_where=sa.text("merchant_reference <> ''"),
     )
     op.create_table(
         "statement_line",
@@ -1019,11 +1050,21 @@ def downgrade() -> None:
     op.drop_table("day_close")
     op.drop_index("ix_statement_line_day", table_name="statement_line")
     op.drop_table("statement_line")
+    op.drop_index(
+        "ix_notice_merchant_reference",
+        table_name="notice",
+        postgresql_where=sa.text("merchant_reference <> ''"),
+    )
     op.drop_table("notice")
     op.drop_table("ledger_account")
     op.drop_table("invoice_line")
     op.drop_table("fee_schedule_line")
     op.drop_table("fee_registration")
+    op.drop_index(
+        "ix_checkout_due",
+        table_name="checkout",
+        postgresql_where=sa.text("next_ask_at IS NOT NULL"),
+    )
     op.drop_table("checkout")
     op.drop_table("statement")
     op.drop_table("session")
