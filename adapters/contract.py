@@ -158,6 +158,8 @@ class IpnAdapter(Protocol):
     """What a module must offer to receive payments. Modules satisfy it by their functions."""
 
     NAME: str
+    SECRETS: Mapping[str, str]  # name -> what it is, in English
+    SETTINGS: Mapping[str, str]
 
     def read(self, request: Request, account: MerchantAccount) -> Notices | Reply:
         """Verify the raw bytes and translate. A `Reply` answers calls that carry no money (a token).

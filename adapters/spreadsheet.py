@@ -102,24 +102,24 @@ def _read_any(data: bytes, max_bytes: int) -> tuple[Sheet, ...]:
     if len(data) > max_bytes:
         raise FileError("file_too_large", f"Tệp lớn hơn {max_bytes // (1024 * 1024)} MB")
     if data.startswith(workbook.ZIP_MAGIC):
-        return _read_workbook(data, workbook.scan_xlsx(data))
+        return _read_xlsx(data, workbook.scan_xlsx(data))
     if data.startswith(workbook_xls.CFB_MAGIC):
-        return _read_workbook(data, workbook_xls.scan_xls(data))
+        return tuple(
+            Sheet(sheet_name, _workbook_rows(rows, scan))
+            for sheet_name, rows, scan in workbook_xls.read_xls(data)
+        )
     return (_read_csv(_decode(data)),)
 
 
-def _read_workbook(
-    data: bytes, scans: dict[str, workbook.SheetScan] | list[workbook.SheetScan]
-) -> tuple[Sheet, ...]:
+def _read_xlsx(data: bytes, scans: dict[str, workbook.SheetScan]) -> tuple[Sheet, ...]:
     sheets = []
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
             for index, about in enumerate(book.sheets_metadata):
                 if about.typ is not calamine.SheetTypeEnum.WorkSheet:
                     continue
-                scan = scans[about.name] if isinstance(scans, dict) else scans[index]
                 rows = book.get_sheet_by_index(index).to_python(skip_empty_area=False)
-                sheets.append(Sheet(about.name, _workbook_rows(rows, scan)))
+                sheets.append(Sheet(about.name, _workbook_rows(rows, scans[about.name])))
     except calamine.PasswordError as error:
         raise FileError("encrypted", workbook.ENCRYPTED) from error
     except (calamine.CalamineError, LookupError, ValueError) as error:

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from xml.parsers import expat
 
 from adapters.contract import FileError
@@ -26,11 +27,13 @@ MAX_TEXT_CHARS = 200_000_000  # one long shared string may be shown by a million
 MAX_UNPACKED_BYTES = 200 * 1024 * 1024
 MAX_RATIO = 200
 MAX_ENTRIES = 2_000
+MAX_COUNT = 2_000_000  # a declared count is memory set aside before anything is read
 
 ZIP_MAGIC = b"PK\x03\x04"
 
 NOT_A_WORKBOOK = "Tệp không phải bảng tính Excel (.xlsx, .xls) hay CSV"
 TRUNCATED = "Tệp bị cắt cụt hoặc hỏng; hãy tải lại"
+TOO_LARGE = "Bảng tính quá lớn; hãy chia thành nhiều tệp"
 ENCRYPTED = "Tệp có mật khẩu; hãy bỏ mật khẩu rồi tải lại"
 
 
@@ -71,7 +74,7 @@ def scan_xlsx(data: bytes) -> dict[str, SheetScan]:
             return _scan_parts(archive, parts)
     except (
         *(zipfile.BadZipFile, zlib.error, expat.ExpatError),
-        *(EOFError, OSError, NotImplementedError, ValueError),
+        *(EOFError, OSError, NotImplementedError, ValueError, LookupError),
     ) as error:
         raise FileError("truncated", TRUNCATED) from error
 
@@ -115,6 +118,8 @@ def _scan_parts(
     lengths: list[int] = []
     if "xl/sharedstrings.xml" in parts:
         lengths = _shared_lengths(read("xl/sharedStrings.xml"))
+    if "xl/styles.xml" in parts:
+        _elements(read("xl/styles.xml"))
     sheets: dict[str, SheetScan] = {}
     block_cells = text_chars = 0
     for tag, attributes in _elements(read("xl/workbook.xml")):
@@ -127,7 +132,7 @@ def _scan_parts(
         block_cells += scan.rows * scan.columns
         text_chars += chars
         if block_cells > MAX_BLOCK_CELLS or text_chars > MAX_TEXT_CHARS:
-            raise FileError("too_many_cells", "Bảng tính quá lớn; hãy chia thành nhiều tệp")
+            raise FileError("too_many_cells", TOO_LARGE)
     return sheets
 
 
@@ -146,7 +151,8 @@ def _elements(xml: bytes) -> Iterator[tuple[str, dict[str, str]]]:
     found: list[tuple[str, dict[str, str]]] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        found.append((name.rpartition(":")[2], attributes))
+        _check_counts(attributes)
+        found.append((_local(name), attributes))
 
     parser = _parser()
     parser.StartElementHandler = start
@@ -157,8 +163,9 @@ def _elements(xml: bytes) -> Iterator[tuple[str, dict[str, str]]]:
 def _shared_lengths(xml: bytes) -> list[int]:
     lengths: list[int] = []
 
-    def start(name: str, _: dict[str, str]) -> None:
-        if name.rpartition(":")[2] == "si":
+    def start(name: str, attributes: dict[str, str]) -> None:
+        _check_counts(attributes)
+        if _local(name) == "si":
             lengths.append(0)
 
     def text(data: str) -> None:
@@ -172,67 +179,108 @@ def _shared_lengths(xml: bytes) -> list[int]:
     return lengths
 
 
-_REFERENCE = re.compile(r"([A-Z]{1,4})([0-9]{1,8})")
+def _check_counts(attributes: dict[str, str]) -> None:
+    # calamine reserves memory for uniqueCount as written (its issue 684).
+    for name in ("count", "uniqueCount"):
+        if name in attributes and not 0 <= int(attributes[name]) <= MAX_COUNT:
+            raise FileError("too_many_cells", "Bảng tính khai báo số lượng quá lớn")
+
+
+_LETTERS = re.compile(r"[A-Za-z]{1,4}")
+_ROW_NUMBER = re.compile(r"[0-9]{1,8}")
+
+
+class _SheetWalk:
+    """Where the XML parser stands in a sheet: one callback per element and no more (40 MB in 3 s).
+
+    The text of an element is settled when the next one starts, and is listened to only where it is
+    needed. `text_chars` is what all text cells show together.
+    """
+
+    def __init__(self, shared_lengths: list[int]) -> None:
+        self.shared_lengths = shared_lengths
+        self.scan = SheetScan()
+        self.text_chars = 0
+        self.row = self.column = -1
+        self.kind = ""  # the cell's type: s(hared), str, inlineStr, b, e(rror), n
+        self.heard = ""  # the element whose text is being collected: v, f, is
+        self.buffer: list[str] = []
+        self.parser = _parser()
+        self.parser.StartElementHandler = self.start
+
+    def walk(self, xml: bytes) -> None:
+        self.parser.Parse(xml, True)
+        self.settle()
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = _local(name)
+        if self.heard and tag not in {"t", "r"}:  # t and r: the parts of an inline string
+            self.settle()
+        if tag == "c":
+            self.kind = attributes.get("t", "n")
+            reference = attributes.get("r")
+            if reference:
+                self.row, self.column = _position(reference)
+            else:
+                self.column += 1
+        elif tag in {"v", "f", "is"}:
+            self.scan.meet(self.row, self.column)
+            if tag != "v" or self.kind in {"s", "e", "str"}:
+                self.heard = tag
+                self.parser.CharacterDataHandler = self.buffer.append
+        elif tag == "row":
+            self.row = _row_index(attributes["r"]) if "r" in attributes else self.row + 1
+            self.column = -1
+        elif attributes:
+            _check_counts(attributes)
+
+    def settle(self) -> None:
+        text, tag = "".join(self.buffer), self.heard
+        self.buffer.clear()
+        self.heard = ""
+        self.parser.CharacterDataHandler = None
+        if tag == "f":
+            self.scan.formulas[self.row, self.column] = text.strip()
+        elif tag == "v" and self.kind == "s":
+            index = int(text) if text.strip().isdecimal() else len(self.shared_lengths)
+            if index < len(self.shared_lengths):
+                self.text_chars += self.shared_lengths[index]
+        elif tag == "v" and self.kind == "e":
+            self.scan.errors[self.row, self.column] = text.strip()
+        elif tag:
+            self.text_chars += len(text)
 
 
 def _scan_sheet(xml: bytes, shared_lengths: list[int]) -> tuple[SheetScan, int]:
-    scan = SheetScan()
-    row, column, kind, chars = -1, -1, "", 0
-    inside, buffer = "", ""
-    letters: dict[str, int] = {}
-    local: dict[str, str] = {}
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, kind, inside, buffer
-        tag = local.get(name) or local.setdefault(name, name.rpartition(":")[2])
-        if tag == "c":
-            match = _REFERENCE.fullmatch(attributes.get("r", ""))
-            if match:
-                column = letters.get(match[1], -1)
-                if column < 0:
-                    column = letters[match[1]] = _column_index(match[1])
-                row = int(match[2]) - 1
-            else:
-                column += 1
-            kind = attributes.get("t", "n")
-        elif tag in {"v", "f", "is"}:
-            scan.meet(row, column)
-            inside, buffer = tag, ""
-        elif tag == "row":
-            row = int(attributes["r"]) - 1 if "r" in attributes else row + 1
-            column = -1
-
-    def text(data: str) -> None:
-        nonlocal buffer
-        if inside:
-            buffer += data
-
-    def end(name: str) -> None:
-        nonlocal inside, chars
-        tag = local[name]
-        if tag != inside:
-            return
-        inside = ""
-        if tag == "f":
-            scan.formulas[row, column] = buffer
-        elif tag == "is" or kind == "str":
-            chars += len(buffer)
-        elif kind == "s":
-            index = int(buffer) if buffer.isdecimal() else -1
-            chars += shared_lengths[index] if 0 <= index < len(shared_lengths) else 0
-        elif kind == "e":
-            scan.errors[row, column] = buffer
-
-    parser = _parser()
-    parser.StartElementHandler = start
-    parser.CharacterDataHandler = text
-    parser.EndElementHandler = end
-    parser.Parse(xml, True)
-    return scan, chars
+    walk = _SheetWalk(shared_lengths)
+    walk.walk(xml)
+    return walk.scan, walk.text_chars
 
 
+@lru_cache(maxsize=256)
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _position(reference: str) -> tuple[int, int]:
+    letters = reference.rstrip("0123456789")
+    number = reference[len(letters) :]
+    if not 1 <= len(number) <= 8:
+        raise FileError("truncated", TRUNCATED)
+    return int(number) - 1, _column_index(letters)
+
+
+def _row_index(number: str) -> int:
+    if not _ROW_NUMBER.fullmatch(number):
+        raise FileError("truncated", TRUNCATED)
+    return int(number) - 1
+
+
+@lru_cache(maxsize=1024)
 def _column_index(letters: str) -> int:
+    if not _LETTERS.fullmatch(letters):
+        raise FileError("truncated", TRUNCATED)
     index = 0
-    for letter in letters:
+    for letter in letters.upper():
         index = index * 26 + ord(letter) - ord("A") + 1
     return index - 1

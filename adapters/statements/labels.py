@@ -76,6 +76,13 @@ def is_balance_label(cell: Cell) -> bool:
     return isinstance(cell, str) and bool(_BALANCE.fullmatch(normalise_header(cell)))
 
 
+def is_title_label(cell: Cell) -> bool:
+    """Tell whether the cell names what stands beside it ("Số tài khoản", "Từ ngày:")."""
+    if not isinstance(cell, str):
+        return False
+    return cell.rstrip().endswith(":") or bool(_ACCOUNT.fullmatch(normalise_header(cell)))
+
+
 def is_total_label(cell: Cell) -> bool:
     """Tell whether the cell names a total, in nothing but the words of totals ("Tổng cộng/ Total")."""
     return isinstance(cell, str) and bool(_TOTAL.fullmatch(normalise_header(cell)))

@@ -30,7 +30,13 @@ from adapters.spreadsheet import (
     show,
 )
 from adapters.statements.balances import check_balances
-from adapters.statements.labels import Labels, is_balance_label, is_total_label, read_labels
+from adapters.statements.labels import (
+    Labels,
+    is_balance_label,
+    is_title_label,
+    is_total_label,
+    read_labels,
+)
 
 
 class Role(StrEnum):
@@ -239,12 +245,16 @@ def _starts_line(section: _Section, row: Row) -> bool:
         return False
     has_money = any(_shows_number(section.at(row, role)) for role in MONEY)
     if _has_day(section, row):
-        return has_money or not any(map(is_balance_label, row.cells))
+        if has_money:
+            return True
+        titled = is_title_label(row.at(_first_filled(row)))
+        return not titled and not any(map(is_balance_label, row.cells))
     if _names_sum(section, row):
         return has_money and not _moves_both_ways(section, row)
     if has_money:
+        # A title repeated on a new page may put an account number under an amount's header.
         first, content = _first_filled(row), section.columns.get(Role.CONTENT)
-        return first == content or not _is_label(row.at(first))
+        return first == content or not (_is_label(row.at(first)) or is_title_label(row.at(first)))
     # No date and no amount that can be read: still a line if most of its columns are filled.
     filled = [role for role in section.columns if not is_blank(section.at(row, role))]
     numbers = any(_shows_number(section.at(row, role)) for role in (Role.DATE, Role.BALANCE))

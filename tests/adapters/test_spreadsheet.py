@@ -47,38 +47,42 @@ def small_xlsx() -> bytes:
     return xlsx(write)
 
 
-def xls(records: list[tuple[int, bytes]]) -> bytes:
-    """A minimal BIFF8 workbook: one sheet "S" with these records, in a compound file."""
+def xls(records: list[tuple[int, bytes]], shared: bytes = b"") -> bytes:
+    """A minimal BIFF8 workbook: one sheet "S" with these records, in a compound file.
+
+    `shared` is the body of a table of shared strings (SST).
+    """
 
     def pack(kind: int, body: bytes = b"") -> bytes:
         return struct.pack("<HH", kind, len(body)) + body
 
+    strings = pack(0xFC, shared) if shared else b""
     bof = struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0x07CC, 0, 6)
-    start = len(pack(0x809, bof)) + len(pack(0x85, b"\0" * 9)) + 4
-    stream = pack(0x809, bof) + pack(0x85, struct.pack("<IHBB", start, 0, 1, 0) + b"S") + pack(0x0A)
+    start = len(pack(0x809, bof)) + len(pack(0x85, b"\0" * 9)) + len(strings) + 4
+    bound_sheet = struct.pack("<IHBB", start, 0, 1, 0) + b"S"
+    stream = pack(0x809, bof) + pack(0x85, bound_sheet) + strings + pack(0x0A)
     stream += pack(0x809, bof[:2] + b"\x10\0" + bof[4:])
     stream += b"".join(pack(*record) for record in records) + pack(0x0A)
     stream = stream.ljust(-(-max(len(stream), 4096) // 512) * 512, b"\0")
     count = len(stream) // 512
+    fats = next(n for n in range(1, 110) if n * 128 >= n + 1 + count)
 
     def entry(name: str, kind: int, first: int, size: int, child: int) -> bytes:
         raw = name.encode("utf-16-le") + b"\0\0"
-        body = raw.ljust(64, b"\0") + struct.pack(
-            "<HBBIII", len(raw), kind, 1, *(0xFFFFFFFF,) * 2, child
-        )
+        body = raw.ljust(64, b"\0")
+        body += struct.pack("<HBBIII", len(raw), kind, 1, *(0xFFFFFFFF,) * 2, child)
         return body + b"\0" * 36 + struct.pack("<III", first, size, 0)
 
+    end = 0xFFFFFFFE
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 16
-    header += struct.pack(
-        "<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, *(0xFFFFFFFE, 0) * 2
-    )
-    header += struct.pack("<I", 0) + b"\xff" * 432
-    fat = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, count + 2), 0xFFFFFFFE]
-    directory = entry("Root Entry", 5, 0xFFFFFFFE, 0, 1) + entry(
-        "Workbook", 2, 2, len(stream), 0xFFFFFFFF
-    )
-    sector = struct.pack(f"<{len(fat)}I", *fat).ljust(512, b"\xff")
-    return header + sector + directory.ljust(512, b"\0") + stream
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIII", 0, fats, fats, 0, 4096, end, 0, end, 0)
+    header += struct.pack(f"<{fats}I", *range(fats)).ljust(436, b"\xff")
+    fat = [0xFFFFFFFD] * fats + [end, *range(fats + 2, fats + 1 + count), end]
+    directory = entry("Root Entry", 5, end, 0, 1)
+    directory += entry("Workbook", 2, fats + 1, len(stream), 0xFFFFFFFF)
+    table = struct.pack(f"<{len(fat)}I", *fat).ljust(512 * fats, b"\xff")
+    return header + table + directory.ljust(512, b"\0") + stream
 
 
 def number_record(row: int, column: int, value: float) -> tuple[int, bytes]:
@@ -167,11 +171,18 @@ def test_an_xls_is_read_and_its_formulas_are_seen() -> None:
 
 def test_an_xls_beyond_the_bounds_is_refused_before_it_is_opened() -> None:
     assert refused(xls([number_record(0, 255, 1.0)])) == "too_many_columns"
-    assert (
-        refused(xls([(0x200, struct.pack("<IIHHH", 0, 2**32 - 1, 0, 2**16 - 1, 0))])) == "truncated"
-    )
+    forged = [(0x200, struct.pack("<IIHHH", 91, 1, 0, 2**16 - 1, 0)), number_record(0, 0, 1.0)]
+    assert read_sheets(xls(forged), "a.xls")[0].rows[0].cells == (1,)
     assert refused(xls([number_record(0, 0, 1.0)])[:1500]) == "truncated"
     assert refused(xls([])[:60]) == "truncated"
+
+
+def test_one_long_text_shown_by_many_cells_of_an_xls_is_bounded() -> None:
+    shared = struct.pack("<IIHB", 1, 1, 8_000, 0) + b"x" * 8_000
+    shown = [(0xFD, struct.pack("<HHHI", row, 0, 0, 0)) for row in range(25_001)]
+    assert refused(xls(shown, shared)) == "too_many_cells"
+    (sheet,) = read_sheets(xls(shown[:9], shared), "a.xls")
+    assert [row.cells for row in sheet.rows] == [("x" * 8_000,)] * 9
 
 
 def test_a_password_protected_workbook_says_so() -> None:
@@ -239,6 +250,8 @@ def test_cells_beyond_the_bounds_are_refused_before_memory_is_laid_out() -> None
     strings = b"<sst><si><t>" + b"x" * 30_000 + b"</t></si></sst>"
     shown = b"".join(b'<c r="A%d" t="s"><v>0</v></c>' % (n + 1) for n in range(7_000))
     assert refused(with_parts(sheet=head + shown + tail, strings=strings)) == "too_many_cells"
+    declared = b'<sst uniqueCount="4000000000"><si><t>x</t></si></sst>'
+    assert refused(with_parts(strings=declared)) == "too_many_cells"
 
 
 def test_an_entity_bomb_is_not_expanded() -> None:

@@ -254,6 +254,13 @@ def test_accented_merchant_name_counts_characters_in_length_and_bytes_in_checksu
     assert [fault.reason for fault in read.errors] == [Reason.NOT_ASCII]
 
 
-def test_faults_never_repeat_more_than_the_field() -> None:
+def test_of_two_equal_fields_the_first_counts() -> None:
+    payload = resealed("540550000", "540550000" + "540590000")
+    read = vietqr.decode(payload, strict=False)
+    assert read.amount_vnd == 50_000
+    assert [(fault.reason, fault.where) for fault in read.errors] == [(Reason.DUPLICATE, "54")]
+
+
+def test_a_wrong_checksum_says_what_it_should_have_been() -> None:
     with pytest.raises(VietQRError, match=re.escape("CRC stored FFFF expected")):
         vietqr.decode(VALID + "6304FFFF")
