@@ -89,7 +89,9 @@ def seal_secrets(keys: Keys, plain: Mapping[str, str]) -> bytes:
 
 
 def unseal_secrets(keys: Keys, sealed: bytes) -> dict[str, str]:
-    """Open a merchant account's credentials. Raises SealBrokenError."""
+    """Open a merchant account's credentials; nothing sealed is no credentials. Raises SealBrokenError."""
+    if not sealed:
+        return {}
     opened: dict[str, str] = json.loads(unseal(keys, "merchant-secrets", sealed))
     return opened
 

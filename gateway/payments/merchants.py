@@ -74,11 +74,13 @@ BY_ID = (
     _COLUMNS + " WHERE (m.school_id, m.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
 )
 
+STATEMENTS = _COLUMNS + " WHERE m.school_id = $1 AND m.adapter = 'statement' ORDER BY m.id DESC"
+
 
 async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
     """The enabled merchant account behind an IPN address; None when there is none."""
     row = await db.fetchrow(BY_KEY, account_key, adapter)
-    return _merchant(row, keys) if row else None
+    return _merchant(row, unseal_secrets(keys, row["sealed_secrets"])) if row else None
 
 
 async def merchants_by_id(
@@ -87,10 +89,22 @@ async def merchants_by_id(
     """Merchant accounts, enabled or not, by (school id, merchant account id)."""
     pairs = sorted(set(wanted))
     rows = await db.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
-    return {(row["school_id"], row["id"]): _merchant(row, keys) for row in rows}
+    return {
+        (row["school_id"], row["id"]): _merchant(row, unseal_secrets(keys, row["sealed_secrets"]))
+        for row in rows
+    }
 
 
-def _merchant(row: asyncpg.Record, keys: Keys) -> Merchant:
+async def statement_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """Bank account id -> the merchant account its statement lines enter by: no credentials, no keys.
+
+    Where several serve one bank account, the oldest.
+    """
+    rows = await db.fetch(STATEMENTS, school_id)
+    return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
+
+
+def _merchant(row: asyncpg.Record, secrets: Mapping[str, str]) -> Merchant:
     books = json.loads(row["books"])
     banks = {number: (bank, ledger) for number, bank, ledger in json.loads(row["banks"])}
     return Merchant(
@@ -101,7 +115,7 @@ def _merchant(row: asyncpg.Record, keys: Keys) -> Merchant:
         bank_account_id=row["bank_account_id"],
         account=MerchantAccount(
             account_key=row["account_key"],
-            secrets=unseal_secrets(keys, row["sealed_secrets"]),
+            secrets=secrets,
             settings=json.loads(row["settings"]),
             bank_accounts=tuple(banks),
         ),

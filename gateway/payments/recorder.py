@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Verdict
-from gateway.kit.database import transaction
+from gateway.kit.database import Driver, borrowed
 from gateway.payments.record import Incoming, Recorded, record_notices
 
 log = structlog.get_logger(__name__)
@@ -123,22 +123,22 @@ def _fail(group: Sequence[Waiting], error: BaseException) -> None:
 
 async def commit_notices(engine: AsyncEngine, items: Sequence[Incoming]) -> Recorded:
     """Record notices in a transaction of their own and tell the pages which invoices were paid."""
-    async with transaction(engine) as db:
-        recorded = await record_notices(db, items)
-    if recorded.paid:
-        await announce_paid(engine, recorded.paid)
+    async with borrowed(engine) as db:
+        async with db.transaction():
+            recorded = await record_notices(db, items)
+        if recorded.paid:
+            await announce_paid(db, recorded.paid)
     return recorded
 
 
-async def announce_paid(engine: AsyncEngine, paid: frozenset[tuple[int, int]]) -> None:
+async def announce_paid(db: Driver, paid: frozenset[tuple[int, int]]) -> None:
     """Wake the pages that wait for these invoices (school id, invoice id).
 
     After the commit and best effort: inside it, NOTIFY would make all commits queue for one lock.
     """
-    with suppress(SQLAlchemyError, asyncpg.PostgresError, OSError):
-        async with transaction(engine) as db:
-            for payload in _payloads(sorted(paid)):
-                await db.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        for payload in _payloads(sorted(paid)):
+            await db.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
 
 
 def _payloads(paid: Sequence[tuple[int, int]]) -> list[str]:

@@ -1,0 +1,335 @@
+"""A school, the bank accounts that are its own, and its merchant accounts with providers.
+
+Everything is checked before it is written, and the books are opened with it, so that money can
+arrive from the first minute. Credentials are sealed here and never read back or logged.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets as random
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters import IPN
+from adapters.banks import bank
+from gateway.kit.database import Driver
+from gateway.kit.problem import Fault, Problem, not_found
+from gateway.kit.seal import Keys, seal_secrets
+from gateway.kit.text import unaccent
+from gateway.ledger.service import open_books
+
+STATEMENT = "statement"
+"""The adapter's name of the merchant account through which statement lines enter."""
+
+_CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}")
+_ACCOUNT_NUMBER = re.compile(r"[0-9A-Z]{4,19}")  # NAPAS QR: up to 19 characters
+_REGIME = re.compile(r"TT[0-9]{1,3}/[0-9]{4}")
+_KEY_ALPHABET = string.ascii_letters + string.digits
+_KEY_LENGTH = 32  # 190 bits: nobody guesses an IPN address
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantCreated:
+    """A new merchant account; `account_key` stands in its IPN address."""
+
+    id: int
+    account_key: str
+
+
+def _refused(code: str, column: str, value: str, vi: str, en: str) -> Problem:
+    fault = Fault(code=code, vi=vi, en=en, column=column, value=value)
+    return Problem(code, vi=vi, en=en, status=422, faults=(fault,))
+
+
+def _text(column: str, value: str, *, limit: int = 300, needed: bool = True) -> str:
+    """`value` with its white space tidied. Raises Problem when it is missing or too long."""
+    tidy = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if (needed and not tidy) or len(tidy) > limit:
+        raise _refused(
+            "bad_text",
+            column,
+            tidy[:40],
+            f"«{column}» cần từ 1 đến {limit} ký tự.",
+            f"{column} needs 1 to {limit} characters.",
+        )
+    return tidy
+
+
+async def create_school(
+    db: Driver, *, code: str, name: str, address: str, province: str, accounting_regime: str
+) -> int:
+    """Write a school and open its books; returns its id.
+
+    `accounting_regime` is a key of the dated charts, e.g. "TT24/2024". Raises Problem: 422 for a bad
+    value, 409 when the code is taken.
+    """
+    if not _CODE.fullmatch(code):
+        raise _refused(
+            "bad_school_code",
+            "code",
+            code[:40],
+            "Mã trường gồm 1-32 chữ cái không dấu, chữ số, dấu - hoặc _.",
+            "A school's code has 1-32 unaccented letters, digits, - or _.",
+        )
+    if not _REGIME.fullmatch(accounting_regime):
+        raise _refused(
+            "bad_accounting_regime",
+            "accounting_regime",
+            accounting_regime[:40],
+            "Chế độ kế toán ghi như TT24/2024.",
+            "The accounting regime is written like TT24/2024.",
+        )
+    school_id: int | None = await db.fetchval(
+        "INSERT INTO school (code, name, address, province, accounting_regime)"
+        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO NOTHING RETURNING id",
+        code,
+        _text("name", name),
+        _text("address", address, needed=False),
+        _text("province", province, limit=100, needed=False),
+        accounting_regime,
+    )
+    if school_id is None:
+        raise Problem(
+            "school_exists",
+            vi=f"Đã có trường mang mã {code}.",
+            en=f"There is a school with code {code} already.",
+            status=409,
+        )
+    await open_books(db, school_id)
+    return school_id
+
+
+async def add_bank_account(
+    db: Driver,
+    school_id: int,
+    *,
+    bin: str,  # noqa: A002 - the word of the trade
+    number: str,
+    holder: str,
+    label: str = "",
+    is_default: bool = False,
+) -> int:
+    """Write a bank account of the school, with the merchant account its statements enter by.
+
+    The first account of a school is its default; a new default takes the mark from the old one.
+    `holder` is kept as banks print it: upper case, without marks. Raises Problem: 422 for an unknown
+    BIN or a malformed number, 404 for an unknown school, 409 when the school has this number.
+    """
+    tidy = re.sub(r"[\s.-]", "", number).upper()
+    if bank(bin) is None:
+        raise _refused(
+            "unknown_bank",
+            "bin",
+            bin[:40],
+            "Không có ngân hàng nào mang mã BIN này (6 chữ số, ví dụ 970436).",
+            "No bank has this BIN (6 digits, e.g. 970436).",
+        )
+    if not _ACCOUNT_NUMBER.fullmatch(tidy):
+        raise _refused(
+            "bad_account_number",
+            "number",
+            number[:40],
+            "Số tài khoản gồm 4-19 chữ số hoặc chữ cái không dấu.",
+            "An account number has 4-19 digits or unaccented letters.",
+        )
+    printed = unaccent(_text("holder", holder, limit=100)).upper()
+    await _lock_school(db, school_id)
+    if await db.fetchval(
+        "SELECT true FROM bank_account WHERE school_id = $1 AND number = $2", school_id, tidy
+    ):
+        raise Problem(
+            "bank_account_exists",
+            vi="Trường đã có số tài khoản này.",
+            en="The school has this account number already.",
+            status=409,
+        )
+    if is_default:
+        await db.execute(
+            "UPDATE bank_account SET is_default = false WHERE school_id = $1 AND is_default",
+            school_id,
+        )
+    account_id: int = await db.fetchval(
+        """
+        INSERT INTO bank_account (school_id, bin, number, holder, label, is_default)
+        VALUES ($1, $2, $3, $4, $5,
+                $6 OR NOT EXISTS (SELECT FROM bank_account WHERE school_id = $1 AND is_default))
+        RETURNING id
+        """,
+        school_id,
+        bin,
+        tidy,
+        printed,
+        _text("label", label, limit=100, needed=False),
+        is_default,
+    )
+    # A statement has no credentials: nothing is sealed.
+    await _write_merchant(
+        db,
+        school_id,
+        adapter=STATEMENT,
+        bank_account_id=account_id,
+        settlement="direct",
+        sealed_secrets=b"",
+        settings={},
+    )
+    await open_books(db, school_id)
+    return account_id
+
+
+async def add_merchant_account(
+    db: Driver,
+    keys: Keys,
+    school_id: int,
+    *,
+    adapter: str,
+    bank_account_id: int,
+    settlement: str,
+    secrets: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
+) -> MerchantCreated:
+    """Write an account with a provider, its credentials sealed; returns its id and IPN key.
+
+    `settlement`: "direct" (the provider speaks about the bank account itself) or "batch" (it pays
+    later in a lump). Raises Problem: 422 for an unknown adapter or for credentials other than those
+    the adapter documents, each named; 404 for another school's bank account.
+    """
+    chosen = dict(settings or {})
+    if adapter not in IPN:
+        raise _refused(
+            "unknown_adapter",
+            "adapter",
+            adapter[:40],
+            f"Chưa kết nối được với «{adapter[:40]}»; hiện có: {', '.join(sorted(IPN))}.",
+            f"No such adapter; there are: {', '.join(sorted(IPN))}.",
+        )
+    if settlement not in {"direct", "batch"}:
+        raise _refused(
+            "bad_settlement",
+            "settlement",
+            settlement[:40],
+            "Cách quyết toán là direct hoặc batch.",
+            "Settlement is direct or batch.",
+        )
+    _check_credentials(adapter, secrets, chosen)
+    await _lock_school(db, school_id)
+    if not await db.fetchval(
+        "SELECT true FROM bank_account WHERE school_id = $1 AND id = $2", school_id, bank_account_id
+    ):
+        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    created = await _write_merchant(
+        db,
+        school_id,
+        adapter=adapter,
+        bank_account_id=bank_account_id,
+        settlement=settlement,
+        sealed_secrets=seal_secrets(keys, secrets),
+        settings=chosen,
+    )
+    await open_books(db, school_id)
+    return created
+
+
+def _check_credentials(
+    adapter: str, secrets: Mapping[str, str], settings: Mapping[str, str]
+) -> None:
+    """All that the adapter documents and nothing else. Values are never shown."""
+    module = IPN[adapter]
+    faults = [
+        *_name_faults("secrets", secrets, module.SECRETS, _needed_secrets(adapter, settings)),
+        *_name_faults("settings", settings, module.SETTINGS, set(module.SETTINGS)),
+    ]
+    if adapter == "sepay" and settings.get("auth") not in {"apikey", "hmac"}:
+        faults.append(
+            Fault(
+                code="bad_setting",
+                column="settings.auth",
+                vi="auth là apikey hoặc hmac.",
+                en="auth is apikey or hmac.",
+            )
+        )
+    if faults:
+        raise Problem(
+            "bad_credentials",
+            vi="Thông tin kết nối chưa đúng.",
+            en="The credentials are not as the adapter needs them.",
+            status=422,
+            faults=tuple(faults),
+        )
+
+
+def _needed_secrets(adapter: str, settings: Mapping[str, str]) -> set[str]:
+    if adapter == "sepay":  # its two ways to authenticate need one secret each
+        return {"hmac_secret" if settings.get("auth") == "hmac" else "api_key"}
+    return set(IPN[adapter].SECRETS)
+
+
+def _name_faults(
+    kind: str, given: Mapping[str, str], known: Mapping[str, str], needed: set[str]
+) -> list[Fault]:
+    unknown = [
+        Fault(
+            code="unknown_name",
+            column=f"{kind}.{name[:40]}",
+            vi=f"Không có mục «{name[:40]}».",
+            en=f"There is no entry {name[:40]}.",
+        )
+        for name in sorted(given.keys() - known.keys())
+    ]
+    missing = [
+        Fault(
+            code="missing_value",
+            column=f"{kind}.{name}",
+            vi=f"Thiếu «{name}»: {known[name]}.",
+            en=f"Missing {name}: {known[name]}.",
+        )
+        for name in sorted(needed)
+        if not isinstance(given.get(name), str) or not given[name].strip()
+    ]
+    not_text = [
+        Fault(
+            code="not_text",
+            column=f"{kind}.{name[:40]}",
+            vi=f"«{name[:40]}» phải là chữ.",
+            en=f"{name[:40]} must be text.",
+        )
+        for name, value in sorted(given.items())
+        if name not in needed and not isinstance(value, str)
+    ]
+    return unknown + missing + not_text
+
+
+async def _write_merchant(
+    db: Driver,
+    school_id: int,
+    *,
+    adapter: str,
+    bank_account_id: int,
+    settlement: str,
+    sealed_secrets: bytes,
+    settings: Mapping[str, str],
+) -> MerchantCreated:
+    account_key = "".join(random.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
+    merchant_id: int = await db.fetchval(
+        """
+        INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,
+                                      sealed_secrets, settings)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb) RETURNING id
+        """,
+        school_id,
+        adapter,
+        account_key,
+        bank_account_id,
+        settlement,
+        sealed_secrets,
+        json.dumps(dict(settings)),
+    )
+    return MerchantCreated(merchant_id, account_key)
+
+
+async def _lock_school(db: Driver, school_id: int) -> None:
+    """One change of a school's accounts at a time. Raises Problem (404)."""
+    if not await db.fetchval("SELECT true FROM school WHERE id = $1 FOR UPDATE", school_id):
+        raise not_found("trường này", "school")
