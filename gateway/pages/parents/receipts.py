@@ -1,0 +1,59 @@
+"""`/receipts/{token}`: what a payer gets to keep, as a page and as PDF.
+
+It confirms that the school received this money; it is no e-invoice and says so. The token is the
+payment's own; a payment that settles nothing (yet) has no receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from gateway.house import House
+from gateway.invoices.queries import PublicReceipt, receipt_by_token
+from gateway.kit.database import transaction
+from gateway.kit.money import amount_in_words_vi
+from gateway.kit.problem import not_found
+from gateway.pages.parents.receipt_pdf import receipt_pdf
+from gateway.pages.parents.sheet import channel_words
+from gateway.pages.rendering import lang_of, page, strict_headers
+
+_ADDRESS: Final = re.compile(r"([0-9A-Za-z]{16,64})(\.pdf)?")
+
+
+@get("/receipts/{name:str}", operation_id="show_receipt", include_in_schema=False)
+async def show_receipt(
+    request: Request[Any, Any, Any], house: NamedDependency[House], name: FromPath[str]
+) -> Response[Any]:
+    """The receipt of a payment: `{token}` is the page, `{token}.pdf` the document."""
+    address = _ADDRESS.fullmatch(name)
+    receipt = await _receipt(house, address[1]) if address else None
+    if address is None or receipt is None:
+        raise not_found("giấy xác nhận này", "receipt")
+    if address[2] is None:
+        return page(
+            request,
+            "receipt.html",
+            receipt=receipt,
+            channel=channel_words(receipt.channel),
+            amount_in_words=amount_in_words_vi(receipt.amount_vnd),
+        )
+    document = await asyncio.to_thread(receipt_pdf, receipt, lang_of(request))
+    return Response(
+        document,
+        media_type="application/pdf",
+        headers={
+            **strict_headers(),
+            "content-disposition": f'inline; filename="xac-nhan-{receipt.number}.pdf"',
+        },
+    )
+
+
+async def _receipt(house: House, token: str) -> PublicReceipt | None:
+    async with transaction(house.engine) as db:
+        return await receipt_by_token(db, token)
