@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import click
 
+from gateway.commands.demo import demo
+from gateway.commands.doctor import doctor
+from gateway.commands.fees import approve_fees, import_fees, issue_invoices
+from gateway.commands.night import export_file, import_statement_file, reconcile_day
+from gateway.commands.schools import (
+    add_bank_account_command,
+    add_merchant_account_command,
+    create_api_key_command,
+    create_school_command,
+    create_user_command,
+    import_roster_command,
+    revoke_api_key_command,
+)
 from gateway.commands.serve import migrate_schema, serve
+from gateway.commands.worker import worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,8 +26,24 @@ def main() -> None:
     """Cổng thu phí không tiền mặt cho trường học. / The cashless fee gateway for schools."""
 
 
+main.add_command(demo)
 main.add_command(serve)
+main.add_command(worker)
 main.add_command(migrate_schema)
+main.add_command(doctor)
+main.add_command(create_school_command)
+main.add_command(add_bank_account_command)
+main.add_command(add_merchant_account_command)
+main.add_command(create_user_command)
+main.add_command(create_api_key_command)
+main.add_command(revoke_api_key_command)
+main.add_command(import_roster_command)
+main.add_command(import_fees)
+main.add_command(approve_fees)
+main.add_command(issue_invoices)
+main.add_command(import_statement_file)
+main.add_command(reconcile_day)
+main.add_command(export_file)
 
 if __name__ == "__main__":
     main()

@@ -93,10 +93,11 @@ async def books_of(db: Driver, school_id: int) -> Books:
 async def reverse_journal(
     db: Driver, school_id: int, journal_id: int, on: date, reason: str
 ) -> int:
-    """Reverse every transfer of a journal by its mirror image; invoice totals follow.
+    """Reverse every transfer of a journal of money by its mirror image; invoice totals follow.
 
     Returns the number of the reversing journal. Raises Problem (409) when the journal was reversed
-    before or is a reversal itself, (404) when there is none.
+    before, is a reversal itself or issued an invoice (that is cancelled, `gateway.invoices.cancel`),
+    (404) when there is none.
     """
     rows = await db.fetch(
         """
@@ -109,6 +110,13 @@ async def reverse_journal(
     )
     if not rows:
         raise Problem("not_found", vi="Không có bút toán này.", en="No such journal.", status=404)
+    if any(row["kind"] in {Event.INVOICE_ISSUED, Event.INVOICE_CANCELLED} for row in rows):
+        raise Problem(
+            "journal_of_invoice",
+            vi="Bút toán này thuộc về hoá đơn; hãy huỷ hoá đơn.",
+            en="This journal belongs to an invoice; cancel the invoice.",
+            status=409,
+        )
     if any(row["is_reversed"] or row["kind"] == Event.REVERSAL for row in rows):
         raise Problem(
             "already_reversed",

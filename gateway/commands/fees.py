@@ -1,0 +1,185 @@
+"""`hocphi import-fees`, `approve-fees`, `issue`: from a fee file to every pupil's invoice."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.commands.context import json_option, print_result, run, school_id_of, school_option
+from gateway.fees.service import (
+    Drafted,
+    SchedulePreview,
+    approve_schedule,
+    draft_schedule,
+    preview_schedule,
+)
+from gateway.house import keys_of
+from gateway.invoices.service import Issued, issue
+from gateway.kit.clock import business_date, now_utc
+from gateway.kit.database import transaction
+from gateway.kit.money import format_vnd
+from gateway.settings import settings
+
+OPERATOR = "operator"
+
+NATURES = {"tuition": "học phí", "service": "dịch vụ", "on_behalf": "thu hộ"}
+
+
+@click.command("import-fees")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@school_option
+@click.option("--as", "actor", default=OPERATOR, show_default=True, help="Who drafts it.")
+@click.option("--yes", is_flag=True, help="Draft without asking.")
+@json_option
+def import_fees(file: Path, school_code: str | None, actor: str, yes: bool, as_json: bool) -> None:
+    """Nhập bảng khoản thu. / Read an Excel or CSV fee file: shows what it would charge, drafts it when confirmed."""
+
+    async def work(engine: AsyncEngine) -> tuple[SchedulePreview, Drafted | None]:
+        with file.open("rb") as opened:
+            data = opened.read(settings().upload_limit + 1)  # the reader refuses what is longer
+        school_id = await school_id_of(engine, school_code)
+        async with transaction(engine) as db:
+            preview = await preview_schedule(db, school_id, data, file.name)
+        if not as_json:
+            click.echo("\n".join(_preview_lines(preview)))
+        if preview.faults or not (yes or _is_confirmed(as_json=as_json)):
+            return preview, None
+        async with transaction(engine) as db:
+            return preview, await draft_schedule(db, school_id, data, file.name, actor=actor)
+
+    preview, drafted = run(work)
+    forecast = preview.forecast
+    print_result(
+        {
+            "schedule_id": drafted.schedule_id if drafted else preview.schedule_id,
+            "drafted": drafted is not None,
+            "is_new": drafted.is_new if drafted else None,
+            "version": drafted.version if drafted else None,
+            "name": preview.name,
+            "school_year": preview.school_year,
+            "month": preview.month,
+            "due_on": preview.due_on,
+            "lines": len(preview.lines),
+            "registrations": len(preview.registrations),
+            "invoices": forecast.invoice_count if forecast else None,
+            "total_vnd": forecast.total_vnd if forecast else None,
+            "faults": [dataclasses.asdict(fault) for fault in preview.faults],
+        },
+        as_json=as_json,
+        lines=[_outcome(drafted)],
+    )
+    if preview.faults:
+        sys.exit(1)
+
+
+@click.command("approve-fees")
+@click.argument("schedule_id", metavar="SCHEDULE", type=int)
+@school_option
+@click.option("--as", "actor", required=True, help="Who approves it: not who drafted it.")
+@json_option
+def approve_fees(schedule_id: int, school_code: str | None, actor: str, as_json: bool) -> None:
+    """Duyệt đợt thu. / Approve a drafted schedule."""
+
+    async def work(engine: AsyncEngine) -> None:
+        school_id = await school_id_of(engine, school_code)
+        async with transaction(engine) as db:
+            await approve_schedule(db, school_id, schedule_id, actor=actor)
+
+    run(work)
+    print_result(
+        {"schedule_id": schedule_id, "approved_by": actor},
+        as_json=as_json,
+        lines=[f"Đã duyệt đợt thu {schedule_id}. / Schedule {schedule_id} is approved."],
+    )
+
+
+@click.command("issue")
+@click.argument("schedule_id", metavar="SCHEDULE", type=int)
+@school_option
+@click.option("--on", "on", type=click.DateTime(["%Y-%m-%d", "%d/%m/%Y"]), help="Default: today.")
+@click.option("--as", "actor", default=OPERATOR, show_default=True, help="Who issues it.")
+@json_option
+def issue_invoices(
+    schedule_id: int, school_code: str | None, on: datetime | None, actor: str, as_json: bool
+) -> None:
+    """Phát hành hoá đơn. / Make every missing invoice of an approved schedule."""
+    day = on.date() if on else business_date(now_utc())
+
+    async def work(engine: AsyncEngine) -> Issued:
+        school_id = await school_id_of(engine, school_code)
+        async with transaction(engine) as db:
+            return await issue(db, keys_of(settings()), school_id, schedule_id, on=day, actor=actor)
+
+    issued = run(work)
+    print_result(
+        {"schedule_id": schedule_id, "issued_on": day, **dataclasses.asdict(issued)},
+        as_json=as_json,
+        lines=[
+            (
+                f"Đã phát hành {issued.invoices} hoá đơn, {format_vnd(issued.total_vnd, 'vi')}"
+                f" (đã có từ trước: {issued.already})."
+            ),
+            (
+                f"{issued.invoices} invoices issued, {format_vnd(issued.total_vnd, 'en')}"
+                f" ({issued.already} were there already)."
+            ),
+        ],
+    )
+
+
+def _is_confirmed(*, as_json: bool) -> bool:
+    """Ask on a terminal; elsewhere only --yes writes."""
+    if as_json or not sys.stdin.isatty():
+        return False
+    return click.confirm("Lập đợt thu này? / Draft this schedule?", default=False)
+
+
+def _preview_lines(preview: SchedulePreview) -> list[str]:
+    lines = [f"{preview.name} · năm học / school year {preview.school_year}"]
+    if preview.month and preview.due_on:
+        lines.append(
+            f"Tháng / month {preview.month:%m/%Y}, hạn nộp / due {preview.due_on:%d/%m/%Y}"
+        )
+    counts = preview.forecast.students_by_line if preview.forecast else [None] * len(preview.lines)
+    for line, count in zip(preview.lines, counts, strict=True):
+        optional = ", tự nguyện" if line.is_optional else ""
+        pupils = "" if count is None else f" × {count} học sinh"
+        lines.append(
+            f"  {line.item_code}  {line.name} ({NATURES[line.nature]}{optional}) · {line.scope} ·"
+            f" {format_vnd(line.unit_price_vnd, 'vi')} × {line.quantity} {line.unit}"
+            f" = {format_vnd(line.amount_vnd, 'vi')}{pupils} → {line.account}"
+        )
+    if preview.forecast:
+        lines.append(
+            f"{preview.forecast.student_count} học sinh, {preview.forecast.invoice_count} hoá đơn / invoices,"
+            f" {format_vnd(preview.forecast.total_vnd, 'vi')}"
+        )
+    for fault in preview.faults:
+        place = ", ".join(
+            part for part in (f"dòng {fault.row}" if fault.row else "", fault.column) if part
+        )
+        value = f" [{fault.value}]" if fault.value else ""
+        lines.append(f"  ! {f'{place}: ' if place else ''}{fault.vi}{value} / {fault.en}")
+    if preview.faults:
+        lines.append(
+            f"{len(preview.faults)} lỗi cần sửa. / {len(preview.faults)} faults to correct."
+        )
+    if preview.schedule_id:
+        lines.append(
+            f"Đã có đợt thu này, số {preview.schedule_id}. / This is schedule {preview.schedule_id}."
+        )
+    return lines
+
+
+def _outcome(drafted: Drafted | None) -> str:
+    if drafted is None:
+        return "Chưa ghi gì. / Nothing was written."
+    number = drafted.schedule_id
+    if not drafted.is_new:
+        return f"Không có gì thay đổi, đợt thu số {number}. / Nothing changed, schedule {number}."
+    return f"Đã lập đợt thu số {number}, chờ duyệt. / Schedule {number} is drafted and awaits approval."

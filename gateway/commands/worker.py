@@ -1,0 +1,82 @@
+"""`hocphi worker`: what has no caller. It asks providers about checkouts and runs each school's night.
+
+Any number of workers may run: a checkout is taken by one of them, and a school's day is guarded by a
+lock in the database and changes nothing when it is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import date, datetime, timedelta
+
+import click
+import httpx
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.commands.context import run
+from gateway.house import keys_of
+from gateway.kit.clock import VN, business_date, now_utc
+from gateway.kit.database import transaction
+from gateway.kit.logs import configure_logs
+from gateway.kit.problem import Problem
+from gateway.kit.seal import Keys
+from gateway.payments.polling import ask_about_checkouts
+from gateway.settings import settings
+from reconciliation.run import reconcile
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 60.0
+
+
+@click.command("worker")
+def worker() -> None:
+    """Poll checkouts and run the nights until interrupted."""
+    chosen = settings()
+    configure_logs(chosen.log_level)
+    keys = keys_of(chosen)
+    run(lambda engine: work(engine, keys, chosen.night_hour))
+
+
+async def work(engine: AsyncEngine, keys: Keys, night_hour: int) -> None:
+    """Until SIGINT or SIGTERM: one round a minute."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    done: set[tuple[int, date]] = set()
+    async with httpx.AsyncClient() as http:
+        while not stop.is_set():
+            try:
+                await ask_about_checkouts(engine, keys, http, at=now_utc())
+                await run_nights(engine, night_due(now_utc(), night_hour), done)
+            except (SQLAlchemyError, OSError) as error:  # the database is away: wait for it
+                log.warning("worker.round_failed", error=type(error).__name__)
+            try:
+                await asyncio.wait_for(stop.wait(), EVERY_S)
+            except TimeoutError:
+                continue
+
+
+def night_due(at: datetime, night_hour: int) -> date:
+    """The last business day whose night has begun at `at` (aware)."""
+    day = business_date(at) - timedelta(days=1)
+    return day if at.astimezone(VN).hour >= night_hour else day - timedelta(days=1)
+
+
+async def run_nights(engine: AsyncEngine, day: date, done: set[tuple[int, date]]) -> None:
+    """Reconcile `day` for every school that this worker has not done yet; one school's trouble is its own."""
+    async with transaction(engine) as db:
+        rows = await db.fetch("SELECT id FROM school ORDER BY id")
+    for school_id in (row["id"] for row in rows):
+        if (school_id, day) in done:
+            continue
+        try:
+            result = await reconcile(engine, school_id, day)
+        except Problem as problem:
+            log.warning("night.refused", school=school_id, day=str(day), code=problem.code)
+        else:
+            log.info("night.done", school=school_id, day=str(day), result=result.result_hash)
+        done.add((school_id, day))

@@ -1,0 +1,103 @@
+"""Reading fee schedules: the list, and one of them whole for whoever is to approve it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.kit.database import Driver
+from gateway.kit.problem import not_found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRow:
+    """A schedule in a list. `invoice_count` and `total_vnd`: what was issued and is not cancelled."""
+
+    id: int
+    name: str
+    school_year: str
+    month: date
+    due_on: date
+    version: int
+    status: str
+    drafted_by: str
+    approved_by: str | None
+    line_count: int
+    invoice_count: int
+    total_vnd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleLine:
+    """A line of a schedule with its item and payee account; `registered` counts who opted in."""
+
+    line_no: int
+    item_code: str
+    name: str
+    nature: str
+    unit: str
+    is_optional: bool
+    account: str
+    scope: str
+    unit_price_vnd: int
+    quantity: int
+    registered: int
+
+    @property
+    def amount_vnd(self) -> int:
+        """Unit price times quantity, VND."""
+        return self.unit_price_vnd * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDetail:
+    """A schedule and its lines."""
+
+    schedule: ScheduleRow
+    lines: tuple[ScheduleLine, ...]
+
+
+SCHEDULES = """
+SELECT f.id, f.name, f.school_year, f.month, f.due_on, f.version, f.status, f.drafted_by, f.approved_by,
+       (SELECT count(*) FROM fee_schedule_line l
+         WHERE l.school_id = f.school_id AND l.fee_schedule_id = f.id) AS line_count,
+       i.invoice_count, i.total_vnd
+  FROM fee_schedule f
+  CROSS JOIN LATERAL (SELECT count(*) AS invoice_count, coalesce(sum(total_vnd), 0)::bigint AS total_vnd
+                        FROM invoice WHERE school_id = f.school_id AND fee_schedule_id = f.id
+                         AND cancelled_at IS NULL) AS i
+ WHERE f.school_id = $1 AND ($2::bigint IS NULL OR f.id = $2)
+ ORDER BY f.month DESC, f.id DESC LIMIT $3
+"""
+
+
+async def list_schedules(db: Driver, school_id: int, limit: int = 50) -> list[ScheduleRow]:
+    """The school's schedules of any status, the newest month first."""
+    return [_row(row) for row in await db.fetch(SCHEDULES, school_id, None, limit)]
+
+
+async def get_schedule(db: Driver, school_id: int, schedule_id: int) -> ScheduleDetail:
+    """One schedule with its lines in the order of the file. Raises Problem (404)."""
+    row = await db.fetchrow(SCHEDULES, school_id, schedule_id, 1)
+    if row is None:
+        raise not_found("đợt thu này", "fee schedule")
+    lines = await db.fetch(
+        """
+        SELECT l.line_no, i.code AS item_code, i.name, i.nature, i.unit, i.is_optional,
+               b.number AS account, l.scope, l.unit_price_vnd, l.quantity,
+               (SELECT count(*) FROM fee_registration r WHERE r.school_id = l.school_id
+                   AND r.fee_schedule_id = l.fee_schedule_id AND r.fee_item_id = l.fee_item_id) AS registered
+          FROM fee_schedule_line l
+          JOIN fee_item i ON i.school_id = l.school_id AND i.id = l.fee_item_id
+          JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
+         WHERE l.school_id = $1 AND l.fee_schedule_id = $2 ORDER BY l.line_no
+        """,
+        school_id,
+        schedule_id,
+    )
+    return ScheduleDetail(_row(row), tuple(ScheduleLine(**line) for line in lines))
+
+
+def _row(row: Any) -> ScheduleRow:
+    return ScheduleRow(**row)

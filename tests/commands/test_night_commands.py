@@ -1,0 +1,106 @@
+"""`hocphi import-statement`, `reconcile`, `export` as an operator types them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from factories import DAY, World, make_world
+from sqlalchemy.ext.asyncio import AsyncEngine
+from statementfiles import Entry, mb_csv
+
+from gateway.cli import main
+from gateway.kit.database import transaction
+from gateway.settings import settings
+
+
+@pytest.fixture
+def operator(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An operator's folder, with the settings pointing at the test's database."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("HOCPHI_HOME", str(tmp_path))
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+async def hocphi(*words: str) -> Result:
+    """Run a command in a thread of its own: it brings its own event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return await asyncio.wrap_future(
+            thread.submit(CliRunner().invoke, main, list(words), catch_exceptions=False)
+        )
+
+
+async def world_with_file(engine: AsyncEngine, folder: Path) -> tuple[World, str]:
+    async with transaction(engine) as db:
+        world = await make_world(db, [100_000])
+        # one account only, so that a whole day can close
+        await db.execute(
+            "DELETE FROM ledger_account WHERE bank_account_id = $1", world.other_bank_account_id
+        )
+        await db.execute("DELETE FROM bank_account WHERE id = $1", world.other_bank_account_id)
+    path = folder / "saoke.csv"
+    path.write_bytes(
+        mb_csv(world.bank_number, 1_000, [Entry(DAY, 100_000, world.invoices[0].reference)])
+    )
+    return world, str(path)
+
+
+def add_row(path: Path, row: str) -> None:
+    path.write_text(path.read_text() + row)
+
+
+def is_zip(path: Path) -> bool:
+    return path.read_bytes().startswith(b"PK")
+
+
+async def test_a_night_by_hand(engine: AsyncEngine, operator: Path) -> None:
+    world, path = await world_with_file(engine, operator)
+    done = await hocphi("import-statement", path, "--account", world.bank_number, "--json")
+    assert json.loads(done.stdout)["new_lines"] == 1
+
+    done = await hocphi("reconcile", "--date", DAY.isoformat(), "--json")
+    assert done.exit_code == 0
+    night = json.loads(done.stdout)
+    assert night["created"] == 1
+    assert {proof["account"]: proof["difference_vnd"] for proof in night["proof"]} == {
+        world.bank_number: 0,
+        f"vnpay:{world.bank_number}": 0,
+    }
+
+    done = await hocphi("export", "--format", "misa-receipts", "--json")
+    exported = json.loads(done.stdout)
+    assert exported["vouchers"] == 1
+    assert is_zip(Path(exported["file"]))
+    done = await hocphi("export", "--format", "misa-receipts", "--json")
+    assert json.loads(done.stdout)["file"] is None
+
+
+async def test_refusals_are_said_plainly(engine: AsyncEngine, operator: Path) -> None:
+    world, path = await world_with_file(engine, operator)
+    add_row(Path(path), "10/09/2026,10/09/2026,,,5,7,x\n")  # 7 is not the balance
+    done = await hocphi("import-statement", path, "--account", world.bank_number)
+    assert done.exit_code == 1
+    assert "dòng 5" in done.stderr
+    done = await hocphi("import-statement", path, "--account", "404")
+    assert done.exit_code == 1
+    done = await hocphi(
+        "import-statement", path, "--account", world.bank_number, "--column", "when=Ngày"
+    )
+    assert "bad_mapping" not in done.stderr
+    assert "--column" in done.stderr
+    done = await hocphi("reconcile", "--date", "2999-01-01")
+    assert done.exit_code == 1
+
+
+async def test_a_day_that_does_not_close_ends_with_two(engine: AsyncEngine, operator: Path) -> None:
+    await world_with_file(engine, operator)
+    done = await hocphi("reconcile", "--date", DAY.isoformat())
+    assert done.exit_code == 2
+    assert "chưa có sao kê" in done.stdout
+    assert "\r" not in done.stderr  # no bar where nobody looks
