@@ -9,13 +9,41 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
+from gateway.api import api_router
+from gateway.fees.endpoints import (
+    approve_fee_schedule,
+    import_fee_schedule,
+    issue_fee_schedule,
+)
 from gateway.health import health_live, health_ready
-from gateway.house import House, open_house
+from gateway.house import House, keys_of, open_house
+from gateway.invoices.endpoints import get_invoice, get_invoices, search_invoices
 from gateway.kit.logs import configure_logs, request_ids
 from gateway.notices.endpoints import receive_ipn
+from gateway.pages.console.routes import console_router, form_protection
+from gateway.pages.errors import answer_error
+from gateway.pages.parents.routes import parents_router
+from gateway.pages.rendering import static_file
+from gateway.payments.endpoints import get_payments
 from gateway.settings import Settings
+from gateway.students.endpoints import import_roster
+from reconciliation.endpoints import get_exceptions
+from sandbox.pages import ROUTES as SANDBOX
+
+API = (
+    import_roster,
+    import_fee_schedule,
+    approve_fee_schedule,
+    issue_fee_schedule,
+    get_invoices,
+    search_invoices,
+    get_invoice,
+    get_payments,
+    get_exceptions,
+)
 
 
 def house_of(state: State) -> House:
@@ -36,11 +64,32 @@ def create_app(settings: Settings, database_url: str) -> Litestar:
 
     prometheus = PrometheusConfig(app_name="hocphi", prefix="hocphi", group_path=True)
     return Litestar(
-        route_handlers=[receive_ipn, health_live, health_ready, PrometheusController],
+        route_handlers=[
+            receive_ipn,
+            health_live,
+            health_ready,
+            PrometheusController,
+            static_file,
+            parents_router(settings.trusted_proxies),
+            console_router(),
+            api_router(API),
+            *(SANDBOX if settings.sandbox else ()),
+        ],
         lifespan=[with_house],
         dependencies={"house": Provide(house_of, sync_to_thread=False)},
         middleware=[request_ids, prometheus.middleware],
-        openapi_config=OpenAPIConfig(title="Hocphi", version="1", path="/schema"),
+        openapi_config=OpenAPIConfig(
+            title="Hocphi",
+            version="1",
+            path="/schema",
+            components=Components(
+                security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}
+            ),
+        ),
         request_max_body_size=settings.upload_limit,
+        csrf_config=form_protection(
+            keys_of(settings), is_https=settings.base_url.startswith("https://")
+        ),
+        exception_handlers={Exception: answer_error},
         logging_config=None,
     )

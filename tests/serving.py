@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 
 import httpx
 from factories import KEYS
+from litestar import Litestar
 
 from gateway.app import create_app
 from gateway.settings import Settings
+
+BASE_URL = "http://testserver.local"
 
 
 def settings_for_tests(**more: object) -> Settings:
@@ -21,15 +24,12 @@ def settings_for_tests(**more: object) -> Settings:
 
 
 @asynccontextmanager
-async def gateway_client(
-    database_url: str, settings: Settings | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the running application.
+async def running(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of `app` while it runs.
 
     The application lives in a task of its own: it must be entered and left by the same task, which
     a fixture's two halves are not.
     """
-    app = create_app(settings or settings_for_tests(), database_url)
     ready, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -43,9 +43,16 @@ async def gateway_client(
     if life.done():
         started.cancel()
         await life
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://testserver.local"
-    ) as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client:
         yield client
     done.set()
     await life
+
+
+@asynccontextmanager
+async def gateway_client(
+    database_url: str, settings: Settings | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running gateway on a test database."""
+    async with running(create_app(settings or settings_for_tests(), database_url)) as client:
+        yield client

@@ -12,7 +12,8 @@ from gateway import embedded
 def main() -> int:
     """Refuse while a server of ours is in use; the exit status."""
     folder = Path("var")
-    if not embedded.discard(folder / "postgres"):
+    homes = (folder / "postgres", folder / "demo" / "postgres")
+    if not all(embedded.discard(home) for home in homes):
         print("a hocphi command still uses the embedded database: end it first", file=sys.stderr)
         return 1
     shutil.rmtree(folder, ignore_errors=True)

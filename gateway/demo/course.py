@@ -1,0 +1,126 @@
+"""From the first payment to the last voucher: the day, both statements, the night, the comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from gateway.accounting.export import VoucherFile, export_vouchers
+from gateway.demo.books import compare_books, invoices_off
+from gateway.demo.day import Traffic, live_through, write_statements
+from gateway.demo.plan import Plan, make_plan
+from gateway.demo.report import Counts, Report
+from gateway.demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
+from gateway.house import House
+from gateway.kit.database import Driver, transaction
+from reconciliation.run import reconcile
+from reconciliation.statements import import_statement
+from sandbox.bank import VIETCOMBANK_BIN
+from sandbox.noise import Payee
+from sandbox.pages import Sandbox
+
+FORMATS = ("misa-receipts", "journal-csv")
+
+
+async def take_course(
+    house: House,
+    world: World,
+    sandbox: Sandbox,
+    day: date,
+    *,
+    started_s: float,
+    tell: Callable[[str], None],
+) -> Report:
+    """Live through `day`. `started_s`: when the set-up began, on the monotonic clock."""
+    home, base_url = house.settings.home, house.settings.base_url
+    async with transaction(house.engine) as db:
+        bills = await open_bills(db, world.school_id)
+    plan = make_plan(bills, [_payee(account.number) for account in BANK_ACCOUNTS], day)
+    day_began_s = time.monotonic()
+
+    tell(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
+    traffic = await live_through(plan, sandbox, base_url)
+    tell("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
+    statements = write_statements(sandbox, plan, home / "statements")
+    async with transaction(house.engine) as db:
+        for number, path in statements.items():
+            await import_statement(
+                db,
+                world.school_id,
+                world.bank_account_ids[number],
+                path.read_bytes(),
+                path.name,
+                actor=ACCOUNTANT,
+            )
+    result = await reconcile(house.engine, world.school_id, day)
+    async with transaction(house.engine) as db:
+        exported = [
+            file
+            for format_ in FORMATS
+            if (file := await export_vouchers(db, world.school_id, format_, actor=ACCOUNTANT))
+        ]
+        books = await compare_books(db, sandbox, world.school_id, world.bank_account_ids, day)
+        off = await invoices_off(db, world.school_id)
+        counts = await _count(db, world, plan, traffic)
+    exports = _write_exports(exported, home / "exports")
+    return Report(
+        day=day,
+        base_url=base_url,
+        counts=counts,
+        result=result,
+        books=tuple(books),
+        invoices_off=off,
+        export_files=tuple(str(path) for path in exports),
+        statement_files=tuple(str(path) for path in statements.values()),
+        setup_s=day_began_s - started_s,
+        day_s=time.monotonic() - day_began_s,
+    )
+
+
+def _payee(number: str) -> Payee:
+    account = next(account for account in BANK_ACCOUNTS if account.number == number)
+    bank = "VCB" if account.bin == VIETCOMBANK_BIN else "MB"
+    return Payee(number=number, holder=account.holder, bank=bank)
+
+
+def _write_exports(files: Sequence[VoucherFile], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for file in files:
+        written.append(folder / file.file_name)
+        written[-1].write_bytes(file.content)
+    return written
+
+
+async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic) -> Counts:
+    """The gateway's own figures beside what went over the wire."""
+    row = await db.fetchrow(
+        """
+        SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
+               (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement') AS healed,
+               (SELECT count(*) FROM payment WHERE school_id = $1 AND is_corrected) AS corrected,
+               count(*) FILTER (WHERE paid_vnd = total_vnd) AS invoices_paid,
+               count(*) FILTER (WHERE paid_vnd > 0 AND paid_vnd < total_vnd) AS invoices_partly_paid,
+               count(*) FILTER (WHERE paid_vnd = 0) AS invoices_open
+          FROM invoice WHERE school_id = $1 AND cancelled_at IS NULL
+        """,
+        world.school_id,
+    )
+    return Counts(
+        pupils=world.pupils,
+        invoices=world.invoices,
+        invoiced_vnd=world.invoiced_vnd,
+        payments=plan.payments,
+        sepay=traffic.by_provider["sepay"],
+        vietqrvn=traffic.by_provider["vietqrvn"],
+        vnpay=traffic.by_provider["vnpay"],
+        messages=traffic.messages,
+        duplicates=traffic.duplicates,
+        refused=traffic.refused,
+        lost=traffic.lost,
+        conflicting=traffic.conflicting,
+        cancelled=traffic.cancelled,
+        **row,
+    )

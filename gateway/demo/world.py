@@ -1,0 +1,259 @@
+"""The invented school, made through the same services as everybody's: people, accounts, fees, invoices.
+
+Files come from `examples/`; secrets are drawn anew for each demo. It must never write to a database
+that is not the demo's own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.demo.plan import Bill
+from gateway.fees.service import approve_schedule, draft_schedule
+from gateway.identity.service import create_api_key, create_user
+from gateway.invoices.service import issue
+from gateway.kit.database import Driver, transaction
+from gateway.kit.seal import Keys
+from gateway.schools.service import add_bank_account, add_merchant_account, create_school
+from gateway.students.service import accept_roster
+from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, BankAccount
+from sandbox.pushes import Subscriber
+from sandbox.vnpay import Terminal
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCHOOL_NAME = "Trường Tiểu học Hoa Sen"
+HOLDER = "TRUONG TIEU HOC HOA SEN"
+SCHOOL_YEAR = "2026-2027"
+ACCOUNTANT, APPROVER = "ketoan", "hieutruong"
+TMN_CODE = "HOASEN01"
+
+# Fourteen digits: no Vietnamese bank has such accounts, so a real app refuses the demo's QR codes.
+BANK_ACCOUNTS = (
+    BankAccount(
+        bin=VIETCOMBANK_BIN, number="00002026000117", holder=HOLDER, opening_vnd=1_286_450_000
+    ),
+    BankAccount(bin=MB_BIN, number="00002026000225", holder=HOLDER, opening_vnd=92_318_400),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A person who may enter the console; the password is written to the demo's own file only."""
+
+    username: str
+    display_name: str
+    role: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MerchantAccount:
+    """A merchant account with all that a client needs to play its provider."""
+
+    adapter: str
+    account_key: str
+    ipn_url: str
+    bank_account: str
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The school as it stands before the day. `bank_account_ids`: by account number."""
+
+    school_id: int
+    bank_account_ids: Mapping[str, int]
+    merchants: tuple[MerchantAccount, ...]
+    logins: tuple[Login, ...]
+    api_key: str = field(repr=False)
+    pupils: int
+    invoices: int
+    invoiced_vnd: int
+
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """Whom the sandbox bank tells about which account."""
+        return tuple(
+            Subscriber(
+                provider=merchant.adapter,
+                account_number=merchant.bank_account,
+                ipn_url=merchant.ipn_url,
+                secrets=merchant.secrets,
+            )
+            for merchant in self.merchants
+            if merchant.adapter in {"sepay", "vietqrvn"}
+        )
+
+    def terminals(self) -> tuple[Terminal, ...]:
+        """The school's terminals at the sandbox's VNPAY."""
+        return tuple(
+            Terminal(
+                tmn_code=merchant.settings["tmn_code"],
+                ipn_url=merchant.ipn_url,
+                hash_secret=merchant.secrets["hash_secret"],
+            )
+            for merchant in self.merchants
+            if merchant.adapter == "vnpay"
+        )
+
+
+async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: date) -> World:
+    """A school of about 600 pupils with the month's invoices issued on the day `issued_on`.
+
+    Raises Problem when an example file does not fit the services any more.
+    """
+    logins = _draw_logins()
+    async with transaction(engine) as db:
+        school_id = await create_school(
+            db,
+            code="TH-HOASEN",
+            name=SCHOOL_NAME,
+            address="Số 1 đường Hoa Sen, phường Hoa Sen",
+            province="Hà Nội",
+            accounting_regime="TT24/2024",
+        )
+        bank_account_ids = {
+            account.number: await add_bank_account(
+                db,
+                school_id,
+                bin=account.bin,
+                number=account.number,
+                holder=account.holder,
+                label="Tài khoản chuyên thu" if position == 0 else "Tài khoản thu hộ",
+                is_default=position == 0,
+            )
+            for position, account in enumerate(BANK_ACCOUNTS)
+        }
+        merchants = await _add_merchants(db, keys, school_id, bank_account_ids, base_url)
+        for login in logins:
+            await create_user(
+                db,
+                school_id,
+                username=login.username,
+                display_name=login.display_name,
+                password=login.password,
+                role=login.role,
+            )
+        api_key = await create_api_key(db, school_id, "demo")
+        roster = await accept_roster(
+            db,
+            keys,
+            school_id,
+            _example("roster.xlsx"),
+            "roster.xlsx",
+            SCHOOL_YEAR,
+            actor=ACCOUNTANT,
+        )
+    async with transaction(engine) as db:
+        drafted = await draft_schedule(
+            db, school_id, _example("fees.xlsx"), "fees.xlsx", actor=ACCOUNTANT
+        )
+        await approve_schedule(db, school_id, drafted.schedule_id, actor=APPROVER)
+        issued = await issue(
+            db, keys, school_id, drafted.schedule_id, on=issued_on, actor=ACCOUNTANT
+        )
+    return World(
+        school_id=school_id,
+        bank_account_ids=bank_account_ids,
+        merchants=merchants,
+        logins=logins,
+        api_key=api_key,
+        pupils=roster.created,
+        invoices=issued.invoices,
+        invoiced_vnd=issued.total_vnd,
+    )
+
+
+async def open_bills(db: Driver, school_id: int) -> list[Bill]:
+    """The invoices that wait for money, as their parents' pages show them."""
+    rows = await db.fetch(
+        """
+        SELECT i.reference, i.token, i.total_vnd, b.number AS account_number
+          FROM invoice i JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
+         WHERE i.school_id = $1 AND i.paid_vnd = 0 AND i.cancelled_at IS NULL
+         ORDER BY i.id
+        """,
+        school_id,
+    )
+    return [Bill(**row) for row in rows]
+
+
+def _example(name: str) -> bytes:
+    return (EXAMPLES / name).read_bytes()
+
+
+def _draw_logins() -> tuple[Login, ...]:
+    return (
+        Login(
+            username=ACCOUNTANT,
+            display_name="Kế toán Lan",
+            role="accountant",
+            password=secrets.token_urlsafe(9),
+        ),
+        Login(
+            username=APPROVER,
+            display_name="Hiệu trưởng Minh",
+            role="approver",
+            password=secrets.token_urlsafe(9),
+        ),
+    )
+
+
+async def _add_merchants(
+    db: Driver, keys: Keys, school_id: int, bank_account_ids: Mapping[str, int], base_url: str
+) -> tuple[MerchantAccount, ...]:
+    main, other = (account.number for account in BANK_ACCOUNTS)
+    wanted: tuple[tuple[str, str, str, dict[str, str], dict[str, str]], ...] = (
+        ("sepay", main, "direct", {"hmac_secret": secrets.token_hex(32)}, {"auth": "hmac"}),
+        (
+            "vietqrvn",
+            other,
+            "direct",
+            {
+                "username": "vietqr-hoasen",
+                "password": secrets.token_urlsafe(18),
+                "jwt_secret": secrets.token_hex(32),
+            },
+            {},
+        ),
+        (
+            "vnpay",
+            main,
+            "batch",
+            {"hash_secret": secrets.token_hex(16).upper()},
+            {
+                "tmn_code": TMN_CODE,
+                "pay_url": f"{base_url}/sandbox/vnpay/pay",
+                "query_url": f"{base_url}/sandbox/vnpay/query",
+            },
+        ),
+    )
+    made: list[MerchantAccount] = []
+    for adapter, number, settlement, sealed, settings in wanted:
+        created = await add_merchant_account(
+            db,
+            keys,
+            school_id,
+            adapter=adapter,
+            bank_account_id=bank_account_ids[number],
+            settlement=settlement,
+            secrets=sealed,
+            settings=settings,
+        )
+        made.append(
+            MerchantAccount(
+                adapter=adapter,
+                account_key=created.account_key,
+                ipn_url=f"{base_url}/ipn/{adapter}/{created.account_key}",
+                bank_account=number,
+                settings=settings,
+                secrets=sealed,
+            )
+        )
+    return tuple(made)
