@@ -172,7 +172,9 @@ class IpnAdapter(Protocol):
     ) -> Reply:
         """The provider's own acknowledgement, after the notices were committed."""
 
-    def refuse(self, request: Request, account: MerchantAccount | None, error: RefusedError) -> Reply:
+    def refuse(
+        self, request: Request, account: MerchantAccount | None, error: RefusedError
+    ) -> Reply:
         """The provider's own words for a refusal. `account` is None where the key was unknown."""
 
 

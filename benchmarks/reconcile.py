@@ -24,8 +24,9 @@ from gateway.kit.clock import VN, business_date, now_utc
 from gateway.kit.database import Driver, create_engine, transaction
 from gateway.kit.reference import make_references
 from gateway.ledger.service import open_books
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant, statement_merchants
-from gateway.payments.record import Incoming, record_notices
+from gateway.payments.record import record_notices
 from reconciliation.run import DayResult, reconcile
 from reconciliation.statements import import_statement
 

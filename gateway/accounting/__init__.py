@@ -1,1 +1,1 @@
-
+"""From the books to the accountant's software: dated charts, vouchers, files in the forms they import."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 import uvicorn
 
@@ -9,11 +12,16 @@ from gateway.app import create_app
 from gateway.commands.context import database, json_option, print_result
 from gateway.settings import settings
 
+GRACE_S = 5  # open live streams do not hold the end up for longer
+
 
 @click.command("serve")
 def serve() -> None:
     """Serve the gateway until interrupted."""
     chosen = settings()
+    # uvicorn raises the signal again once it has stopped: it must unwind, so that an embedded
+    # PostgreSQL is stopped too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with database(chosen) as url:
         uvicorn.run(
             create_app(chosen, url),
@@ -24,6 +32,7 @@ def serve() -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
         )
 
 

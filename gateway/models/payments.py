@@ -75,10 +75,18 @@ notice = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("verdict", Text, nullable=False),
+    # the payment that another channel had booked before: this notice tells of the same money
+    Column("confirms_payment_id", BigInteger, nullable=True),
     created_at(),
     tenant_key(),
     belongs_to("merchant_account"),
     UniqueConstraint("school_id", "merchant_account_id", "transaction_id"),
+    Index(
+        "ix_notice_confirms",
+        "school_id",
+        "confirms_payment_id",
+        postgresql_where=text("confirms_payment_id IS NOT NULL"),
+    ),
     # whether a checkout has ended
     Index(
         "ix_notice_merchant_reference",
@@ -139,5 +147,19 @@ payment = Table(
     Index("ix_payment_token", "token"),
     Index("ix_payment_bank_day", "school_id", "bank_account_id", "business_date"),
     Index("ix_payment_student", "school_id", "student_id"),
+    # the same money told by another channel: by the bank's number, else by what the night made of a line
+    Index(
+        "ix_payment_bank_transaction",
+        "school_id",
+        "bank_account_id",
+        "bank_transaction_id",
+        postgresql_where=text("bank_transaction_id <> ''"),
+    ),
+    Index(
+        "ix_payment_of_statement",
+        "school_id",
+        "reference",
+        postgresql_where=text("channel = 'statement'"),
+    ),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
 )

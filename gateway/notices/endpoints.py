@@ -25,8 +25,8 @@ from gateway.house import House
 from gateway.kit.clock import now_utc
 from gateway.kit.network import client_ip
 from gateway.kit.problem import not_found
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant
-from gateway.payments.record import Incoming
 from gateway.payments.recorder import RecorderBusyError
 
 log = structlog.get_logger(__name__)

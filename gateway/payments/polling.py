@@ -21,8 +21,8 @@ from adapters import QUERY
 from adapters.contract import Notice, Outcome, OutgoingRequest, Query, RefusedError
 from gateway.kit.database import transaction
 from gateway.kit.seal import Keys
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant, merchants_by_id
-from gateway.payments.record import Incoming
 from gateway.payments.recorder import commit_notices
 
 log = structlog.get_logger(__name__)

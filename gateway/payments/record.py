@@ -1,7 +1,7 @@
 """Recording notices: many at once, in the caller's transaction, each counted exactly once.
 
 A handful of set-based statements whatever the number of notices: insert the notices (the database
-decides who is first), lock the invoices they point at, decide by the pure rules of `placing`, then
+decides who is first), set aside what another channel told before (`confirming`), lock the invoices they point at, decide by the pure rules of `placing`, then
 write payments, transfers, invoice totals and exceptions together. Design: docs/adr/0003.
 It must never acknowledge anything: that happens after the caller's commit.
 """
@@ -9,24 +9,22 @@ It must never acknowledge anything: that happens after the caller's commit.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import Notice, Outcome, Verdict, VerdictKind
+from adapters.contract import Outcome, Verdict, VerdictKind
 from gateway.kit.clock import business_date
 from gateway.kit.database import Driver
 from gateway.kit.reference import find_references
-from gateway.ledger.postings import Posting, Receipt, receive
-from gateway.ledger.service import POSTING_COLUMNS, posting_arguments, posting_unnest
-from gateway.payments.merchants import Merchant
+from gateway.payments.arriving import Fresh, Incoming, columns, likely_verdict
+from gateway.payments.booking import write_conflicts, write_decisions
+from gateway.payments.confirming import Telling, booked_before
 from gateway.payments.placing import (
     Arrival,
     InvoiceTarget,
     OpenInvoice,
     Placement,
-    Reason,
     StudentTarget,
     Target,
     place,
@@ -34,37 +32,15 @@ from gateway.payments.placing import (
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """A notice on its way in, with the bytes it was read from."""
-
-    merchant: Merchant
-    notice: Notice
-    raw: bytes
-
-    @property
-    def identity(self) -> tuple[int, int, str]:
-        """What makes the transaction the same one: owner, merchant account, provider transaction."""
-        merchant = self.merchant
-        return (merchant.school_id, merchant.merchant_account_id, self.notice.transaction_id)
-
-
-@dataclass(frozen=True, slots=True)
 class Recorded:
-    """Verdicts in the order of the input, and the invoices that received money (school, invoice)."""
+    """Verdicts in the order of the input, and the invoices that received money (school, invoice).
+
+    `confirmed`: record id -> the payment that another channel had booked before.
+    """
 
     verdicts: tuple[Verdict, ...]
     paid: frozenset[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """A notice that was first, with the ids the database gave it and what its texts point at."""
-
-    incoming: Incoming
-    notice_id: int
-    journal_id: int
-    exact: tuple[str, ...]
-    corrected: tuple[str, ...]
+    confirmed: Mapping[str, int]
 
 
 async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
@@ -76,25 +52,30 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
     for incoming in arrived:
         first.setdefault(incoming.identity, incoming)
     ids = await _insert_notices(db, [first[key] for key in sorted(first)])
-    fresh = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
+    new = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
+    told = await booked_before(db, [telling for one in new for telling in _tellings(one)])
+    fresh = [one for one in new if one.notice_id not in told]
     placements = await _place(db, fresh)
-    await _write(db, fresh, placements)
+    await write_decisions(db, fresh, placements)
 
     stored = await _stored(db, [key for key in first if key not in ids])
-    for one in fresh:
+    for one in new:
+        before = told.get(one.notice_id)
+        verdict = before.verdict if before else placements[one.notice_id].verdict
         stored[one.incoming.identity] = (
             one.notice_id,
             one.incoming.notice.fingerprint(),
-            placements[one.notice_id].verdict,
+            verdict,
         )
     verdicts, conflicts = _judge(arrived, set(ids), stored)
-    await _write_conflicts(db, conflicts)
+    await write_conflicts(db, conflicts)
     paid = frozenset(
         (one.incoming.merchant.school_id, allocation.invoice_id)
         for one in fresh
         for allocation in placements[one.notice_id].allocations
     )
-    return Recorded(tuple(verdicts), paid)
+    confirmed = {str(notice_id): before.payment_id for notice_id, before in told.items()}
+    return Recorded(tuple(verdicts), paid, confirmed)
 
 
 def _judge(
@@ -147,7 +128,7 @@ async def _insert_notices(
     """
     rows = await db.fetch(
         INSERT_NOTICES,
-        *_columns(
+        *columns(
             (
                 item.merchant.school_id,
                 item.merchant.merchant_account_id,
@@ -162,7 +143,7 @@ async def _insert_notices(
                 item.notice.bank_transaction_id,
                 item.notice.fingerprint(),
                 item.raw,
-                _likely_verdict(item.notice),
+                likely_verdict(item.notice),
             )
             for item in sorted_items
         ),
@@ -176,20 +157,40 @@ async def _insert_notices(
     }
 
 
-def _likely_verdict(notice: Notice) -> str:
-    """What nearly every notice comes to; the few others are updated once the rules have spoken."""
-    return VerdictKind.RECORDED if notice.outcome is Outcome.PAID else VerdictKind.NOTED
-
-
-def _read_references(incoming: Incoming, notice_id: int, journal_id: int) -> _Fresh:
+def _read_references(incoming: Incoming, notice_id: int, journal_id: int) -> Fresh:
     """What we gave the provider speaks first; the transfer text only where that is silent."""
     for text in (incoming.notice.merchant_reference, incoming.notice.content):
         found = find_references(text)
         if found:
             exact = tuple(dict.fromkeys(f.reference for f in found if not f.corrected))
             corrected = tuple(dict.fromkeys(f.reference for f in found if f.corrected))
-            return _Fresh(incoming, notice_id, journal_id, exact, corrected)
-    return _Fresh(incoming, notice_id, journal_id, (), ())
+            return Fresh(incoming, notice_id, journal_id, exact, corrected)
+    return Fresh(incoming, notice_id, journal_id, (), ())
+
+
+def _tellings(one: Fresh) -> list[Telling]:
+    """What another channel may have told before: money on a bank account of the school, nothing else."""
+    notice, merchant = one.incoming.notice, one.incoming.merchant
+    bank_account_id, _ = merchant.where(notice.payee_account)
+    if (
+        notice.outcome is not Outcome.PAID
+        or merchant.settlement != "direct"
+        or bank_account_id is None
+    ):
+        return []
+    return [
+        Telling(
+            notice_id=one.notice_id,
+            school_id=merchant.school_id,
+            bank_account_id=bank_account_id,
+            merchant_account_id=merchant.merchant_account_id,
+            is_statement=merchant.adapter == "statement",
+            amount_vnd=notice.amount_vnd,
+            day=business_date(notice.paid_at),
+            bank_transaction_id=notice.bank_transaction_id,
+            reference=one.exact[0] if one.exact else "",
+        )
+    ]
 
 
 STORED = """
@@ -204,7 +205,7 @@ async def _stored(
 ) -> dict[tuple[int, int, str], tuple[int, bytes, str]]:
     if not keys:
         return {}
-    rows = await db.fetch(STORED, *_columns(keys))
+    rows = await db.fetch(STORED, *columns(keys))
     return {
         (row["school_id"], row["merchant_account_id"], row["transaction_id"]): (
             row["id"],
@@ -244,7 +245,7 @@ SELECT p.school_id, p.reference, p.student_id AS standing_student_id, p.asked_vn
 """
 
 
-async def _place(db: Driver, fresh: Sequence[_Fresh]) -> dict[int, Placement]:
+async def _place(db: Driver, fresh: Sequence[Fresh]) -> dict[int, Placement]:
     """Decide for every fresh notice, one after the other, over the locked invoices."""
     wanted = {
         (one.incoming.merchant.school_id, reference)
@@ -259,7 +260,7 @@ async def _place(db: Driver, fresh: Sequence[_Fresh]) -> dict[int, Placement]:
     rows: list[Any] = []
     if wanted or asked:
         rows = await db.fetch(
-            LOCK_INVOICES, *_columns(sorted(wanted), 2), *_columns(sorted(asked), 3)
+            LOCK_INVOICES, *columns(sorted(wanted), 2), *columns(sorted(asked), 3)
         )
     invoices = {row["id"]: _open_invoice(row) for row in rows if row["id"] is not None}
     pointed: dict[tuple[int, str], list[Any]] = {}
@@ -290,7 +291,7 @@ def _open_invoice(row: Any) -> OpenInvoice:
     )
 
 
-def _decide(one: _Fresh, targets: Mapping[str, Target]) -> Placement:
+def _decide(one: Fresh, targets: Mapping[str, Target]) -> Placement:
     notice, merchant = one.incoming.notice, one.incoming.merchant
     exact = one.exact
     if notice.merchant_reference in targets:  # what we gave the provider names the invoice itself
@@ -314,7 +315,7 @@ def _decide(one: _Fresh, targets: Mapping[str, Target]) -> Placement:
 
 
 def _targets(
-    one: _Fresh,
+    one: Fresh,
     pointed: Mapping[tuple[int, str], Sequence[Any]],
     invoices: Mapping[int, OpenInvoice],
 ) -> dict[str, Target]:
@@ -330,154 +331,3 @@ def _targets(
             elif row["asked_vnd"] is not None or reference not in targets:
                 targets[reference] = InvoiceTarget(invoices[row["id"]], row["asked_vnd"])
     return targets
-
-
-WRITE = f"""
-WITH new_payment AS (
-  INSERT INTO payment (school_id, id, merchant_account_id, bank_account_id, student_id, channel,
-                       amount_vnd, paid_at, business_date, content, bank_transaction_id, reference,
-                       is_corrected, suspense_reason)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
-                       $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::text[],
-                       $13::boolean[], $14::text[])
-), new_transfer AS (
-  INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(15)}
-), paid AS (
-  UPDATE invoice SET paid_vnd = paid_vnd + p.amount_vnd
-    FROM (SELECT school_id, invoice_id, sum(amount_vnd)::bigint AS amount_vnd
-            FROM unnest($27::bigint[], $28::bigint[], $29::bigint[]) AS a(school_id, invoice_id, amount_vnd)
-           GROUP BY 1, 2) AS p
-   WHERE invoice.school_id = p.school_id AND invoice.id = p.invoice_id
-), judged AS (
-  UPDATE notice SET verdict = v.verdict
-    FROM unnest($30::bigint[], $31::bigint[], $32::text[]) AS v(school_id, id, verdict)
-   WHERE notice.school_id = v.school_id AND notice.id = v.id
-)
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id,
-                       invoice_id, detail)
-SELECT school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id,
-       detail::jsonb
-  FROM unnest($33::bigint[], $34::text[], $35::text[], $36::bigint[], $37::date[], $38::bigint[],
-              $39::bigint[], $40::bigint[], $41::text[])
-       AS e(school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id, detail)
-ON CONFLICT DO NOTHING
-"""
-
-
-async def _write(db: Driver, fresh: Sequence[_Fresh], placements: dict[int, Placement]) -> None:
-    """Everything the decisions come to, in one statement."""
-    payments: list[tuple[object, ...]] = []
-    postings: list[Posting] = []
-    exceptions: list[tuple[object, ...]] = []
-    paid: list[tuple[int, int, int]] = []
-    judged: list[tuple[object, ...]] = []
-    for one in fresh:
-        placement = placements[one.notice_id]
-        notice, school_id = one.incoming.notice, one.incoming.merchant.school_id
-        if placement.verdict != _likely_verdict(notice):
-            judged.append((school_id, one.notice_id, placement.verdict))
-        if notice.outcome is not Outcome.PAID:
-            continue
-        payments.append(_payment_row(one, placement))
-        postings += receive(_receipt(one, placement), one.incoming.merchant.books)
-        paid += [(school_id, a.invoice_id, a.amount_vnd) for a in placement.allocations]
-        exceptions += [_exception_row(one, placement, reason) for reason in placement.reasons]
-    if payments or judged:
-        await db.execute(
-            WRITE,
-            *_columns(payments, 14),
-            *posting_arguments(postings),
-            *_columns(paid, 3),
-            *_columns(judged, 3),
-            *_columns(exceptions, 9),
-        )
-
-
-def _payment_row(one: _Fresh, placement: Placement) -> tuple[object, ...]:
-    notice, merchant = one.incoming.notice, one.incoming.merchant
-    bank_account_id, _ = merchant.where(notice.payee_account)
-    return (
-        merchant.school_id,
-        one.notice_id,
-        merchant.merchant_account_id,
-        bank_account_id if merchant.settlement == "direct" else None,
-        placement.student_id,
-        merchant.adapter,
-        notice.amount_vnd,
-        notice.paid_at,
-        business_date(notice.paid_at),
-        notice.content,
-        notice.bank_transaction_id,
-        placement.reference,
-        placement.is_corrected,
-        placement.suspense_reason,
-    )
-
-
-def _receipt(one: _Fresh, placement: Placement) -> Receipt:
-    notice, merchant = one.incoming.notice, one.incoming.merchant
-    return Receipt(
-        school_id=merchant.school_id,
-        journal_id=one.journal_id,
-        payment_id=one.notice_id,
-        asset_account_id=merchant.where(notice.payee_account)[1],
-        amount_vnd=notice.amount_vnd,
-        business_date=business_date(notice.paid_at),
-        allocations=placement.allocations,
-        credit_vnd=placement.credit_vnd,
-        credit_student_id=placement.student_id,
-        suspense_vnd=placement.suspense_vnd,
-    )
-
-
-def _exception_row(one: _Fresh, placement: Placement, reason: Reason) -> tuple[object, ...]:
-    invoice_id = placement.allocations[0].invoice_id if placement.allocations else None
-    return (
-        one.incoming.merchant.school_id,
-        reason,
-        f"notice:{one.notice_id}",
-        one.incoming.notice.amount_vnd,
-        business_date(one.incoming.notice.paid_at),
-        one.notice_id,
-        one.notice_id,
-        invoice_id,
-        json.dumps({"corrected": list(one.corrected), "credit_vnd": placement.credit_vnd}),
-    )
-
-
-WRITE_CONFLICTS = """
-WITH kept AS (
-  INSERT INTO notice_conflict (school_id, notice_id, fingerprint, amount_vnd, raw)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[])
-  ON CONFLICT (school_id, notice_id, fingerprint) DO NOTHING
-)
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id)
-SELECT c.school_id, 'conflicting_duplicate', 'notice:' || c.notice_id || ':' || encode(c.fingerprint, 'hex'),
-       c.amount_vnd, n.business_date, c.notice_id
-  FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[]) AS c(school_id, notice_id, fingerprint, amount_vnd)
-  JOIN notice n ON n.school_id = c.school_id AND n.id = c.notice_id
-ON CONFLICT DO NOTHING
-"""
-
-
-async def _write_conflicts(db: Driver, conflicts: Sequence[tuple[Incoming, int]]) -> None:
-    if conflicts:
-        await db.execute(
-            WRITE_CONFLICTS,
-            *_columns(
-                (
-                    incoming.merchant.school_id,
-                    notice_id,
-                    incoming.notice.fingerprint(),
-                    incoming.notice.amount_vnd,
-                    incoming.raw,
-                )
-                for incoming, notice_id in conflicts
-            ),
-        )
-
-
-def _columns(rows: Iterable[Sequence[object]], width: int = 0) -> list[list[object]]:
-    """Rows turned into one list per column; `width` lists where there may be no row."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Verdict
 from gateway.kit.database import Driver, borrowed
-from gateway.payments.record import Incoming, Recorded, record_notices
+from gateway.payments.arriving import Incoming
+from gateway.payments.record import Recorded, record_notices
 
 log = structlog.get_logger(__name__)
 

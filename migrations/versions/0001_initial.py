@@ -653,6 +653,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("confirms_payment_id", sa.BigInteger(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -671,6 +672,13 @@ def upgrade() -> None:
             "transaction_id",
             name=op.f("uq_notice_school_id_merchant_account_id_transaction_id"),
         ),
+    )
+    op.create_index(
+        "ix_notice_confirms",
+        "notice",
+        ["school_id", "confirms_payment_id"],
+        unique=False,
+        postgresql_where=sa.text("confirms_payment_id IS NOT NULL"),
     )
     op.create_index(
         "ix_notice_merchant_reference",
@@ -831,6 +839,20 @@ def upgrade() -> None:
         "payment",
         ["school_id", "bank_account_id", "business_date"],
         unique=False,
+    )
+    op.create_index(
+        "ix_payment_bank_transaction",
+        "payment",
+        ["school_id", "bank_account_id", "bank_transaction_id"],
+        unique=False,
+        postgresql_where=sa.text("bank_transaction_id <> ''"),
+    )
+    op.create_index(
+        "ix_payment_of_statement",
+        "payment",
+        ["school_id", "reference"],
+        unique=False,
+        postgresql_where=sa.text("channel = 'statement'"),
     )
     op.create_index("ix_payment_student", "payment", ["school_id", "student_id"], unique=False)
     op.create_index("ix_payment_token", "payment", ["token"], unique=False)
@@ -1044,6 +1066,16 @@ def downgrade() -> None:
     op.drop_table("exception")
     op.drop_index("ix_payment_token", table_name="payment")
     op.drop_index("ix_payment_student", table_name="payment")
+    op.drop_index(
+        "ix_payment_of_statement",
+        table_name="payment",
+        postgresql_where=sa.text("channel = 'statement'"),
+    )
+    op.drop_index(
+        "ix_payment_bank_transaction",
+        table_name="payment",
+        postgresql_where=sa.text("bank_transaction_id <> ''"),
+    )
     op.drop_index("ix_payment_bank_day", table_name="payment")
     op.drop_table("payment")
     op.drop_table("notice_conflict")
@@ -1054,6 +1086,11 @@ def downgrade() -> None:
         "ix_notice_merchant_reference",
         table_name="notice",
         postgresql_where=sa.text("merchant_reference <> ''"),
+    )
+    op.drop_index(
+        "ix_notice_confirms",
+        table_name="notice",
+        postgresql_where=sa.text("confirms_payment_id IS NOT NULL"),
     )
     op.drop_table("notice")
     op.drop_table("ledger_account")

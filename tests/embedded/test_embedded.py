@@ -96,7 +96,8 @@ def ends(pid: int) -> bool:
 
 def test_starts_from_nothing_and_keeps_what_was_written(home: Path, binaries: Path) -> None:
     with embedded.running(home) as server:
-        assert server.bin_dir == binaries
+        said = subprocess.check_output([binaries / "postgres", "--version"], text=True)
+        assert said == f"postgres (PostgreSQL) {ask(server.dsn, 'SHOW server_version')}\n"
         ask(server.dsn, "CREATE TABLE kept AS SELECT 'học phí' AS word")
     assert ends(server.pid)
     with embedded.running(home) as server:
@@ -115,7 +116,7 @@ def test_addresses_serve_sqlalchemy_psql_and_pgbench(home: Path, binaries: Path)
         assert asyncio.run(database_seen_by_sqlalchemy(server.url)) == embedded.DATABASE
         for client in (["psql", "-c", "SELECT 1"], ["pgbench", "-i", "-q", "-s", "1"]):
             if (server.bin_dir / client[0]).exists():
-                command = [server.bin_dir / client[0], *client[1:], server.dsn]
+                command = [str(server.bin_dir / client[0]), *client[1:], server.dsn]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 assert done.returncode == 0, done.stderr
         ask(server.dsn, 'CREATE DATABASE "another one"')
@@ -133,7 +134,7 @@ def test_is_durable_silent_on_tcp_and_shut_to_other_users(home: Path) -> None:
         assert stat.S_IMODE((server.home / "data").stat().st_mode) == 0o700
         assert Path(f"/proc/{server.pid}").stat().st_uid == run.st_uid != 0
         if os.geteuid() == 0:  # `nobody`, who owns the folder, is still no user of the database
-            psql = [server.bin_dir / "psql", "-c", "SELECT 1", server.dsn]
+            psql = [str(server.bin_dir / "psql"), "-c", "SELECT 1", server.dsn]
             as_nobody = subprocess.run(
                 psql, user=run.st_uid, group=run.st_gid, extra_groups=[], cwd="/",
                 capture_output=True, text=True, check=False,

@@ -25,8 +25,9 @@ from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.ledger.service import reverse_journal
 from gateway.pages.parents.routes import PER_MINUTE
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import find_merchant
-from gateway.payments.record import Incoming, record_notices
+from gateway.payments.record import record_notices
 
 TOTAL_VND = 1_250_000
 NOBODY = "0123456789abcdef0123456789abcdef"

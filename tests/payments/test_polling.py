@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Notice, Outcome
 from gateway.kit.database import transaction
+from gateway.payments.arriving import Incoming
 from gateway.payments.checkouts import open_checkout
 from gateway.payments.merchants import find_merchant
 from gateway.payments.polling import ask_about_checkouts
-from gateway.payments.record import Incoming
 from gateway.payments.recorder import commit_notices
 
 TOTAL_VND = 500_000

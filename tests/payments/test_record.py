@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.contract import Notice, Outcome, VerdictKind
 from gateway.kit.database import transaction
 from gateway.ledger.queries import balances, disagreements
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import find_merchant
-from gateway.payments.record import Incoming, record_notices
+from gateway.payments.record import record_notices
 from gateway.payments.recorder import Recorder, RecorderBusyError, commit_notices
 
 AT = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
@@ -338,3 +339,88 @@ async def test_nothing_is_kept_when_the_caller_does_not_commit(engine: AsyncEngi
         await record_and_give_up()
     verdicts = await record(engine, world, item.notice)
     assert not verdicts[0].duplicate
+
+
+def told(
+    transaction_id: str, amount_vnd: int, content: str, bank_id: str, adapter_day: int = 10
+) -> Notice:
+    return Notice(
+        transaction_id=transaction_id,
+        outcome=Outcome.PAID,
+        amount_vnd=amount_vnd,
+        paid_at=datetime(2026, 9, adapter_day, 2, 0, tzinfo=UTC),
+        content=content,
+        bank_transaction_id=bank_id,
+    )
+
+
+async def test_two_providers_that_watch_one_account_tell_of_one_payment(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    first = await record(engine, world, told("S1", 500_000, reference, "FT1"))
+    second = await record(engine, world, told("V1", 500_000, reference, "FT1"), adapter="vietqrvn")
+    again = await record(engine, world, told("V1", 500_000, reference, "FT1"), adapter="vietqrvn")
+
+    assert [v[0].kind for v in (first, second, again)] == [VerdictKind.RECORDED] * 3
+    assert [v[0].duplicate for v in (first, second, again)] == [False, False, True]
+    assert second[0].record_id == again[0].record_id != first[0].record_id
+    assert await balance(engine, world, "bank") == 500_000
+    assert await reasons(engine, world) == []
+
+
+async def test_both_providers_at_the_same_moment_make_one_payment(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    items = [
+        await incoming(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
+        for adapter in ("sepay", "vietqrvn", "statement")
+    ]
+    await asyncio.gather(*(commit_notices(engine, [item]) for item in items))
+    assert await balance(engine, world, "bank") == 500_000
+    async with transaction(engine) as db:
+        assert (
+            await db.fetchval("SELECT count(*) FROM notice WHERE confirms_payment_id IS NOT NULL")
+            == 2
+        )
+
+
+async def test_a_push_that_comes_after_the_night_confirms_what_the_statement_made(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    await record(engine, world, told("L1", 500_000, reference, "5389.82579"), adapter="statement")
+    late = await record(engine, world, told("S1", 500_000, f"MBVCB.{reference}", "FT99"))
+    assert late[0].kind is VerdictKind.RECORDED
+    assert await balance(engine, world, "bank") == 500_000
+
+    # the same family pays once more: that is another payment
+    more = await record(engine, world, told("S2", 500_000, reference, "FT100"))
+    assert more[0].kind is VerdictKind.ALREADY_PAID
+    assert await balance(engine, world, "bank") == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        told("V1", 500_001, "nop tien", "FT1"),  # another amount
+        told("V1", 500_000, "nop tien", "FT2"),  # another transfer
+        told("V1", 500_000, "nop tien", "FT1", 20),  # a number that came round again
+        told("V1", 500_000, "nop tien", ""),  # nothing but the amount agrees
+    ],
+)
+async def test_what_does_not_agree_is_another_payment(engine: AsyncEngine, other: Notice) -> None:
+    world = await world_of(engine, [500_000])
+    await record(engine, world, told("S1", 500_000, "nop tien", "FT1"))
+    await record(engine, world, other, adapter="vietqrvn")
+    async with transaction(engine) as db:
+        assert await db.fetchval("SELECT count(*) FROM payment") == 2
+
+
+async def test_one_provider_may_repeat_the_banks_number(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    await record(engine, world, told("S1", 500_000, "a", "FT1"), told("S2", 500_000, "a", "FT1"))
+    async with transaction(engine) as db:
+        assert await db.fetchval("SELECT count(*) FROM payment") == 2

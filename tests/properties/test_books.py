@@ -18,8 +18,8 @@ from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
 from gateway.ledger.queries import balances, disagreements
 from gateway.ledger.service import reverse_journal
+from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import find_merchant
-from gateway.payments.record import Incoming
 from gateway.payments.recorder import commit_notices
 
 START = datetime(2026, 9, 10, 1, 0, tzinfo=UTC)

@@ -1,0 +1,76 @@
+"""What the night finds and a person must see: one statement per kind, each found once for ever.
+
+An exception's identity names the fact, not the run, so a second night writes nothing new. It must
+never resolve what a person should judge; it only withdraws its own "missing" once the line has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from gateway.kit.database import Driver
+
+MATCHED_LATER = "matched_later"
+NIGHT = "night"
+
+UNEXPLAINED_DEBITS = """
+INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, statement_line_id, detail)
+SELECT s.school_id, 'unexplained_debit', 'line:' || s.identity, s.debit_vnd, s.posted_on, s.id,
+       jsonb_build_object('content', s.content)
+  FROM statement_line s
+ WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.debit_vnd > 0
+   AND NOT EXISTS (SELECT FROM exception e WHERE e.school_id = s.school_id AND e.reason = 'unexplained_debit'
+                                             AND e.identity = 'line:' || s.identity)
+ON CONFLICT DO NOTHING
+"""
+
+# Only on days that a statement of the account covers: elsewhere nothing can be missing yet. A payment
+# disputed with a line of another amount is listed there. `twin_payment_id`: a notice that comes after
+# the night had healed its loss tells of money that is booked from the statement already.
+MISSING_IN_STATEMENT = """
+INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, detail)
+SELECT p.school_id, 'missing_in_statement', 'payment:' || p.id, p.amount_vnd, p.business_date, p.id, p.id,
+       jsonb_strip_nulls(jsonb_build_object('twin_payment_id', (
+         SELECT min(t.id) FROM payment t
+           JOIN match h ON h.school_id = t.school_id AND h.payment_id = t.id
+                       AND h.rule = 'created_from_statement'
+          WHERE t.school_id = p.school_id AND t.bank_account_id = p.bank_account_id
+            AND t.amount_vnd = p.amount_vnd
+            AND t.business_date BETWEEN p.business_date - 1 AND p.business_date + 1
+            AND (t.reference = p.reference OR t.bank_transaction_id = nullif(p.bank_transaction_id, '')))))
+  FROM payment p
+  LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
+ WHERE p.school_id = $1 AND p.business_date <= $2 AND p.bank_account_id IS NOT NULL AND m.payment_id IS NULL
+   AND EXISTS (SELECT FROM statement s
+                WHERE s.school_id = p.school_id AND s.bank_account_id = p.bank_account_id
+                  AND p.business_date BETWEEN s.from_date AND s.to_date)
+   AND NOT EXISTS (SELECT FROM exception e
+                    WHERE e.school_id = p.school_id AND e.payment_id = p.id
+                      AND e.reason = 'amount_mismatch' AND e.statement_line_id IS NOT NULL)
+ON CONFLICT DO NOTHING
+"""
+
+RESOLVE_MATCHED_LATER = """
+UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
+ WHERE e.school_id = $1 AND e.reason = 'missing_in_statement' AND e.resolved_at IS NULL
+   AND EXISTS (SELECT FROM match m WHERE m.school_id = e.school_id AND m.payment_id = e.payment_id)
+"""
+
+
+async def list_findings(db: Driver, school_id: int, day: date) -> None:
+    """Write the exceptions that stand after matching up to `day`; withdraw those that resolved themselves."""
+    await db.execute(UNEXPLAINED_DEBITS, school_id, day)
+    await db.execute(MISSING_IN_STATEMENT, school_id, day)
+    await db.execute(RESOLVE_MATCHED_LATER, school_id, MATCHED_LATER, NIGHT)
+
+
+async def count_by_reason(db: Driver, school_id: int, day: date) -> Mapping[str, int]:
+    """How many exceptions the business date `day` has, resolved ones too, by reason."""
+    rows = await db.fetch(
+        "SELECT reason, count(*) AS n FROM exception WHERE school_id = $1 AND business_date = $2"
+        " GROUP BY reason ORDER BY reason",
+        school_id,
+        day,
+    )
+    return {row["reason"]: row["n"] for row in rows}

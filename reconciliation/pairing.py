@@ -1,0 +1,266 @@
+"""Lines and payments brought together in the database: read, matched by the ladder, written, healed.
+
+What no payment explains becomes a notice and goes through the recorder like any other money fact, so
+a lost IPN is healed by the same path that it would have taken. Runs inside the night's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from adapters.contract import Notice, Outcome, VerdictKind
+from gateway.kit.clock import VN
+from gateway.kit.database import Driver
+from gateway.kit.problem import Problem
+from gateway.kit.reference import LENGTH, find_references
+from gateway.payments.arriving import Incoming
+from gateway.payments.merchants import Merchant, statement_merchants
+from gateway.payments.record import record_notices
+from reconciliation.matching import (
+    BANK_ID_SHIFTS,
+    Fact,
+    Match,
+    Rule,
+    amount_conflicts,
+    propose_matches,
+)
+
+RECORD_TOGETHER = 5_000
+# below this the planner's old figures do
+ANALYZE_FROM = 10_000
+
+Progress = Callable[[str, int, int], None]
+"""Told of each step: its name, how much is done, of how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Matches made now; `paid` are the invoices that healed payments settled (school, invoice)."""
+
+    matched: int
+    created: int
+    paid: frozenset[tuple[int, int]]
+
+
+OPEN_LINES = """
+SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.credit_vnd AS amount_vnd, s.content,
+       s.bank_transaction_id, s.reference, s.is_corrected
+  FROM statement_line s
+  LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
+ WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.credit_vnd > 0 AND m.payment_id IS NULL
+"""
+
+# money at a bank of the school that no line has confirmed yet
+OPEN_PAYMENTS = """
+SELECT p.id, p.channel || ':' || n.transaction_id AS identity, p.bank_account_id, p.business_date AS day,
+       p.amount_vnd, p.content, p.bank_transaction_id, p.reference, p.is_corrected
+  FROM payment p
+  JOIN notice n ON n.school_id = p.school_id AND n.id = p.id
+  LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
+ WHERE p.school_id = $1 AND p.business_date BETWEEN $2 AND $3 AND p.bank_account_id IS NOT NULL
+   AND m.payment_id IS NULL
+"""
+
+
+async def pair_until(db: Driver, school_id: int, day: date, on_progress: Progress) -> Paired:
+    """Match every credit line up to business date `day` that is still open; record what was lost."""
+    lines = [_line_fact(row) for row in await db.fetch(OPEN_LINES, school_id, day)]
+    if not lines:
+        return Paired(matched=0, created=0, paid=frozenset())
+    reach = timedelta(max(BANK_ID_SHIFTS))
+    rows = await db.fetch(
+        OPEN_PAYMENTS, school_id, min(line.day for line in lines) - reach, day + reach
+    )
+    payments = [_payment_fact(row) for row in rows]
+    matches = propose_matches(lines, payments)
+    await _write_matches(db, school_id, matches)
+    on_progress("match", len(matches), len(lines))
+
+    matched_lines = {match.line.id for match in matches}
+    matched_payments = {match.payment.id for match in matches}
+    lost = [line for line in lines if line.id not in matched_lines]
+    conflicts = amount_conflicts(
+        lost, [payment for payment in payments if payment.id not in matched_payments]
+    )
+    await _list_conflicts(db, school_id, conflicts)
+    disputed = {line.id for line, _ in conflicts}
+    lost = [line for line in lost if line.id not in disputed]
+    created, paid = await _record_lost(db, school_id, lost, on_progress)
+    return Paired(matched=len(matches), created=created, paid=paid)
+
+
+def _line_fact(row: Any) -> Fact:
+    references = tuple((row["reference"] or "").split())
+    return Fact(
+        id=row["id"],
+        identity=row["identity"],
+        bank_account_id=row["bank_account_id"],
+        day=row["day"],
+        amount_vnd=row["amount_vnd"],
+        content=row["content"],
+        bank_transaction_id=row["bank_transaction_id"],
+        exact=() if row["is_corrected"] else references,
+        corrected=references if row["is_corrected"] else (),
+    )
+
+
+def _payment_fact(row: Any) -> Fact:
+    exact, corrected = _references(row["reference"], row["content"])
+    if row["is_corrected"]:
+        exact, corrected = (), exact
+    return Fact(
+        id=row["id"],
+        identity=row["identity"],
+        bank_account_id=row["bank_account_id"],
+        day=row["day"],
+        amount_vnd=row["amount_vnd"],
+        content=row["content"],
+        bank_transaction_id=row["bank_transaction_id"],
+        exact=exact,
+        corrected=corrected,
+    )
+
+
+def _references(reference: str | None, content: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Exact and corrected readings: what placed the payment, else what its text carries."""
+    if reference and len(reference) == LENGTH:
+        return (reference,), ()
+    found = find_references(reference or content)
+    return (
+        tuple(f.reference for f in found if not f.corrected),
+        tuple(f.reference for f in found if f.corrected),
+    )
+
+
+async def _write_matches(db: Driver, school_id: int, matches: Sequence[Match]) -> None:
+    await db.copy_records_to_table(
+        "match",
+        records=(
+            (
+                school_id,
+                match.line.id,
+                match.payment.id,
+                match.rule,
+                json.dumps(
+                    {
+                        "seen": match.evidence,
+                        "days_apart": (match.payment.day - match.line.day).days,
+                    },
+                    ensure_ascii=False,
+                ),
+            )
+            for match in matches
+        ),
+        columns=("school_id", "statement_line_id", "payment_id", "rule", "evidence"),
+    )
+    if len(matches) >= ANALYZE_FROM:
+        await db.execute("ANALYZE match")
+
+
+async def _list_conflicts(
+    db: Driver, school_id: int, conflicts: Sequence[tuple[Fact, Fact]]
+) -> None:
+    """The bank says another amount than the notice of the same transaction: a person must look."""
+    await db.execute(
+        """
+        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id,
+                               payment_id, statement_line_id, detail)
+        SELECT $1, 'amount_mismatch', 'line:' || identity, amount_vnd, day, payment_id, payment_id, line_id,
+               jsonb_build_object('notice_vnd', notice_vnd, 'statement_vnd', amount_vnd)
+          FROM unnest($2::text[], $3::bigint[], $4::date[], $5::bigint[], $6::bigint[], $7::bigint[])
+               AS c(identity, amount_vnd, day, payment_id, line_id, notice_vnd)
+        ON CONFLICT DO NOTHING
+        """,
+        school_id,
+        [line.identity for line, _ in conflicts],
+        [line.amount_vnd for line, _ in conflicts],
+        [line.day for line, _ in conflicts],
+        [payment.id for _, payment in conflicts],
+        [line.id for line, _ in conflicts],
+        [payment.amount_vnd for _, payment in conflicts],
+    )
+
+
+async def _record_lost(
+    db: Driver, school_id: int, lost: Sequence[Fact], on_progress: Progress
+) -> tuple[int, frozenset[tuple[int, int]]]:
+    """Record lines that no payment explains as notices; match each with the payment it became."""
+    if not lost:
+        return 0, frozenset()
+    merchants = await _merchants(db, school_id, {line.bank_account_id for line in lost})
+    paid: set[tuple[int, int]] = set()
+    matches: list[Match] = []
+    for start in range(0, len(lost), RECORD_TOGETHER):
+        part = lost[start : start + RECORD_TOGETHER]
+        recorded = await record_notices(
+            db, [_incoming(line, *merchants[line.bank_account_id]) for line in part]
+        )
+        paid |= recorded.paid
+        matches += [
+            Match(
+                line,
+                _as_payment(
+                    line, recorded.confirmed.get(verdict.record_id, int(verdict.record_id))
+                ),
+                Rule.CREATED_FROM_STATEMENT,
+                "",
+            )
+            for line, verdict in zip(part, recorded.verdicts, strict=True)
+            if verdict.kind is not VerdictKind.CONFLICT
+        ]
+        on_progress("record", start + len(part), len(lost))
+    await _write_matches(db, school_id, matches)
+    return len(matches), frozenset(paid)
+
+
+async def _merchants(
+    db: Driver, school_id: int, bank_account_ids: set[int]
+) -> dict[int, tuple[Merchant, str]]:
+    """For each bank account the door that its lines enter by, and its number."""
+    doors = await statement_merchants(db, school_id)
+    if not doors:
+        raise Problem(
+            "no_statement_door",
+            vi="Trường chưa có kênh nhận sao kê.",
+            en="The school has no merchant account with adapter «statement».",
+            status=409,
+        )
+    oldest = min(doors.values(), key=lambda merchant: merchant.merchant_account_id)
+    numbers = {bank[0]: number for number, bank in oldest.banks.items()}
+    return {
+        bank_account_id: (doors.get(bank_account_id, oldest), numbers[bank_account_id])
+        for bank_account_id in bank_account_ids
+    }
+
+
+def _incoming(line: Fact, merchant: Merchant, number: str) -> Incoming:
+    """A statement line as a notice. A statement gives a day only: noon keeps it on that day."""
+    notice = Notice(
+        transaction_id=line.identity,
+        outcome=Outcome.PAID,
+        amount_vnd=line.amount_vnd,
+        paid_at=datetime.combine(line.day, time(12), VN),
+        content=line.content,
+        payee_account=number,
+        bank_transaction_id=line.bank_transaction_id,
+    )
+    raw = json.dumps(
+        {"statement_line": line.identity, "account": number, "day": line.day.isoformat()}
+    )
+    return Incoming(merchant, notice, raw.encode())
+
+
+def _as_payment(line: Fact, payment_id: int) -> Fact:
+    return Fact(
+        id=payment_id,
+        identity=line.identity,
+        bank_account_id=line.bank_account_id,
+        day=line.day,
+        amount_vnd=line.amount_vnd,
+        content=line.content,
+        bank_transaction_id=line.bank_transaction_id,
+    )

@@ -1,0 +1,258 @@
+"""Exports: every transfer once per format, whole journals, numbered, the same bytes for ever."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, timedelta
+
+import pytest
+from factories import DAY, KEYS, World, make_world
+from python_calamine import CalamineWorkbook
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.contract import Notice, Outcome
+from gateway.accounting.charts import chart_for, charts
+from gateway.accounting.export import VoucherFile, download, export_vouchers
+from gateway.kit.clock import start_of_day
+from gateway.kit.database import transaction
+from gateway.kit.problem import Problem
+from gateway.ledger.service import reverse_journal
+from gateway.payments.arriving import Incoming
+from gateway.payments.merchants import find_merchant
+from gateway.payments.recorder import commit_notices
+
+MISA_HEADERS = [
+    "Ngày hạch toán (*)",
+    "Ngày chứng từ (*)",
+    "Số chứng từ (*)",
+    "Mã đối tượng",
+    "Tên đối tượng",
+    "Địa chỉ",
+    "Nộp vào TK",
+    "Mở tại ngân hàng",
+    "Lý do thu",
+    "Diễn giải lý do thu",
+    "Mã nhân viên thu",
+    "Diễn giải (hạch toán)",
+    "TK Nợ (*)",
+    "TK Có (*)",
+    "Số tiền",
+    "Mã đối tượng (hạch toán)",
+    "Số khế ước đi vay",
+    "Số khế ước cho vay",
+    "Mã khoản mục chi phí",
+    "Mã đơn vị",
+    "Mã đối tượng THCP",
+    "Mã công trình",
+    "Số đơn đặt hàng",
+    "Số đơn mua hàng",
+    "Số hợp đồng mua",
+    "Số hợp đồng bán",
+    "Mã thống kê",
+    "CP không hợp lý",
+]
+
+
+async def pay(
+    engine: AsyncEngine,
+    world: World,
+    transaction_id: str,
+    amount_vnd: int,
+    content: str,
+    adapter: str = "sepay",
+    day: date = DAY,
+) -> None:
+    async with transaction(engine) as db:
+        merchant = await find_merchant(db, KEYS, adapter, world.merchants[adapter][1])
+    assert merchant
+    notice = Notice(
+        transaction_id=transaction_id,
+        outcome=Outcome.PAID,
+        amount_vnd=amount_vnd,
+        paid_at=start_of_day(day) + timedelta(hours=9),
+        content=content,
+    )
+    await commit_notices(engine, [Incoming(merchant, notice, b"raw")])
+
+
+async def export(engine: AsyncEngine, world: World, name: str) -> VoucherFile | None:
+    async with transaction(engine) as db:
+        return await export_vouchers(db, world.school_id, name, actor="an")
+
+
+def sheet_of(content: bytes) -> list[list[object]]:
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    return book.get_sheet_by_index(0).to_python()
+
+
+def journal_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+async def paid_world(engine: AsyncEngine) -> World:
+    """One exact payment, one of too much, one unknown, one held by VNPAY."""
+    async with transaction(engine) as db:
+        world = await make_world(db, [100_000, 200_000, 300_000])
+    a, b, c = (invoice.reference for invoice in world.invoices)
+    await pay(engine, world, "S1", 100_000, a)
+    await pay(engine, world, "S2", 250_000, b)
+    await pay(engine, world, "S3", 70_000, "khong ro")
+    await pay(engine, world, "V1", 300_000, c, adapter="vnpay")
+    return world
+
+
+async def test_misa_receipts_read_back_as_the_books_say(engine: AsyncEngine) -> None:
+    world = await paid_world(engine)
+    made = await export(engine, world, "misa-receipts")
+    assert made
+    assert (made.number, made.file_name) == (1, "hocphi-misa-receipts-0001.xlsx")
+    head, *rows = sheet_of(made.content)
+    assert head == MISA_HEADERS
+    assert len(head) == 28
+    column = {name: index for index, name in enumerate(MISA_HEADERS)}
+    shown = [
+        tuple(
+            row[column[name]]
+            for name in (
+                "Ngày chứng từ (*)",
+                "Số chứng từ (*)",
+                "Mã đối tượng",
+                "Nộp vào TK",
+                "TK Nợ (*)",
+                "TK Có (*)",
+                "Số tiền",
+            )
+        )
+        for row in rows
+    ]
+    account = world.bank_number
+    assert shown == [
+        (DAY, "NTTK0000001/26", "HS00000", account, "112", "131", 100_000),
+        (DAY, "NTTK0000002/26", "HS00001", account, "112", "131", 200_000),
+        (DAY, "NTTK0000002/26", "HS00001", account, "112", "131", 50_000),
+        (DAY, "NTTK0000003/26", "", account, "112", "3388", 70_000),
+    ]
+    assert (made.voucher_count, made.total_vnd) == (3, 420_000)
+    assert rows[0][column["Tên đối tượng"]] == "Nguyễn Minh Anh"
+    assert "Ngoại Thương" in str(rows[0][column["Mở tại ngân hàng"]])
+
+
+async def test_the_journal_holds_every_transfer_once_and_balances(engine: AsyncEngine) -> None:
+    world = await paid_world(engine)
+    made = await export(engine, world, "journal-csv")
+    assert made
+    rows = journal_of(made.content)
+    entries = sorted((row["TK Nợ"], row["TK Có"], int(row["Số tiền"])) for row in rows)
+    assert entries == [
+        ("112", "131", 50_000),
+        ("112", "131", 100_000),
+        ("112", "131", 200_000),
+        ("112", "3388", 70_000),
+        ("113", "131", 300_000),
+        ("131", "531", 100_000),
+        ("131", "531", 200_000),
+        ("131", "531", 300_000),
+    ]
+    assert made.total_vnd == sum(int(row["Số tiền"]) for row in rows)
+    assert [row["Ngày"] for row in rows] == sorted(row["Ngày"] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["misa-receipts", "journal-csv"])
+async def test_each_transfer_is_exported_once_and_numbers_go_on(
+    engine: AsyncEngine, name: str
+) -> None:
+    world = await paid_world(engine)
+    first = await export(engine, world, name)
+    assert first
+    assert await export(engine, world, name) is None
+    await pay(engine, world, "S9", 11_000, "them")
+    second = await export(engine, world, name)
+    assert second
+    assert (second.number, second.voucher_count, second.total_vnd) == (2, 1, 11_000)
+    async with transaction(engine) as db:
+        assert (await download(db, world.school_id, first.id)) == first
+        numbers = [
+            row[0]
+            for row in await db.fetch(
+                "SELECT DISTINCT voucher_no FROM voucher WHERE format = $1 ORDER BY 1", name
+            )
+        ]
+        transfers = await db.fetchval("SELECT count(*) FROM voucher WHERE format = $1", name)
+        assert len(numbers) == first.voucher_count + second.voucher_count
+        assert [int(number[-10:-3]) for number in numbers] == list(range(1, len(numbers) + 1))
+        assert transfers == {"misa-receipts": 5, "journal-csv": 9}[name]
+
+
+async def test_a_reversal_is_a_new_voucher(engine: AsyncEngine) -> None:
+    world = await paid_world(engine)
+    assert await export(engine, world, "journal-csv")
+    async with transaction(engine) as db:
+        journal_id = await db.fetchval("SELECT journal_id FROM transfer WHERE kind = 'suspense'")
+        await reverse_journal(db, world.school_id, journal_id, DAY, "ghi nhầm")
+    made = await export(engine, world, "journal-csv")
+    assert made
+    (row,) = journal_of(made.content)
+    assert (row["TK Nợ"], row["TK Có"], row["Số tiền"]) == ("3388", "112", "70000")
+    assert row["Diễn giải"] == "Đảo bút toán: ghi nhầm"
+    assert await export(engine, world, "misa-receipts")  # receipts stand as they were received
+
+
+async def test_no_text_becomes_a_formula(engine: AsyncEngine) -> None:
+    async with transaction(engine) as db:
+        world = await make_world(db, [100_000])
+        await db.execute("UPDATE student SET full_name = '=HYPERLINK(\"http://x\")'")
+    await pay(engine, world, "S1", 100_000, world.invoices[0].reference)
+    receipts = await export(engine, world, "misa-receipts")
+    journal = await export(engine, world, "journal-csv")
+    assert receipts
+    assert journal
+    assert sheet_of(receipts.content)[1][4] == '=HYPERLINK("http://x")'  # text, as typed
+    assert journal_of(journal.content)[-1]["Tên đối tượng"].startswith("'=")
+
+
+async def test_exports_cannot_be_changed_or_seen_by_others(engine: AsyncEngine) -> None:
+    world = await paid_world(engine)
+    made = await export(engine, world, "journal-csv")
+    assert made
+    async with transaction(engine) as db:
+        other = await make_world(db, [], code="B")
+        with pytest.raises(Problem, match="not_found"):
+            await download(db, other.school_id, made.id)
+        with pytest.raises(Problem, match="unknown_format"):
+            await export_vouchers(db, world.school_id, "pdf", actor="an")
+    with pytest.raises((DBAPIError, Exception), match="append-only"):
+        async with transaction(engine) as db:
+            await db.execute("UPDATE voucher SET voucher_no = 'X'")
+
+
+@pytest.mark.parametrize(
+    ("regime", "on", "found"),
+    [
+        ("TT24/2024", date(2026, 9, 1), "TT24/2024"),
+        ("TT24/2024", date(2024, 12, 31), "TT107/2017"),
+        ("TT107/2017", date(2025, 1, 1), "TT24/2024"),
+        ("TT99/2025", date(2025, 12, 31), "TT200/2014"),
+        ("TT99/2025", date(2026, 1, 1), "TT99/2025"),
+    ],
+)
+def test_a_voucher_falls_under_the_circular_of_its_date(regime: str, on: date, found: str) -> None:
+    assert chart_for(regime, on).regime == found
+
+
+@pytest.mark.parametrize(
+    ("regime", "on"), [("TT1/1999", date(2026, 1, 1)), ("TT24/2024", date(2010, 1, 1))]
+)
+def test_a_date_without_a_chart_is_refused(regime: str, on: date) -> None:
+    with pytest.raises(Problem, match="no_chart"):
+        chart_for(regime, on)
+
+
+def test_every_chart_names_every_account_that_vouchers_use() -> None:
+    kinds = {
+        "bank", "clearing", "receivable", "student_credit", "suspense", "income", "on_behalf",
+    }  # fmt: skip
+    assert {chart.regime: set(chart.accounts) for chart in charts()} == {
+        chart.regime: kinds for chart in charts()
+    }
