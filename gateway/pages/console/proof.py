@@ -1,0 +1,96 @@
+"""Đối soát: the proof of a day, account by account, and the four states of its payments.
+
+A run happens inside the request: one day of one school takes seconds, and another run of the same
+school is refused while it lasts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, URLEncodedBody
+
+from gateway.house import House
+from gateway.kit.clock import business_date, now_utc
+from gateway.kit.database import transaction
+from gateway.kit.problem import Problem
+from gateway.pages.console.screen import HttpRequest, Staff, goto, screen
+from gateway.statistics.days import day_proofs, day_standings
+from gateway.statistics.queries import state_figures
+from reconciliation.run import reconcile
+
+PAGE: Final = "/console/reconciliation"
+STRIP_DAYS: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class RunForm:
+    """The day to reconcile, as a date field sends it: 2026-09-10."""
+
+    day: str = ""
+
+
+@get("/reconciliation", operation_id="console_reconciliation")
+async def show_day(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    day: FromQuery[str] = "",
+) -> Response[Any]:
+    """One day: its proofs and its payments by state; today unless chosen."""
+    chosen = _date_or_none(day) or business_date(now_utc())
+    return await _day_screen(request, house, staff, chosen)
+
+
+@post("/reconciliation", operation_id="console_reconcile", status_code=303)
+async def run_day(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    data: URLEncodedBody[RunForm],
+) -> Response[Any]:
+    """Run the night for a day, then show it."""
+    chosen = _date_or_none(data.day)
+    if chosen is None:
+        problem = Problem("bad_date", vi="Hãy chọn một ngày.", en="Choose a day.")
+        return await _day_screen(request, house, staff, business_date(now_utc()), problem)
+    try:
+        await reconcile(house.engine, staff.school_id, chosen)
+    except Problem as problem:
+        return await _day_screen(request, house, staff, chosen, problem)
+    return goto(request, PAGE, day=chosen.isoformat(), done="reconciled")
+
+
+async def _day_screen(
+    request: HttpRequest, house: House, staff: Staff, day: date, problem: Problem | None = None
+) -> Response[Any]:
+    today = business_date(now_utc())
+    last = min(today, max(day, today - timedelta(days=STRIP_DAYS - 1), day + timedelta(days=6)))
+    async with transaction(house.engine) as db:
+        standings = await day_standings(db, staff.school_id, last, STRIP_DAYS)
+        proofs = await day_proofs(db, staff.school_id, day)
+        states = await state_figures(db, staff.school_id, day)
+    return screen(
+        request,
+        "reconciliation.html",
+        active="proof",
+        problem=problem,
+        day=day,
+        today=today,
+        standings=list(reversed(standings)),
+        proofs=proofs,
+        states=states,
+    )
+
+
+def _date_or_none(text: str) -> date | None:
+    """A date field; None for anything that is no day between 2000 and 2100."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 2000 <= day.year <= 2100 else None

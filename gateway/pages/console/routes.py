@@ -1,0 +1,96 @@
+"""The routes of the console in one place: everything but the login stands behind the guard."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import Router
+from litestar.config.csrf import CSRFConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from gateway.kit.problem import Problem
+from gateway.kit.seal import Keys, keyed_hash
+from gateway.pages.console import (
+    exceptions,
+    exports,
+    imports,
+    invoices,
+    proof,
+    schedules,
+    sign_in,
+    today,
+)
+from gateway.pages.console.screen import (
+    HOME,
+    LoginNeededError,
+    require_login,
+    show_failure,
+    show_http_error,
+    show_problem,
+    staff_of,
+    to_login,
+)
+
+_SCREENS: Final = (
+    today.show_today,
+    invoices.show_invoices,
+    invoices.search_invoices,
+    invoices.show_invoice,
+    invoices.cancel,
+    imports.show_imports,
+    imports.upload,
+    imports.show_preview,
+    imports.accept,
+    imports.drop,
+    schedules.show_schedule,
+    schedules.approve,
+    schedules.issue_invoices,
+    exceptions.show_exceptions,
+    exceptions.show_exception,
+    exceptions.find_for,
+    exceptions.confirm_place,
+    exceptions.place,
+    exceptions.resolve,
+    exceptions.undo,
+    proof.show_day,
+    proof.run_day,
+    exports.show_exports,
+    exports.make_export,
+    exports.download,
+    sign_in.sign_out,
+)
+
+
+def console_router() -> Router:
+    """`/console/…` for one application."""
+    inside = Router(
+        path="/",
+        guards=[require_login],
+        dependencies={"staff": Provide(staff_of, sync_to_thread=False)},
+        route_handlers=_SCREENS,
+    )
+    return Router(
+        path=HOME,
+        include_in_schema=False,
+        route_handlers=[sign_in.show_login, sign_in.sign_in, inside],
+        exception_handlers={
+            LoginNeededError: to_login,
+            Problem: show_problem,
+            HTTPException: show_http_error,
+            Exception: show_failure,
+        },
+    )
+
+
+def form_protection(keys: Keys, *, is_https: bool) -> CSRFConfig:
+    """CSRF for the console's forms and nothing else: other doors know callers by their own means."""
+    return CSRFConfig(
+        secret=keyed_hash(keys, "form-protection", "console").hex(),
+        cookie_name="hocphi_form",
+        cookie_path=HOME,
+        cookie_secure=is_https,
+        cookie_httponly=True,
+        cookie_samesite="lax",
+        exclude=rf"^/(?!{HOME.strip('/')}(?:/|$)).",
+    )

@@ -1,0 +1,116 @@
+"""A fee schedule on its way: drafted by one person, approved by another, issued as invoices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import URLEncodedBody
+
+from gateway.fees.overview import schedule_detail
+from gateway.fees.service import approve_schedule
+from gateway.house import House
+from gateway.invoices.service import issue
+from gateway.kit.clock import business_date, now_utc
+from gateway.kit.database import transaction
+from gateway.kit.problem import Problem
+from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, number_or_none, screen
+from gateway.statistics.queries import issued_schedules
+
+APPROVER = "approver"
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveForm:
+    """The version that the approver was shown."""
+
+    version: str = ""
+
+
+@get("/schedules/{schedule_id:int}", operation_id="console_schedule")
+async def show_schedule(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    schedule_id: RowId,
+) -> Response[Any]:
+    """One schedule: its lines and what may be done with it now."""
+    return await _schedule_screen(request, house, staff, schedule_id)
+
+
+@post("/schedules/{schedule_id:int}/approve", operation_id="console_approve", status_code=303)
+async def approve(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    schedule_id: RowId,
+    data: URLEncodedBody[ApproveForm],
+) -> Response[Any]:
+    """Approve what is shown: an approver, and not whoever drafted it."""
+    if staff.user.role != APPROVER:
+        refusal = Problem(
+            "not_an_approver",
+            vi="Chỉ người có vai trò duyệt mới duyệt được bảng thu.",
+            en="Only an approver can approve a schedule.",
+            status=403,
+        )
+        return await _schedule_screen(request, house, staff, schedule_id, refusal)
+    try:
+        async with transaction(house.engine) as db:
+            await approve_schedule(
+                db,
+                staff.school_id,
+                schedule_id,
+                actor=staff.actor,
+                version=number_or_none(data.version),
+            )
+    except Problem as problem:
+        return await _schedule_screen(request, house, staff, schedule_id, problem)
+    return goto(request, f"/console/schedules/{schedule_id}", done="approved")
+
+
+@post("/schedules/{schedule_id:int}/issue", operation_id="console_issue", status_code=303)
+async def issue_invoices(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    schedule_id: RowId,
+) -> Response[Any]:
+    """Create the invoices of an approved schedule, today."""
+    try:
+        async with transaction(house.engine) as db:
+            await issue(
+                db,
+                house.keys,
+                staff.school_id,
+                schedule_id,
+                on=business_date(now_utc()),
+                actor=staff.actor,
+            )
+    except Problem as problem:
+        return await _schedule_screen(request, house, staff, schedule_id, problem)
+    return goto(request, f"/console/schedules/{schedule_id}", done="issued")
+
+
+async def _schedule_screen(
+    request: HttpRequest,
+    house: House,
+    staff: Staff,
+    schedule_id: int,
+    problem: Problem | None = None,
+) -> Response[Any]:
+    async with transaction(house.engine) as db:
+        schedule, lines = await schedule_detail(db, staff.school_id, schedule_id)
+        issued = await issued_schedules(db, staff.school_id)
+    return screen(
+        request,
+        "schedule.html",
+        active="imports",
+        problem=problem,
+        schedule=schedule,
+        lines=lines,
+        figures=next((one for one in issued if one.schedule_id == schedule_id), None),
+        may_approve=staff.user.role == APPROVER and staff.actor != schedule.drafted_by,
+    )

@@ -1,0 +1,51 @@
+"""Hôm nay: what came in, what is still due, what waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from gateway.house import House
+from gateway.kit.clock import business_date, now_utc
+from gateway.kit.database import transaction
+from gateway.pages.console.chart import draw
+from gateway.pages.console.screen import HttpRequest, Staff, screen
+from gateway.statistics.queries import (
+    class_figures,
+    day_figures,
+    issued_schedules,
+    recent_payments,
+)
+
+
+@get("/", operation_id="console_today")
+async def show_today(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    schedule: FromQuery[int | None] = None,
+) -> Response[Any]:
+    """Today's figures, one schedule's standing (the newest unless chosen) and the last payments."""
+    today = business_date(now_utc())
+    async with transaction(house.engine) as db:
+        day = await day_figures(db, staff.school_id, today)
+        schedules = await issued_schedules(db, staff.school_id)
+        chosen = next((one for one in schedules if one.schedule_id == schedule), None)
+        chosen = chosen or (schedules[0] if schedules else None)
+        classes = await class_figures(db, staff.school_id, chosen.schedule_id) if chosen else []
+        payments = await recent_payments(db, staff.school_id)
+    return screen(
+        request,
+        "today.html",
+        active="today",
+        today=today,
+        day=day,
+        schedules=schedules,
+        chosen=chosen,
+        classes=classes,
+        chart=draw(classes),
+        payments=payments,
+    )

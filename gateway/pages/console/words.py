@@ -1,0 +1,250 @@
+"""The words an accountant reads, by the codes of the house: (Vietnamese, English). Data, no logic.
+
+A code that is missing here is shown as it is: a new reason must not break a screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Words = Mapping[str, tuple[str, str]]
+
+REASON: Final[Words] = {
+    "unknown_reference": ("Không rõ nội dung chuyển khoản", "Unknown reference"),
+    "amount_mismatch": ("Số tiền không khớp", "Amount differs"),
+    "duplicate_payment": ("Nộp trùng", "Paid twice"),
+    "missing_in_statement": ("Sao kê không có khoản này", "Missing in the statement"),
+    "missing_notice": ("Có trên sao kê, không có báo có", "On the statement, no notice came"),
+    "fee_variance": ("Phí dịch vụ lệch", "Provider's fee differs"),
+    "batch_total_mismatch": ("Tổng lô quyết toán lệch", "Settlement total differs"),
+    "refund_unmatched": ("Hoàn tiền chưa khớp", "Refund not matched"),
+    "closed_invoice": ("Hoá đơn đã huỷ", "Invoice was cancelled"),
+    "wrong_account": ("Vào nhầm tài khoản", "Wrong account"),
+    "conflicting_duplicate": ("Giao dịch báo lại khác nội dung", "Same transaction, other content"),
+    "unreadable_line": ("Dòng sao kê không đọc được", "Unreadable statement line"),
+    "unexplained_debit": ("Khoản tiền ra chưa giải thích", "Unexplained debit"),
+}
+
+# what happened, in a sentence or two, and what to do about it
+EXPLANATION: Final[Words] = {
+    "unknown_reference": (
+        "Tiền đã vào tài khoản của trường nhưng nội dung chuyển khoản không có mã nào hệ thống nhận ra. Tiền đang ở mục chờ xử lý. Chọn hoá đơn đúng rồi ghi vào đó.",
+        "Money reached the school's account, but its text names nothing we know. It is held in suspense. Choose the right invoice and place it there.",
+    ),
+    "amount_mismatch": (
+        "Số tiền nộp khác số phải thu. Phần đúng đã được ghi; phần thừa thành tiền dư của học sinh, phần thiếu vẫn còn phải thu.",
+        "The amount paid is not the amount due. What fits was booked; what is over is the pupil's credit, what is short is still owed.",
+    ),
+    "duplicate_payment": (
+        "Hoá đơn đã thu đủ từ trước. Khoản này được giữ làm tiền dư của học sinh, chờ trừ kỳ sau hoặc hoàn lại.",
+        "The invoice had been paid in full. This money is kept as the pupil's credit, for the next period or to be paid back.",
+    ),
+    "missing_in_statement": (
+        "Ngân hàng hoặc cổng thanh toán đã báo có khoản này, nhưng sao kê của ngày đó không có. Kiểm tra sao kê hoặc hỏi ngân hàng.",
+        "A notice told of this payment, but the statement of that day does not show it. Check the statement or ask the bank.",
+    ),
+    "missing_notice": (
+        "Sao kê có khoản này nhưng ngân hàng không gửi báo có. Khoản thu đã được ghi theo sao kê.",
+        "The statement shows this payment, but no notice came. It was booked from the statement.",
+    ),
+    "fee_variance": (
+        "Phí mà bên cung cấp trừ khác với biểu phí đã thoả thuận.",
+        "The provider kept a fee other than agreed.",
+    ),
+    "batch_total_mismatch": (
+        "Tổng tiền của lô quyết toán không bằng khoản ngân hàng ghi có.",
+        "A settlement batch does not add up to what the bank credited.",
+    ),
+    "refund_unmatched": (
+        "Có một khoản hoàn tiền nhưng chưa tìm được khoản thu gốc.",
+        "There is a refund whose payment was not found.",
+    ),
+    "closed_invoice": (
+        "Phụ huynh nộp cho một hoá đơn đã huỷ. Tiền đang ở mục chờ xử lý.",
+        "A parent paid an invoice that was cancelled. The money is held in suspense.",
+    ),
+    "wrong_account": (
+        "Tiền vào tài khoản khác với tài khoản của khoản thu này.",
+        "The money reached another account than the one this fee is paid to.",
+    ),
+    "conflicting_duplicate": (
+        "Một giao dịch đã ghi được báo lại lần nữa với số tiền hoặc nội dung khác. Lần báo sau bị từ chối và không được ghi sổ. Hãy đối chiếu với ngân hàng.",
+        "A transaction that was recorded came again with another amount or text. The later message was refused and not booked. Check with the bank.",
+    ),
+    "unreadable_line": (
+        "Một dòng trên sao kê không đọc được. Xem lại tệp sao kê.",
+        "A line of the statement could not be read. Look at the file.",
+    ),
+    "unexplained_debit": (
+        "Có tiền ra khỏi tài khoản mà sổ không có chứng từ tương ứng.",
+        "Money left the account and the books do not say why.",
+    ),
+}
+
+RESOLUTION: Final[Words] = {
+    "placed": ("Đã ghi vào hoá đơn", "Placed on an invoice"),
+    "explained": ("Đã làm rõ, không cần ghi thêm", "Explained, nothing more to book"),
+    "accepted": ("Chấp nhận như hiện tại", "Accepted as it is"),
+    "refunded": ("Đã hoàn tiền ngoài hệ thống", "Paid back outside the system"),
+    "matched_later": ("Đã khớp với sao kê sau đó", "Matched with a later statement"),
+}
+
+EVIDENCE: Final[Words] = {
+    "reference": ("đúng mã chuyển khoản", "exact reference"),
+    "corrected_reference": ("mã gần đúng", "nearly the reference"),
+    "student_code": ("có mã học sinh", "pupil's code"),
+    "name": ("có tên học sinh", "pupil's name"),
+    "payer_history": ("người này từng nộp", "paid for this pupil before"),
+    "same_amount": ("đúng số tiền", "same amount"),
+}
+
+CHANNEL: Final[Words] = {
+    "vnpay": ("VNPAY", "VNPAY"),
+    "sepay": ("Chuyển khoản (SePay)", "Bank transfer (SePay)"),
+    "vietqrvn": ("Chuyển khoản VietQR", "VietQR transfer"),
+    "statement": ("Theo sao kê", "From the statement"),
+}
+
+INVOICE_STATUS: Final[Words] = {
+    "unpaid": ("Chưa thu", "Unpaid"),
+    "part": ("Thu một phần", "Partly paid"),
+    "paid": ("Đã thu", "Paid"),
+    "overdue": ("Quá hạn", "Overdue"),
+    "cancelled": ("Đã huỷ", "Cancelled"),
+}
+
+PAYMENT_STATE: Final[Words] = {
+    "not_received_confirmed": ("Chưa nhận tiền, đã xác nhận", "Not received, confirmed"),
+    "received_unconfirmed": ("Đã nhận tiền, chưa xác nhận", "Received, not confirmed"),
+    "confirmed_by_hand": ("Đã xác nhận (thủ công)", "Confirmed (by hand)"),
+    "confirmed_automatically": ("Đã xác nhận (tự động)", "Confirmed (automatically)"),
+}
+
+PAYMENT_STATE_HINT: Final[Words] = {
+    "not_received_confirmed": (
+        "Sổ đã ghi thu nhưng sao kê ngày đó không có.",
+        "Booked, but the day's statement does not show it.",
+    ),
+    "received_unconfirmed": (
+        "Đã có báo có; chờ sao kê hoặc chờ gán hoá đơn.",
+        "A notice came; a statement or an invoice is still missing.",
+    ),
+    "confirmed_by_hand": ("Kế toán đã gán hoá đơn.", "An accountant placed it."),
+    "confirmed_automatically": ("Khớp với sao kê.", "Matched with the statement."),
+}
+
+SCHEDULE_STATUS: Final[Words] = {
+    "drafted": ("Bản nháp", "Drafted"),
+    "approved": ("Đã duyệt", "Approved"),
+    "issued": ("Đã phát hành", "Issued"),
+}
+
+TRANSFER: Final[Words] = {
+    "invoice_issued": ("Phát hành hoá đơn", "Invoice issued"),
+    "invoice_cancelled": ("Huỷ hoá đơn", "Invoice cancelled"),
+    "payment_received": ("Thu tiền", "Payment received"),
+    "overpayment": ("Nộp thừa", "Overpayment"),
+    "suspense": ("Chờ xử lý", "Suspense"),
+    "suspense_released": ("Ghi từ mục chờ xử lý", "Placed from suspense"),
+    "reversal": ("Bút toán đảo", "Reversal"),
+    "opening_balance": ("Số dư đầu kỳ", "Opening balance"),
+}
+
+LEDGER_ACCOUNT: Final[Words] = {
+    "receivable": ("Phải thu học sinh", "Receivable"),
+    "student_credit": ("Tiền dư của học sinh", "Pupils' credit"),
+    "suspense": ("Chờ xử lý", "Suspense"),
+    "opening": ("Số dư đầu kỳ", "Opening"),
+    "bank": ("Tiền gửi ngân hàng", "Bank"),
+    "clearing": ("Tiền đang chuyển", "Clearing"),
+    "income": ("Doanh thu", "Income"),
+    "on_behalf": ("Thu hộ, chi hộ", "Collected on behalf"),
+}
+
+EXPORT_FORMAT: Final[Words] = {
+    "misa-receipts": ("MISA – Phiếu thu tiền gửi (.xlsx)", "MISA – bank receipts (.xlsx)"),
+    "journal-csv": ("Nhật ký chung (.csv)", "General journal (.csv)"),
+}
+
+IMPORT_KIND: Final[Words] = {
+    "roster": ("Danh sách học sinh", "Roster"),
+    "fees": ("Bảng thu", "Fee schedule"),
+    "statement": ("Sao kê ngân hàng", "Bank statement"),
+}
+
+PROOF_ITEM: Final[Words] = {
+    "matched": ("Dòng sao kê đã khớp với khoản thu", "Lines matched with payments"),
+    "unposted": (
+        "Dòng sao kê chưa có trong sổ (ngoại lệ)",
+        "Lines the books do not have (exceptions)",
+    ),
+    "unreadable": ("Dòng không đọc được (ngoại lệ)", "Unreadable rows (exceptions)"),
+    "ledger_closing": ("Số dư theo sổ cuối ngày", "Balance of the books at the end"),
+    "carried": ("Dòng các ngày trước còn treo", "Lines of earlier days still open"),
+    "missing_in_statement": ("Đã ghi sổ, sao kê chưa có", "Booked, not on the statement yet"),
+    "posted_ahead": ("Sao kê có, sổ ghi ngày sau", "On the statement, booked for a later day"),
+    "gap_before": (
+        "Số dư đầu không nối với ngày trước",
+        "Opening does not continue the last closing",
+    ),
+    "broken_balance": (
+        "Số dư trên sao kê không liền nhau",
+        "The statement's balances do not follow",
+    ),
+    "no_statement": ("Chưa có sao kê", "No statement"),
+    "received": ("Cổng thanh toán đã thu", "Received by the provider"),
+    "settled": ("Đã quyết toán về ngân hàng", "Settled to the bank"),
+    "unsettled": ("Cổng thanh toán còn giữ", "Still held by the provider"),
+}
+
+ROLE: Final[Words] = {
+    "accountant": ("Kế toán", "Accountant"),
+    "approver": ("Người duyệt", "Approver"),
+}
+
+# what the last action did; the key stands in the address after the redirect
+DONE: Final[Words] = {
+    "cancelled": ("Đã huỷ hoá đơn.", "The invoice was cancelled."),
+    "placed": ("Đã ghi khoản tiền vào hoá đơn.", "The money was placed on the invoice."),
+    "resolved": ("Đã đóng ngoại lệ.", "The exception was resolved."),
+    "undone": ("Đã hoàn tác, ngoại lệ mở lại.", "Undone; the exception is open again."),
+    "accepted": ("Đã nhận dữ liệu.", "The data was accepted."),
+    "discarded": ("Đã bỏ tệp, không có gì thay đổi.", "The file was dropped; nothing changed."),
+    "approved": ("Đã duyệt bảng thu.", "The schedule was approved."),
+    "issued": ("Đã phát hành hoá đơn.", "The invoices were issued."),
+    "reconciled": ("Đã đối soát ngày này.", "The day was reconciled."),
+    "exported": ("Đã xuất sổ.", "The export was made."),
+    "nothing": (
+        "Không có chứng từ mới: tất cả đã xuất trước đó.",
+        "Nothing new: all vouchers were exported before.",
+    ),
+}
+
+
+_SUBJECTS: Final[Mapping[str, Words]] = {
+    "reason": REASON,
+    "explanation": EXPLANATION,
+    "resolution": RESOLUTION,
+    "evidence": EVIDENCE,
+    "channel": CHANNEL,
+    "invoice_status": INVOICE_STATUS,
+    "payment_state": PAYMENT_STATE,
+    "payment_state_hint": PAYMENT_STATE_HINT,
+    "schedule_status": SCHEDULE_STATUS,
+    "transfer": TRANSFER,
+    "ledger_account": LEDGER_ACCOUNT,
+    "export_format": EXPORT_FORMAT,
+    "import_kind": IMPORT_KIND,
+    "proof_item": PROOF_ITEM,
+    "role": ROLE,
+    "done": DONE,
+}
+
+
+def words(subject: str, code: str) -> tuple[str, str]:
+    """(Vietnamese, English) of a code; in templates `t(*words("reason", code))`.
+
+    Raises KeyError for an unknown subject.
+    """
+    return _SUBJECTS[subject].get(code, (code, code))
