@@ -64,23 +64,29 @@ async def _chains(db: Driver, school_id: int, wanted: set[Key]) -> dict[Key, Cha
     }
 
 
-async def _stated_openings(
+async def _stated(
     db: Driver, school_id: int, wanted: set[Key]
-) -> dict[Key, tuple[int, ...]]:
-    """The openings that statements beginning on these days state."""
+) -> tuple[dict[Key, tuple[int, ...]], dict[Key, tuple[int, ...]]]:
+    """Openings of statements that begin on these days, closings of those that end on them."""
     rows = await db.fetch(
         """
-        SELECT s.bank_account_id, s.from_date, array_agg(s.opening_vnd) AS openings
+        SELECT w.bank_account_id, w.day,
+               array_agg(s.opening_vnd) FILTER (WHERE s.from_date = w.day) AS openings,
+               array_agg(s.closing_vnd) FILTER (WHERE s.to_date = w.day) AS closings
           FROM statement s
-          JOIN unnest($2::bigint[], $3::date[]) AS w(bank_account_id, from_date)
-            USING (bank_account_id, from_date)
+          JOIN unnest($2::bigint[], $3::date[]) AS w(bank_account_id, day)
+            ON s.bank_account_id = w.bank_account_id AND w.day IN (s.from_date, s.to_date)
          WHERE s.school_id = $1 GROUP BY 1, 2
         """,
         school_id,
         [account for account, _ in wanted],
         [day for _, day in wanted],
     )
-    return {(row["bank_account_id"], row["from_date"]): tuple(row["openings"]) for row in rows}
+    keyed = {(row["bank_account_id"], row["day"]): row for row in rows}
+    return (
+        {key: tuple(row["openings"] or ()) for key, row in keyed.items()},
+        {key: tuple(row["closings"] or ()) for key, row in keyed.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +107,9 @@ async def first_days(db: Driver, school_id: int, until: date) -> dict[int, First
     )
     days = {row["bank_account_id"]: row["day"] for row in rows}
     chains = await _chains(db, school_id, set(days.items()))
-    stated = await _stated_openings(db, school_id, set(days.items()))
+    openings, _ = await _stated(db, school_id, set(days.items()))
     return {
-        key[0]: FirstDay(day=key[1], opening_vnd=chains[key].opening(None, stated.get(key, ())))
+        key[0]: FirstDay(day=key[1], opening_vnd=chains[key].opening(None, openings.get(key, ())))
         for key in days.items()
     }
 
@@ -274,7 +280,7 @@ async def bank_days(
     )
     keys = {(row["bank_account_id"], day) for row in rows}
     chains = await _chains(db, school_id, keys)
-    stated = await _stated_openings(db, school_id, keys)
+    openings, closings = await _stated(db, school_id, keys)
     return tuple(
         BankDay(
             account=row["number"],
@@ -283,7 +289,8 @@ async def bank_days(
             expected_opening_vnd=_expected(
                 first.get(row["bank_account_id"]), day, row["before_vnd"]
             ),
-            stated_openings=stated.get((row["bank_account_id"], day), ()),
+            stated_openings=openings.get((row["bank_account_id"], day), ()),
+            stated_closings=closings.get((row["bank_account_id"], day), ()),
             chain=chains.get((row["bank_account_id"], day)),
             matched=(row["matched_vnd"], row["matched_count"]),
             unposted=(row["unposted_vnd"], row["unposted_count"]),

@@ -103,7 +103,7 @@ class BankDay:
     """A bank account on a day, as read: VND, sums signed (+ in, - out).
 
     `expected_opening_vnd`: the first opening ever stated + every line since; None on the first day.
-    `is_covered`: some statement speaks of the day. `chain` is None when the day has no lines.
+    `stated_closings`: what the files that end on this day say. `is_covered`: some statement speaks of the day. `chain` is None when the day has no lines.
     """
 
     account: str
@@ -111,6 +111,7 @@ class BankDay:
     is_covered: bool
     expected_opening_vnd: int | None
     stated_openings: tuple[int, ...]
+    stated_closings: tuple[int, ...]
     chain: Chain | None
     matched: tuple[int, int]
     unposted: tuple[int, int]
@@ -169,7 +170,10 @@ def _stated(day: BankDay) -> tuple[int | None, int | None]:
     if day.chain is None:  # a quiet day inside a longer statement
         return day.expected_opening_vnd, day.expected_opening_vnd
     opening_vnd = day.chain.opening(day.expected_opening_vnd, day.stated_openings)
-    return opening_vnd, day.chain.closing(opening_vnd)
+    closing_vnd = day.chain.closing(opening_vnd)
+    if day.stated_closings and closing_vnd not in day.stated_closings:
+        return opening_vnd, None  # the lines lead elsewhere than any file says: some are missing
+    return opening_vnd, closing_vnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ import fcntl
 import itertools
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from owner_sql import psql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
@@ -92,13 +92,3 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(database_url)
     yield engine
     await engine.dispose()
-
-
-def psql(server: embedded.Server, statement: str) -> str:
-    """Run one statement as the server's owner: without an event loop, so that any fixture may."""
-    client = str(server.bin_dir / "psql")
-    command = [client, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement]
-    command.append(embedded.dsn_of(server, "postgres"))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

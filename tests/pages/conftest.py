@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import socket
 import subprocess
-import threading
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
+from live import LiveServer, listening, served
 from playwright.async_api import Browser, async_playwright
 from serving import settings_for_tests
 
@@ -23,33 +19,13 @@ FOUND_BY_SETUP = Path(__file__).parents[2] / ".tools" / "chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
-@dataclass(frozen=True)
-class LiveServer:
-    """`url` without a final slash."""
-
-    url: str
-
-
 @pytest.fixture
 def live_server(database_url: str) -> Iterator[LiveServer]:
-    """The whole gateway under uvicorn, in a thread with a loop of its own, on a port the system chose."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = create_app(settings_for_tests(base_url=url), database_url)
-    config = uvicorn.Config(
-        app, http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        thread.join(0.02)
-    yield LiveServer(url)
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    """The whole gateway under uvicorn on a port the system chose."""
+    with listening() as (listener, url):
+        app = create_app(settings_for_tests(base_url=url), database_url)
+        with served(app, listener):
+            yield LiveServer(url)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from conftest import LiveServer
 from factories import World, make_world
+from live import LiveServer
 from playwright.async_api import Browser, BrowserContext, expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from staff import PASSWORD, hire, receive

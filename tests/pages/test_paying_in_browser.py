@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import zxingcpp
-from conftest import LiveServer
 from factories import SECRETS, World, make_world
+from live import LiveServer
 from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from sqlalchemy.ext.asyncio import AsyncEngine

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from conftest import psql
 from factories import DAY, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from owner_sql import psql
 from sqlalchemy.ext.asyncio import AsyncEngine
 from statementfiles import Entry, mb_csv
-from test_night import OPENING_VND, bring, pay, proof_of
+from test_night import OPENING_VND, bring, pay
 
 from gateway import embedded
 from gateway.kit.database import create_engine, transaction
@@ -57,6 +57,24 @@ def cuts(draw: st.DrawFn, length: int) -> list[tuple[int, int, bool]]:
     return draw(st.permutations(files))
 
 
+def have_twins_without_id(lines: list[Line]) -> bool:
+    """Lines without a bank's number that lead to the same balance in the same words.
+
+    In one file they are told apart; in two files they may as well be one line that both hold. Then the
+    day may stay open, which a person sees; it must never close on a line too few.
+    """
+    balance_vnd = 0
+    seen: set[tuple[int | None, int, int]] = set()
+    for line in lines:
+        balance_vnd += line.amount_vnd
+        mark = (line.invoice, line.amount_vnd, balance_vnd)
+        if not line.has_id and mark in seen:
+            return True
+        if not line.has_id:
+            seen.add(mark)
+    return False
+
+
 @asynccontextmanager
 async def fresh_engine(
     server: embedded.Server, template: str, name: str
@@ -92,7 +110,6 @@ async def live(
         data = mb_csv(world.bank_number, opening_vnd, entries[start:end], newest_first=newest_first)
         await bring(engine, world, data)
     result = await reconcile(engine, world.school_id, DAY)
-    assert proof_of(result, world.bank_number).is_closed
     again = await reconcile(engine, world.school_id, DAY)
     assert (again.result_hash, again.created) == (result.result_hash, 0)
     return result
@@ -114,5 +131,7 @@ async def test_any_cut_of_a_day_gives_the_same_night(
         async with fresh_engine(pg_server, template_database, name) as engine:
             nights.append(await live(engine, lines, way))
     whole, cut = nights
-    assert cut.result_hash == whole.result_hash
-    assert cut.proofs == whole.proofs
+    assert whole.proofs[0].is_closed
+    if cut.proofs[0].is_closed or not have_twins_without_id(lines):
+        assert cut.result_hash == whole.result_hash
+        assert cut.proofs == whole.proofs

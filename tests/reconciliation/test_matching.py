@@ -108,6 +108,7 @@ def day_of(**more: object) -> BankDay:
         "is_covered": True,
         "expected_opening_vnd": 100,
         "stated_openings": (),
+        "stated_closings": (),
         "chain": Chain(starts=(100,), ends=(150,)),
         "matched": (50, 1),
         "unposted": (0, 0),
@@ -130,6 +131,13 @@ def test_files_with_a_hole_between_them_prove_nothing() -> None:
     chain = Chain(starts=(100, 130), ends=(120, 150))
     proof = prove_bank(day_of(chain=chain))
     assert (proof.closing_vnd, proof.difference_vnd) == (None, None)
+    assert ItemKind.BROKEN_BALANCE in {item.kind for item in proof.items}
+
+
+def test_lines_that_lead_elsewhere_than_every_file_says_prove_nothing() -> None:
+    assert prove_bank(day_of(stated_closings=(120, 150))).is_closed
+    proof = prove_bank(day_of(stated_closings=(120, 200)))
+    assert (proof.closing_vnd, proof.is_closed) == (None, False)
     assert ItemKind.BROKEN_BALANCE in {item.kind for item in proof.items}
 
 
