@@ -169,11 +169,11 @@ async def place_exception(
         invoice_id,
     )
     if invoice is None:
-        raise not_found("phiếu thu này", "invoice")
+        raise not_found("phiếu báo thu này", "invoice")
     if invoice["cancelled_at"] is not None:
         raise Problem(
             "invoice_cancelled",
-            vi="Phiếu thu đã huỷ: không xếp tiền vào được.",
+            vi="Phiếu báo thu đã huỷ: không xếp tiền vào được.",
             en="The invoice is cancelled: nothing can be placed on it.",
             status=409,
         )
@@ -279,7 +279,7 @@ async def undo_placement(
     if found["resolution"] != PLACED or journal_id is None:
         raise Problem(
             "not_placed",
-            vi="Ngoại lệ này chưa được xếp vào phiếu thu nào.",
+            vi="Ngoại lệ này chưa được xếp vào phiếu báo thu nào.",
             en="This exception was not placed on an invoice.",
             status=409,
         )

@@ -107,7 +107,7 @@ def approve_fees(schedule_id: int, school_code: str | None, actor: str, as_json:
 def issue_invoices(
     schedule_id: int, school_code: str | None, on: datetime | None, actor: str, as_json: bool
 ) -> None:
-    """Phát hành hoá đơn. / Make every missing invoice of an approved schedule."""
+    """Phát hành phiếu báo thu. / Make every missing invoice of an approved schedule."""
     day = on.date() if on else business_date(now_utc())
 
     async def work(engine: AsyncEngine) -> Issued:
@@ -121,7 +121,7 @@ def issue_invoices(
         as_json=as_json,
         lines=[
             (
-                f"Đã phát hành {issued.invoices} hoá đơn, {format_vnd(issued.total_vnd, 'vi')}"
+                f"Đã phát hành {issued.invoices} phiếu báo thu, {format_vnd(issued.total_vnd, 'vi')}"
                 f" (đã có từ trước: {issued.already})."
             ),
             (
@@ -156,7 +156,7 @@ def _preview_lines(preview: SchedulePreview) -> list[str]:
         )
     if preview.forecast:
         lines.append(
-            f"{preview.forecast.student_count} học sinh, {preview.forecast.invoice_count} hoá đơn / invoices,"
+            f"{preview.forecast.student_count} học sinh, {preview.forecast.invoice_count} phiếu báo thu / invoices,"
             f" {format_vnd(preview.forecast.total_vnd, 'vi')}"
         )
     for fault in preview.faults:

@@ -163,7 +163,7 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
     )
     return [
         ("Học sinh / pupils", f"{counts.pupils}"),
-        ("Phiếu thu / invoices", f"{counts.invoices} = {invoiced}"),
+        ("Phiếu báo thu / invoices", f"{counts.invoices} = {invoiced}"),
         ("Lượt nộp / payments", f"{counts.payments} = {collected}  ({channels})"),
         ("Thông báo / messages", f"{counts.messages}: {', '.join(told)}"),
         ("Sao kê bù / healed", f"{counts.healed}"),

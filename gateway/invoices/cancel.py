@@ -32,18 +32,18 @@ async def cancel_invoice(
         invoice_id,
     )
     if row is None:
-        raise not_found("hoá đơn này", "invoice")
+        raise not_found("phiếu báo thu này", "invoice")
     if row["cancelled_at"] is not None:
         raise Problem(
             "already_cancelled",
-            vi="Hoá đơn đã được huỷ trước đó.",
+            vi="Phiếu báo thu đã được huỷ trước đó.",
             en="The invoice was cancelled before.",
             status=409,
         )
     if row["paid_vnd"]:
         raise Problem(
             "invoice_has_money",
-            vi="Hoá đơn đã nhận tiền nên không huỷ được. Hãy chuyển khoản thu sang nơi khác trước.",
+            vi="Phiếu báo thu đã nhận tiền nên không huỷ được. Hãy chuyển khoản thu sang nơi khác trước.",
             en="The invoice received money and cannot be cancelled. Move that money first.",
             status=409,
         )

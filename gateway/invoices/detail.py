@@ -158,7 +158,7 @@ async def invoice_detail(db: Driver, school_id: int, invoice_id: int) -> Invoice
     """One invoice of the school. Raises Problem (404) when the school has no such invoice."""
     head = await db.fetchrow(HEAD, school_id, invoice_id)
     if head is None:
-        raise not_found("hoá đơn này", "invoice")
+        raise not_found("phiếu báo thu này", "invoice")
     lines = await db.fetch(LINES, school_id, invoice_id, MAX_ROWS)
     payments = await db.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)
     entries = await db.fetch(ENTRIES, school_id, invoice_id, MAX_ROWS)

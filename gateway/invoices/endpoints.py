@@ -128,7 +128,7 @@ async def get_invoice(
             db, caller.school_id, reference.upper(), today=business_date(now_utc())
         )
         if found is None:
-            raise not_found("hóa đơn này", "invoice")
+            raise not_found("phiếu báo thu này", "invoice")
         lines = await lines_of(db, caller.school_id, found.id)
         parts = await paid_parts(db, caller.school_id, found.id)
     return InvoiceDetailBody(

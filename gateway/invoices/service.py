@@ -203,7 +203,7 @@ async def _refuse_second_charge(
         raise Problem(
             "charged_before",
             vi=f"Đợt thu «{found['name']}» (số {found['id']}) của cùng tháng đã thu {found['charges']} khoản"
-            " trong số này; hãy huỷ hoá đơn cũ hoặc bỏ các khoản đó rồi lập lại đợt thu.",
+            " trong số này; hãy huỷ phiếu báo thu cũ hoặc bỏ các khoản đó rồi lập lại đợt thu.",
             en=f"Schedule {found['id']} of the same month has charged {found['charges']} of these before;"
             " cancel those invoices or leave the items out.",
             status=409,

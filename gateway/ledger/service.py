@@ -113,7 +113,7 @@ async def reverse_journal(
     if any(row["kind"] in {Event.INVOICE_ISSUED, Event.INVOICE_CANCELLED} for row in rows):
         raise Problem(
             "journal_of_invoice",
-            vi="Bút toán này thuộc về hoá đơn; hãy huỷ hoá đơn.",
+            vi="Bút toán này thuộc về phiếu báo thu; hãy huỷ phiếu báo thu.",
             en="This journal belongs to an invoice; cancel the invoice.",
             status=409,
         )

@@ -43,12 +43,12 @@ async def open_checkout(
     )
     if invoice is None:
         raise Problem(
-            "not_found", vi="Không tìm thấy phiếu thu.", en="No such invoice.", status=404
+            "not_found", vi="Không tìm thấy phiếu báo thu.", en="No such invoice.", status=404
         )
     if invoice["cancelled_at"] is not None or invoice["open_vnd"] == 0:
         raise Problem(
             "nothing_to_pay",
-            vi="Phiếu thu này không còn khoản nào phải nộp.",
+            vi="Phiếu báo thu này không còn khoản nào phải nộp.",
             en="There is nothing left to pay on this invoice.",
             status=409,
         )

@@ -46,7 +46,7 @@ def test_from_the_file_to_the_invoices(folder: Path) -> None:
     file = folder / "khoan-thu.xlsx"
     file.write_bytes(fee_file([LUNCH, BUS], [("A2", "XE")]))
     shown = run("import-fees", str(file)).output
-    assert "3 học sinh, 3 hoá đơn" in shown
+    assert "3 học sinh, 3 phiếu báo thu" in shown
     assert "2.580.000 đ" in shown
     assert "Chưa ghi gì" in shown
     assert told("import-fees", str(file))["schedule_id"] is None

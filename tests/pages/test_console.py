@@ -195,7 +195,7 @@ async def test_another_schools_rows_do_not_exist(
         answer = await desk.send(path, reason="x", note="x", resolution="explained")
         assert answer.status_code == 404, path
     found = await desk.send("/console/invoices", text=other.invoices[0].reference)
-    assert "Không có hoá đơn nào phù hợp" in found.text
+    assert "Không có phiếu báo thu nào phù hợp" in found.text
     await desk.send(f"/console/imports/{batch_id}/drop")
     assert await count(engine, "import_batch") == 1
 
@@ -274,7 +274,7 @@ async def test_an_invoice_shows_its_payment_and_its_state(
     assert "Đã thu" in page
     assert "Đã nhận tiền, chưa xác nhận" in page
     assert f'href="/pay/{invoice.token}"' in page
-    assert "Huỷ hoá đơn này" not in page  # it has money
+    assert "Huỷ phiếu báo thu này" not in page  # it has money
 
 
 async def test_cancelling_needs_a_reason_and_an_invoice_without_money(
@@ -289,7 +289,7 @@ async def test_cancelling_needs_a_reason_and_an_invoice_without_money(
     done = await desk.send(f"/console/invoices/{open_.id}/cancel", reason="Chuyển trường")
     assert done.status_code == SEE_OTHER
     page = (await desk.get(done.headers["location"])).text
-    assert "Đã huỷ hoá đơn." in page
+    assert "Đã huỷ phiếu báo thu." in page
     assert "Chuyển trường" in page
 
 
@@ -423,7 +423,7 @@ async def test_money_in_suspense_is_placed_after_a_second_look_and_can_be_taken_
     invoice = world.invoices[0]
     address = f"/console/exceptions/{exception_id}"
     confirm = await desk.get(f"{address}/place/{invoice.id}")
-    assert "hoá đơn đủ tiền" in confirm.text
+    assert "phiếu báo thu đủ tiền" in confirm.text
     async with transaction(engine) as db:
         assert await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
     done = await desk.send(f"{address}/place/{invoice.id}", note="Phụ huynh gọi điện")

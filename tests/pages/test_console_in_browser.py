@@ -63,18 +63,18 @@ async def test_an_accountant_places_money_from_suspense(
     await fits()
     await page.get_by_role("link", name="Ghi vào đây").click()
 
-    await expect(page.get_by_text("hoá đơn đủ tiền")).to_be_visible()
+    await expect(page.get_by_text("phiếu báo thu đủ tiền")).to_be_visible()
     await page.get_by_label("Ghi chú").fill("Đúng tên và lớp")
     await fits()
-    await page.get_by_role("button", name="Ghi vào hoá đơn này").click()
+    await page.get_by_role("button", name="Ghi vào phiếu báo thu này").click()
 
-    await expect(page.get_by_role("status")).to_contain_text("Đã ghi khoản tiền vào hoá đơn")
+    await expect(page.get_by_role("status")).to_contain_text("Đã ghi khoản tiền vào phiếu báo thu")
     await expect(page.get_by_text("Không có ngoại lệ nào ở đây.")).to_be_visible()
     async with transaction(engine) as db:
         paid_vnd = await db.fetchval("SELECT paid_vnd FROM invoice")
     assert paid_vnd == TOTAL_VND
 
-    await page.get_by_role("link", name="Hoá đơn").click()
+    await page.get_by_role("link", name="Phiếu báo thu").click()
     await page.get_by_role("link", name="Nguyễn Minh Anh").click()
     await expect(page.get_by_text("Đã xác nhận (thủ công)")).to_be_visible()
     await fits()

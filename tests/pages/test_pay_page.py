@@ -209,7 +209,7 @@ async def test_a_cancelled_invoice_asks_for_nothing(
     async with transaction(engine) as db:
         await db.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", invoice.id)
     page = (await client.get(f"/pay/{invoice.token}")).text
-    assert "Phiếu thu đã được hủy" in page
+    assert "Phiếu báo thu đã được hủy" in page
     assert "data-copy" not in page
 
 

@@ -1,4 +1,4 @@
-"""Hoá đơn: find, open, cancel.
+"""Phiếu báo thu: find, open, cancel.
 
 Filters stand in the address; what a person types to search does not (it is often a child's name), so
 a search is a POST that answers with the list.

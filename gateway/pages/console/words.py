@@ -19,7 +19,7 @@ REASON: Final[Words] = {
     "fee_variance": ("Phí dịch vụ lệch", "Provider's fee differs"),
     "batch_total_mismatch": ("Tổng lô quyết toán lệch", "Settlement total differs"),
     "refund_unmatched": ("Hoàn tiền chưa khớp", "Refund not matched"),
-    "closed_invoice": ("Hoá đơn đã huỷ", "Invoice was cancelled"),
+    "closed_invoice": ("Phiếu báo thu đã huỷ", "Invoice was cancelled"),
     "wrong_account": ("Vào nhầm tài khoản", "Wrong account"),
     "conflicting_duplicate": ("Giao dịch báo lại khác nội dung", "Same transaction, other content"),
     "unreadable_line": ("Dòng sao kê không đọc được", "Unreadable statement line"),
@@ -29,7 +29,7 @@ REASON: Final[Words] = {
 # what happened, in a sentence or two, and what to do about it
 EXPLANATION: Final[Words] = {
     "unknown_reference": (
-        "Tiền đã vào tài khoản của trường nhưng nội dung chuyển khoản không có mã nào hệ thống nhận ra. Tiền đang ở mục chờ xử lý. Chọn hoá đơn đúng rồi ghi vào đó.",
+        "Tiền đã vào tài khoản của trường nhưng nội dung chuyển khoản không có mã nào hệ thống nhận ra. Tiền đang ở mục chờ xử lý. Chọn phiếu báo thu đúng rồi ghi vào đó.",
         "Money reached the school's account, but its text names nothing we know. It is held in suspense. Choose the right invoice and place it there.",
     ),
     "amount_mismatch": (
@@ -37,7 +37,7 @@ EXPLANATION: Final[Words] = {
         "The amount paid is not the amount due. What fits was booked; what is over is the pupil's credit, what is short is still owed.",
     ),
     "duplicate_payment": (
-        "Hoá đơn đã thu đủ từ trước. Khoản này được giữ làm tiền dư của học sinh, chờ trừ kỳ sau hoặc hoàn lại.",
+        "Phiếu báo thu đã thu đủ từ trước. Khoản này được giữ làm tiền dư của học sinh, chờ trừ kỳ sau hoặc hoàn lại.",
         "The invoice had been paid in full. This money is kept as the pupil's credit, for the next period or to be paid back.",
     ),
     "missing_in_statement": (
@@ -61,7 +61,7 @@ EXPLANATION: Final[Words] = {
         "There is a refund whose payment was not found.",
     ),
     "closed_invoice": (
-        "Phụ huynh nộp cho một hoá đơn đã huỷ. Tiền đang ở mục chờ xử lý.",
+        "Phụ huynh nộp cho một phiếu báo thu đã huỷ. Tiền đang ở mục chờ xử lý.",
         "A parent paid an invoice that was cancelled. The money is held in suspense.",
     ),
     "wrong_account": (
@@ -83,7 +83,7 @@ EXPLANATION: Final[Words] = {
 }
 
 RESOLUTION: Final[Words] = {
-    "placed": ("Đã ghi vào hoá đơn", "Placed on an invoice"),
+    "placed": ("Đã ghi vào phiếu báo thu", "Placed on an invoice"),
     "explained": ("Đã làm rõ, không cần ghi thêm", "Explained, nothing more to book"),
     "accepted": ("Chấp nhận như hiện tại", "Accepted as it is"),
     "refunded": ("Đã hoàn tiền ngoài hệ thống", "Paid back outside the system"),
@@ -127,10 +127,10 @@ PAYMENT_STATE_HINT: Final[Words] = {
         "Booked, but the day's statement does not show it.",
     ),
     "received_unconfirmed": (
-        "Đã có báo có; chờ sao kê hoặc chờ gán hoá đơn.",
+        "Đã có báo có; chờ sao kê hoặc chờ gán phiếu báo thu.",
         "A notice came; a statement or an invoice is still missing.",
     ),
-    "confirmed_by_hand": ("Kế toán đã gán hoá đơn.", "An accountant placed it."),
+    "confirmed_by_hand": ("Kế toán đã gán phiếu báo thu.", "An accountant placed it."),
     "confirmed_automatically": ("Khớp với sao kê.", "Matched with the statement."),
 }
 
@@ -141,8 +141,8 @@ SCHEDULE_STATUS: Final[Words] = {
 }
 
 TRANSFER: Final[Words] = {
-    "invoice_issued": ("Phát hành hoá đơn", "Invoice issued"),
-    "invoice_cancelled": ("Huỷ hoá đơn", "Invoice cancelled"),
+    "invoice_issued": ("Phát hành phiếu báo thu", "Invoice issued"),
+    "invoice_cancelled": ("Huỷ phiếu báo thu", "Invoice cancelled"),
     "payment_received": ("Thu tiền", "Payment received"),
     "overpayment": ("Nộp thừa", "Overpayment"),
     "suspense": ("Chờ xử lý", "Suspense"),
@@ -205,14 +205,14 @@ ROLE: Final[Words] = {
 
 # what the last action did; the key stands in the address after the redirect
 DONE: Final[Words] = {
-    "cancelled": ("Đã huỷ hoá đơn.", "The invoice was cancelled."),
-    "placed": ("Đã ghi khoản tiền vào hoá đơn.", "The money was placed on the invoice."),
+    "cancelled": ("Đã huỷ phiếu báo thu.", "The invoice was cancelled."),
+    "placed": ("Đã ghi khoản tiền vào phiếu báo thu.", "The money was placed on the invoice."),
     "resolved": ("Đã đóng ngoại lệ.", "The exception was resolved."),
     "undone": ("Đã hoàn tác, ngoại lệ mở lại.", "Undone; the exception is open again."),
     "accepted": ("Đã nhận dữ liệu.", "The data was accepted."),
     "discarded": ("Đã bỏ tệp, không có gì thay đổi.", "The file was dropped; nothing changed."),
     "approved": ("Đã duyệt bảng thu.", "The schedule was approved."),
-    "issued": ("Đã phát hành hoá đơn.", "The invoices were issued."),
+    "issued": ("Đã phát hành phiếu báo thu.", "The invoices were issued."),
     "reconciled": ("Đã đối soát ngày này.", "The day was reconciled."),
     "exported": ("Đã xuất sổ.", "The export was made."),
     "nothing": (

@@ -201,7 +201,7 @@ async def _invoice(house: House, token: str) -> PublicInvoice:
         async with transaction(house.engine) as db:
             found = await invoice_by_token(db, token)
     if found is None:
-        raise not_found("phiếu thu này", "invoice")
+        raise not_found("phiếu báo thu này", "invoice")
     return found
 
 

@@ -30,7 +30,7 @@ _MESSAGES: Final = {
     State.OPEN: ("Đang chờ thanh toán.", "Waiting for payment."),
     State.PARTIAL: ("Đã nhận một phần số tiền.", "Part of the amount has arrived."),
     State.PAID: ("Đã thanh toán đủ. Cảm ơn quý phụ huynh!", "Paid in full. Thank you!"),
-    State.CANCELLED: ("Phiếu thu đã được hủy.", "The invoice was cancelled."),
+    State.CANCELLED: ("Phiếu báo thu đã được hủy.", "The invoice was cancelled."),
 }
 
 
