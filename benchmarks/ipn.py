@@ -99,7 +99,6 @@ async def _make_world(dsn: str) -> list[str]:
         references[:count],
         AMOUNT_VND,
     )
-    await db.execute("ANALYZE")
     await db.close()
     return references[:count]
 
@@ -224,7 +223,7 @@ def run() -> dict[str, float]:
             )
             gateway.start()
             try:
-                asyncio.run(_measure_warm_up(port, messages[:WARM_UP]))
+                asyncio.run(_warm_up(port, server.dsn, messages[:WARM_UP]))
                 seconds = asyncio.run(_fire(port, messages[WARM_UP:]))
             finally:
                 gateway.terminate()
@@ -244,9 +243,16 @@ def run() -> dict[str, float]:
     }
 
 
-async def _measure_warm_up(port: int, messages: list[bytes]) -> None:
+async def _warm_up(port: int, dsn: str, messages: list[bytes]) -> None:
+    """Some IPNs, then the planner's figures, as a database has them that is older than a minute.
+
+    Without them the first plans walk a whole school's index for each foreign key.
+    """
     await _wait_for(port)
     await _fire(port, messages)
+    db = await asyncpg.connect(dsn)
+    await db.execute("ANALYZE")
+    await db.close()
 
 
 def _check(server: embedded.Server) -> None:

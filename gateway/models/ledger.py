@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from gateway.models.base import (
@@ -82,17 +83,34 @@ transfer = Table(
     Column("memo", Text, nullable=False, server_default=""),
     created_at(),
     tenant_key(),
+    # student_id repeats what the invoice says and has no key of its own: each key costs every payment
     belongs_to("ledger_account", "debit_account_id"),
     belongs_to("ledger_account", "credit_account_id"),
-    belongs_to("student"),
     belongs_to("invoice"),
     belongs_to("payment"),
     belongs_to("transfer", "reverses_id"),
-    UniqueConstraint("school_id", "reverses_id"),  # a transfer is reversed at most once
+    # a transfer is reversed at most once
+    Index(
+        "uq_transfer_reverses",
+        "school_id",
+        "reverses_id",
+        unique=True,
+        postgresql_where=text("reverses_id IS NOT NULL"),
+    ),
     Index("ix_transfer_debit_day", "school_id", "debit_account_id", "business_date"),
     Index("ix_transfer_credit_day", "school_id", "credit_account_id", "business_date"),
-    Index("ix_transfer_invoice", "school_id", "invoice_id"),
-    Index("ix_transfer_payment", "school_id", "payment_id"),
+    Index(
+        "ix_transfer_invoice",
+        "school_id",
+        "invoice_id",
+        postgresql_where=text("invoice_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_transfer_payment",
+        "school_id",
+        "payment_id",
+        postgresql_where=text("payment_id IS NOT NULL"),
+    ),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
     CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
 )

@@ -140,10 +140,9 @@ payment = Table(
     Column("suspense_reason", Text, nullable=True),
     created_at(),
     tenant_key(),
+    # the notice vouches for the merchant account, the allocations for the student: no keys of their own
     belongs_to("notice", "id"),
-    belongs_to("merchant_account"),
     belongs_to("bank_account"),
-    belongs_to("student"),
     Index("ix_payment_token", "token"),
     Index("ix_payment_bank_day", "school_id", "bank_account_id", "business_date"),
     Index("ix_payment_student", "school_id", "student_id"),

@@ -6,24 +6,21 @@ key; it is counted and logged without its content.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from time import perf_counter
 
 import asyncpg
 import structlog
-from litestar import Request as HttpRequest
-from litestar import Response, route
-from litestar.di import NamedDependency
-from litestar.enums import HttpMethod
-from litestar.params import FromPath
-from prometheus_client import Counter
+from litestar import asgi
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters import IPN
 from adapters.contract import IpnAdapter, Refused, RefusedError, Reply, Request, VerdictKind
 from gateway.house import House
 from gateway.kit.clock import now_utc
-from gateway.kit.network import client_ip
+from gateway.kit.network import address_of
 from gateway.kit.problem import not_found
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant
@@ -33,37 +30,36 @@ log = structlog.get_logger(__name__)
 
 NOTICES = Counter("hocphi_notices", "Notices by verdict", ["adapter", "verdict", "duplicate"])
 REFUSALS = Counter("hocphi_ipn_refusals", "IPN messages refused", ["adapter", "reason"])
+SECONDS = Histogram("hocphi_ipn_seconds", "From the last byte of an IPN to its acknowledgement")
 
 
-@route(
-    ["/ipn/{adapter:str}/{account_key:str}", "/ipn/{adapter:str}/{account_key:str}/{rest:path}"],
-    http_method=[HttpMethod.GET, HttpMethod.POST],
-    operation_id="receive_ipn",
-    include_in_schema=False,
-    exclude_from_csrf=True,
-)
-async def receive_ipn(
-    request: HttpRequest[Any, Any, Any],
-    house: NamedDependency[House],
-    adapter: FromPath[str],
-    account_key: FromPath[str],
-) -> Response[bytes]:
-    """Take one message of a provider and answer it in the provider's words."""
+@asgi("/ipn", is_mount=True, copy_scope=False, exclude_from_csrf=True)
+async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take one message of a provider and answer it in the provider's words.
+
+    Plain ASGI: on this path Litestar's reading of parameters costs as much as the work itself.
+    """
+    assert scope["type"] == ScopeType.HTTP  # noqa: S101 - the router's promise
+    house: House = scope["litestar_app"].state.house
+    adapter, account_key, below = _address(scope)
     speaks = IPN.get(adapter)
     if speaks is None:
         raise not_found("địa chỉ này", "address")
-    body, too_large = await _bounded_body(request, house.settings.ipn_body_limit)
+    body, too_large = await _bounded_body(receive, house.settings.ipn_body_limit)
+    began = perf_counter()
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
     message = Request(
-        method=request.method,
-        path=_below(request.url.path, adapter, account_key),
-        query=request.scope["query_string"],
-        headers={
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in request.scope["headers"]
-        },
+        method=scope["method"],
+        path=below,
+        query=scope["query_string"],
+        headers=headers,
         body=body,
         received_at=now_utc(),
-        remote_ip=client_ip(request, house.settings.trusted_proxies),
+        remote_ip=address_of(
+            scope["client"], headers.get("x-forwarded-for", ""), house.settings.trusted_proxies
+        ),
     )
     merchant: Merchant | None = None
     try:
@@ -75,12 +71,25 @@ async def receive_ipn(
         REFUSALS.labels(adapter, error.reason).inc()
         log.warning("ipn.refused", adapter=adapter, reason=error.reason, field=error.field)
         reply = speaks.refuse(message, merchant.account if merchant else None, error)
-    return Response(
-        reply.body,
-        status_code=reply.status,
-        media_type=reply.content_type,
-        headers=dict(reply.headers),
-    )
+    SECONDS.observe(perf_counter() - began)
+    await _send(send, reply)
+
+
+def _address(scope: HTTPScope) -> tuple[str, str, str]:
+    """(adapter, account key, what a protocol names itself below: "" or "/bank/api/transaction-sync")."""
+    adapter, _, rest = scope["path"].removeprefix("/ipn").strip("/").partition("/")
+    account_key, _, below = rest.partition("/")
+    return adapter, account_key, f"/{below}" if below else ""
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [
+        (b"content-type", reply.content_type.encode()),
+        (b"content-length", str(len(reply.body)).encode()),
+        *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
 async def _merchant(house: House, adapter: str, account_key: str) -> Merchant:
@@ -97,7 +106,7 @@ async def _receive(house: House, speaks: IpnAdapter, message: Request, merchant:
     read = speaks.read(message, merchant.account)
     if isinstance(read, Reply):
         return read
-    raw = message.query if message.method == HttpMethod.GET else message.body
+    raw = message.query if message.method == "GET" else message.body
     try:
         verdicts = await house.recorder.record(
             [Incoming(merchant, notice, raw) for notice in read.items]
@@ -111,19 +120,15 @@ async def _receive(house: House, speaks: IpnAdapter, message: Request, merchant:
     return speaks.acknowledge(message, merchant.account, verdicts)
 
 
-def _below(path: str, adapter: str, account_key: str) -> str:
-    """What a protocol names itself below its address, e.g. "/bank/api/transaction-sync"."""
-    return path.removeprefix(f"/ipn/{adapter}/{account_key}").rstrip("/")
-
-
-async def _bounded_body(request: HttpRequest[Any, Any, Any], limit: int) -> tuple[bytes, bool]:
+async def _bounded_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
     """The body, read no further than `limit` bytes, and whether there was more."""
-    with suppress(ValueError):
-        if int(request.headers.get("content-length", "0")) > limit:
-            return b"", True
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    while True:
+        part = await receive()
+        if part["type"] != "http.request":  # the sender hung up: what came is not a message
+            return b"", False
+        body += part["body"]
         if len(body) > limit:
             return b"", True
-    return bytes(body), False
+        if not part["more_body"]:
+            return bytes(body), False

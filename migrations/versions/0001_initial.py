@@ -374,6 +374,7 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("school_id", "reference", name=op.f("uq_invoice_school_id_reference")),
         sa.UniqueConstraint("school_id", "token", name=op.f("uq_invoice_school_id_token")),
+        postgresql_with={"fillfactor": 85},
     )
     op.create_index(
         "ix_invoice_student_due", "invoice", ["school_id", "student_id", "due_on"], unique=False
@@ -822,16 +823,6 @@ def upgrade() -> None:
             ["notice.school_id", "notice.id"],
             name=op.f("fk_payment_school_id_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["school_id", "merchant_account_id"],
-            ["merchant_account.school_id", "merchant_account.id"],
-            name=op.f("fk_payment_school_id_merchant_account_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["school_id", "student_id"],
-            ["student.school_id", "student.id"],
-            name=op.f("fk_payment_school_id_student_id"),
-        ),
         sa.PrimaryKeyConstraint("school_id", "id", name=op.f("pk_payment")),
     )
     op.create_index(
@@ -996,15 +987,7 @@ def upgrade() -> None:
             ["transfer.school_id", "transfer.id"],
             name=op.f("fk_transfer_school_id_reverses_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["school_id", "student_id"],
-            ["student.school_id", "student.id"],
-            name=op.f("fk_transfer_school_id_student_id"),
-        ),
         sa.PrimaryKeyConstraint("school_id", "id", name=op.f("pk_transfer")),
-        sa.UniqueConstraint(
-            "school_id", "reverses_id", name=op.f("uq_transfer_school_id_reverses_id")
-        ),
     )
     op.create_index(
         "ix_transfer_credit_day",
@@ -1018,8 +1001,27 @@ def upgrade() -> None:
         ["school_id", "debit_account_id", "business_date"],
         unique=False,
     )
-    op.create_index("ix_transfer_invoice", "transfer", ["school_id", "invoice_id"], unique=False)
-    op.create_index("ix_transfer_payment", "transfer", ["school_id", "payment_id"], unique=False)
+    op.create_index(
+        "ix_transfer_invoice",
+        "transfer",
+        ["school_id", "invoice_id"],
+        unique=False,
+        postgresql_where=sa.text("invoice_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_transfer_payment",
+        "transfer",
+        ["school_id", "payment_id"],
+        unique=False,
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_transfer_reverses",
+        "transfer",
+        ["school_id", "reverses_id"],
+        unique=True,
+        postgresql_where=sa.text("reverses_id IS NOT NULL"),
+    )
     op.create_table(
         "voucher",
         sa.Column("school_id", sa.BigInteger(), nullable=False),
@@ -1053,8 +1055,21 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {table}_is_append_only ON {table}")
     op.execute("DROP FUNCTION forbid_change()")
     op.drop_table("voucher")
-    op.drop_index("ix_transfer_payment", table_name="transfer")
-    op.drop_index("ix_transfer_invoice", table_name="transfer")
+    op.drop_index(
+        "uq_transfer_reverses",
+        table_name="transfer",
+        postgresql_where=sa.text("reverses_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_transfer_payment",
+        table_name="transfer",
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_transfer_invoice",
+        table_name="transfer",
+        postgresql_where=sa.text("invoice_id IS NOT NULL"),
+    )
     op.drop_index("ix_transfer_debit_day", table_name="transfer")
     op.drop_index("ix_transfer_credit_day", table_name="transfer")
     op.drop_table("transfer")
