@@ -175,6 +175,7 @@ def _numbered(table: Iterable[list[Cell]]) -> tuple[Row, ...]:
 
 
 _FOREIGN = ((b"%PDF", "PDF"), (b"{\\rtf", "RTF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"))
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|table|\?xml|meta|head)\b", re.IGNORECASE)
 _TONES = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
 _VOWELS = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
@@ -197,7 +198,7 @@ def _decode(data: bytes) -> str:
             text = _decode_bytes(data)
     except UnicodeDecodeError as error:
         raise FileError("bad_encoding", _BAD_ENCODING) from error
-    if any(ord(c) < 32 and c not in "\t\r\n\f\v" for c in text):
+    if _CONTROL.search(text):
         raise FileError("not_a_spreadsheet", workbook.NOT_A_WORKBOOK)
     if _WEB_PAGE.match(text):
         raise FileError(

@@ -7,7 +7,6 @@ are not vouchers: the accountant's own books have theirs.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -163,7 +162,7 @@ async def download(db: Driver, school_id: int, export_id: int) -> VoucherFile:
 def _booked(row: Any) -> Booked:
     fields = dict(row)
     found = bank(fields.pop("bin"))
-    name = unicodedata.normalize("NFC", found.name) if found else ""
+    name = found.name if found else ""
     return Booked(bank_name=name, **fields)
 
 

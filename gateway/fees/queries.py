@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from gateway.kit.database import Driver
@@ -23,6 +23,8 @@ class ScheduleRow:
     status: str
     drafted_by: str
     approved_by: str | None
+    approved_at: datetime | None
+    issued_at: datetime | None
     line_count: int
     invoice_count: int
     total_vnd: int
@@ -60,6 +62,7 @@ class ScheduleDetail:
 
 SCHEDULES = """
 SELECT f.id, f.name, f.school_year, f.month, f.due_on, f.version, f.status, f.drafted_by, f.approved_by,
+       f.approved_at, f.issued_at,
        (SELECT count(*) FROM fee_schedule_line l
          WHERE l.school_id = f.school_id AND l.fee_schedule_id = f.id) AS line_count,
        i.invoice_count, i.total_vnd
@@ -68,12 +71,12 @@ SELECT f.id, f.name, f.school_year, f.month, f.due_on, f.version, f.status, f.dr
                         FROM invoice WHERE school_id = f.school_id AND fee_schedule_id = f.id
                          AND cancelled_at IS NULL) AS i
  WHERE f.school_id = $1 AND ($2::bigint IS NULL OR f.id = $2)
- ORDER BY f.month DESC, f.id DESC LIMIT $3
+ ORDER BY f.status = 'issued', f.month DESC, f.id DESC LIMIT $3
 """
 
 
 async def list_schedules(db: Driver, school_id: int, limit: int = 50) -> list[ScheduleRow]:
-    """The school's schedules of any status, the newest month first."""
+    """The school's schedules: those that wait for a person first, then the newest month."""
     return [_row(row) for row in await db.fetch(SCHEDULES, school_id, None, limit)]
 
 

@@ -161,7 +161,10 @@ async def lock_invoices(db: Driver, school_id: int, invoice_ids: Sequence[int]) 
 
 
 async def follow_ledger(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
-    """Set `paid_vnd` of invoices, locked by the caller, to what the ledger says was received."""
+    """Set `paid_vnd` of invoices, locked by the caller, to what the ledger says was received.
+
+    A cancelled invoice owes nothing and was paid nothing: it is left as it is.
+    """
     await db.execute(
         """
         UPDATE invoice SET paid_vnd = invoice.total_vnd - open.amount_vnd
@@ -172,7 +175,7 @@ async def follow_ledger(db: Driver, school_id: int, invoice_ids: Sequence[int]) 
                   JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
                  WHERE t.school_id = $1 AND t.invoice_id = ANY($2::bigint[])
                  GROUP BY t.invoice_id) AS open
-         WHERE invoice.school_id = $1 AND invoice.id = open.invoice_id
+         WHERE invoice.school_id = $1 AND invoice.id = open.invoice_id AND invoice.cancelled_at IS NULL
         """,
         school_id,
         list(set(invoice_ids)),

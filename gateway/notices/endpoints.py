@@ -33,7 +33,7 @@ REFUSALS = Counter("hocphi_ipn_refusals", "IPN messages refused", ["adapter", "r
 SECONDS = Histogram("hocphi_ipn_seconds", "From the last byte of an IPN to its acknowledgement")
 
 
-@asgi("/ipn", is_mount=True, copy_scope=False, exclude_from_csrf=True)
+@asgi("/ipn", is_mount=True, copy_scope=True, exclude_from_csrf=True)
 async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
     """Take one message of a provider and answer it in the provider's words.
 

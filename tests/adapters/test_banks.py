@@ -1,6 +1,7 @@
 """The bank list: keyed by BIN, complete, and honest about its date and sources."""
 
 import json
+import unicodedata
 from importlib import resources
 
 from adapters import banks
@@ -37,3 +38,7 @@ def test_the_data_is_dated_and_sourced() -> None:
     )
     assert data["as_of"] in banks.DATA
     assert data["sources"]
+
+
+def test_names_are_in_composed_form_so_that_they_compare_equal() -> None:
+    assert all(unicodedata.is_normalized("NFC", bank.name) for bank in banks.banks())

@@ -391,7 +391,7 @@ async def test_a_schedule_needs_two_people_then_makes_its_invoices(
     async with gateway_client(database_url) as other:
         approver = Desk(other)
         await approver.sign_in("hieutruong")
-        assert "Duyệt bảng thu này" in (await approver.get(address)).text
+        assert "Duyệt đợt thu này" in (await approver.get(address)).text
         assert (await approver.send(f"{address}/approve", version="7")).status_code == 409
         assert (await approver.send(f"{address}/approve", version="1")).status_code == SEE_OTHER
     before = await count(engine, "invoice")
@@ -409,7 +409,7 @@ async def test_the_drafter_cannot_approve_even_as_an_approver(
     held = await desk.upload("fees", "thu.xlsx", fee_file([WATER]))
     drafted = await desk.send(f"{held.headers['location']}/accept")
     address = drafted.headers["location"].split("?")[0]
-    assert "Duyệt bảng thu này" not in (await desk.get(address)).text
+    assert "Duyệt đợt thu này" not in (await desk.get(address)).text
     assert (await desk.send(f"{address}/approve", version="1")).status_code == 403
 
 

@@ -13,7 +13,7 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from gateway.fees.overview import schedules_of
+from gateway.fees.queries import list_schedules
 from gateway.fees.service import draft_schedule, preview_schedule
 from gateway.house import House
 from gateway.kit.clock import business_date, now_utc
@@ -211,7 +211,7 @@ async def _imports_screen(
             " WHERE school_id = $1 ORDER BY is_default DESC, id LIMIT 50",
             staff.school_id,
         )
-        schedules = await schedules_of(db, staff.school_id)
+        schedules = await list_schedules(db, staff.school_id)
         files = await last_files(db, staff.school_id)
     return screen(
         request,

@@ -9,7 +9,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 
-from gateway.fees.overview import schedule_detail
+from gateway.fees.queries import get_schedule
 from gateway.fees.service import approve_schedule
 from gateway.house import House
 from gateway.invoices.service import issue
@@ -52,7 +52,7 @@ async def approve(
     if staff.user.role != APPROVER:
         refusal = Problem(
             "not_an_approver",
-            vi="Chỉ người có vai trò duyệt mới duyệt được bảng thu.",
+            vi="Chỉ người có vai trò duyệt mới duyệt được đợt thu.",
             en="Only an approver can approve a schedule.",
             status=403,
         )
@@ -102,15 +102,15 @@ async def _schedule_screen(
     problem: Problem | None = None,
 ) -> Response[Any]:
     async with transaction(house.engine) as db:
-        schedule, lines = await schedule_detail(db, staff.school_id, schedule_id)
+        detail = await get_schedule(db, staff.school_id, schedule_id)
         issued = await issued_schedules(db, staff.school_id)
     return screen(
         request,
         "schedule.html",
         active="imports",
         problem=problem,
-        schedule=schedule,
-        lines=lines,
+        schedule=detail.schedule,
+        lines=detail.lines,
         figures=next((one for one in issued if one.schedule_id == schedule_id), None),
-        may_approve=staff.user.role == APPROVER and staff.actor != schedule.drafted_by,
+        may_approve=staff.user.role == APPROVER and staff.actor != detail.schedule.drafted_by,
     )

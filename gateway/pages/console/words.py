@@ -169,7 +169,7 @@ EXPORT_FORMAT: Final[Words] = {
 
 IMPORT_KIND: Final[Words] = {
     "roster": ("Danh sách học sinh", "Roster"),
-    "fees": ("Bảng thu", "Fee schedule"),
+    "fees": ("Đợt thu", "Fee schedule"),
     "statement": ("Sao kê ngân hàng", "Bank statement"),
 }
 
@@ -211,7 +211,7 @@ DONE: Final[Words] = {
     "undone": ("Đã hoàn tác, ngoại lệ mở lại.", "Undone; the exception is open again."),
     "accepted": ("Đã nhận dữ liệu.", "The data was accepted."),
     "discarded": ("Đã bỏ tệp, không có gì thay đổi.", "The file was dropped; nothing changed."),
-    "approved": ("Đã duyệt bảng thu.", "The schedule was approved."),
+    "approved": ("Đã duyệt đợt thu.", "The schedule was approved."),
     "issued": ("Đã phát hành phiếu báo thu.", "The invoices were issued."),
     "reconciled": ("Đã đối soát ngày này.", "The day was reconciled."),
     "exported": ("Đã xuất sổ.", "The export was made."),
