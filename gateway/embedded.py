@@ -198,14 +198,21 @@ def _locked(place: Path) -> Iterator[Path]:
         except FileNotFoundError:
             continue
         fcntl.flock(fd, fcntl.LOCK_EX)
-        # Whoever held it before may have discarded the home, and this lock file with it.
-        if mutex.exists() and os.path.samestat(os.fstat(fd), mutex.stat()):
+        if _is_still(mutex, fd):
             break
         os.close(fd)
     try:
         yield place
     finally:
         os.close(fd)
+
+
+def _is_still(mutex: Path, fd: int) -> bool:
+    """Whoever held the mutex before may have discarded the home, and the lock file with it."""
+    try:
+        return os.path.samestat(os.fstat(fd), mutex.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _in_use(place: Path) -> bool:

@@ -21,7 +21,6 @@ from adapters.contract import IpnAdapter, Refused, RefusedError, Reply, Request,
 from gateway.house import House
 from gateway.kit.clock import now_utc
 from gateway.kit.network import address_of
-from gateway.kit.problem import not_found
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant
 from gateway.payments.recorder import RecorderBusyError
@@ -31,6 +30,12 @@ log = structlog.get_logger(__name__)
 NOTICES = Counter("hocphi_notices", "Notices by verdict", ["adapter", "verdict", "duplicate"])
 REFUSALS = Counter("hocphi_ipn_refusals", "IPN messages refused", ["adapter", "reason"])
 SECONDS = Histogram("hocphi_ipn_seconds", "From the last byte of an IPN to its acknowledgement")
+
+NO_SUCH_ADAPTER = Reply(
+    status=404,
+    body=b'{"type":"about:blank","title":"Not Found","status":404,"code":"not_found"}',
+    content_type="application/problem+json",
+)
 
 
 @asgi("/ipn", is_mount=True, copy_scope=True, exclude_from_csrf=True)
@@ -44,7 +49,8 @@ async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
     adapter, account_key, below = _address(scope)
     speaks = IPN.get(adapter)
     if speaks is None:
-        raise not_found("địa chỉ này", "address")
+        await _send(send, NO_SUCH_ADAPTER)
+        return
     body, too_large = await _bounded_body(receive, house.settings.ipn_body_limit)
     began = perf_counter()
     headers = {
