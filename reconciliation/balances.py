@@ -67,12 +67,17 @@ async def _chains(db: Driver, school_id: int, wanted: set[Key]) -> dict[Key, Cha
 async def _stated(
     db: Driver, school_id: int, wanted: set[Key]
 ) -> tuple[dict[Key, tuple[int, ...]], dict[Key, tuple[int, ...]]]:
-    """Openings of statements that begin on these days, closings of those that end on them."""
+    """Openings of statements that begin on these days, closings of those that end on them.
+
+    A file that ends where it began may have been read from the wrong end, and then states another
+    balance of its circle: alone, such files are not heard about the closing.
+    """
     rows = await db.fetch(
         """
         SELECT w.bank_account_id, w.day,
                array_agg(s.opening_vnd) FILTER (WHERE s.from_date = w.day) AS openings,
-               array_agg(s.closing_vnd) FILTER (WHERE s.to_date = w.day) AS closings
+               CASE WHEN bool_or(s.opening_vnd <> s.closing_vnd) FILTER (WHERE s.to_date = w.day)
+                    THEN array_agg(s.closing_vnd) FILTER (WHERE s.to_date = w.day) END AS closings
           FROM statement s
           JOIN unnest($2::bigint[], $3::date[]) AS w(bank_account_id, day)
             ON s.bank_account_id = w.bank_account_id AND w.day IN (s.from_date, s.to_date)
