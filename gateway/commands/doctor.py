@@ -31,7 +31,7 @@ class Finding:
 @click.command("doctor")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Check the database, the keys, the books and the audit chains."""
+    """Khám toàn hệ thống. / Check the database, the keys, the books and the audit chains."""
     keys = keys_of(settings())
     findings = run(lambda engine: examine(engine, keys))
     print_result(

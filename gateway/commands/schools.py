@@ -50,7 +50,7 @@ OPERATOR = "operator"
 def create_school_command(
     code: str, name: str, address: str, province: str, accounting_regime: str, as_json: bool
 ) -> None:
-    """Create a school and open its books."""
+    """Lập trường và mở sổ. / Create a school and open its books."""
 
     async def work(engine: AsyncEngine) -> int:
         async with transaction(engine) as db:
@@ -88,7 +88,7 @@ def add_bank_account_command(
     is_default: bool,
     as_json: bool,
 ) -> None:
-    """Add a bank account of the school."""
+    """Thêm tài khoản ngân hàng. / Add a bank account of the school."""
 
     async def work(engine: AsyncEngine) -> int:
         school_id = await school_id_of(engine, school_code)
@@ -131,7 +131,7 @@ def add_merchant_account_command(
     credentials: BinaryIO,
     as_json: bool,
 ) -> None:
-    """Add an account with a provider; prints the IPN address to give it."""
+    """Kết nối đơn vị thanh toán. / Add an account with a provider; prints the IPN address to give it."""
 
     async def work(engine: AsyncEngine) -> MerchantCreated:
         secrets, chosen = _read_credentials(credentials.read())
@@ -198,7 +198,7 @@ def create_user_command(
     password_stdin: bool,
     as_json: bool,
 ) -> None:
-    """Create a user of the console; asks for the password."""
+    """Tạo người dùng. / Create a user of the console; asks for the password."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
@@ -232,7 +232,7 @@ def create_user_command(
 @click.option("--name", required=True, help="The software that will use it, e.g. SMAS.")
 @json_option
 def create_api_key_command(school_code: str | None, name: str, as_json: bool) -> None:
-    """Create an API key for the school's software; it is shown this once."""
+    """Cấp khoá API. / Create an API key for the school's software; it is shown this once."""
 
     async def work(engine: AsyncEngine) -> str:
         school_id = await school_id_of(engine, school_code)
@@ -251,7 +251,7 @@ def create_api_key_command(school_code: str | None, name: str, as_json: bool) ->
 @school_option
 @click.option("--name", required=True)
 def revoke_api_key_command(school_code: str | None, name: str) -> None:
-    """End an API key's use at once."""
+    """Thu hồi khoá API. / End an API key's use at once."""
 
     async def work(engine: AsyncEngine) -> None:
         school_id = await school_id_of(engine, school_code)
@@ -271,7 +271,7 @@ def revoke_api_key_command(school_code: str | None, name: str) -> None:
 def import_roster_command(
     file: Path, school_code: str | None, school_year: str | None, yes: bool, as_json: bool
 ) -> None:
-    """Read an Excel or CSV class list: shows what it would change, and writes it when confirmed."""
+    """Nhập danh sách học sinh. / Read an Excel or CSV class list: shows what it would change, writes it when confirmed."""
     year = school_year or school_year_of(business_date(now_utc()))
 
     async def work(engine: AsyncEngine) -> tuple[RosterPreview, RosterResult | None]:

@@ -17,7 +17,7 @@ GRACE_S = 5  # open live streams do not hold the end up for longer
 
 @click.command("serve")
 def serve() -> None:
-    """Serve the gateway until interrupted."""
+    """Chạy cổng thu phí. / Serve the gateway until interrupted."""
     chosen = settings()
     # uvicorn raises the signal again once it has stopped: it must unwind, so that an embedded
     # PostgreSQL is stopped too
@@ -39,7 +39,7 @@ def serve() -> None:
 @click.command("migrate")
 @json_option
 def migrate_schema(as_json: bool) -> None:
-    """Bring the database's schema up to date."""
+    """Cập nhật lược đồ. / Bring the database's schema up to date."""
     with database():
         print_result(
             {"schema": "head"},

@@ -34,7 +34,7 @@ EVERY_S = 60.0
 
 @click.command("worker")
 def worker() -> None:
-    """Poll checkouts and run the nights until interrupted."""
+    """Chạy việc nền. / Poll checkouts and run the nights until interrupted."""
     chosen = settings()
     configure_logs(chosen.log_level)
     keys = keys_of(chosen)
