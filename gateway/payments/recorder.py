@@ -29,6 +29,17 @@ PAID_CHANNEL = "hocphi_paid"
 NOTIFY_BYTES = 7_000
 # one commits while the other gathers: measured faster than one, and no better with more
 TASKS = 2
+# the database is away or overtaken: asking it once more for each message would only take longer
+AWAY = (
+    OSError,
+    SQLAlchemyError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+)
 
 
 class RecorderBusyError(Exception):
@@ -94,15 +105,15 @@ class Recorder:
         items = [item for message, _ in group for item in message]
         try:
             recorded = await commit_notices(self._engine, items)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        except AWAY as error:
+            _fail(group, error)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the recorder lives on
             if len(group) > 1:  # one bad apple must not turn its neighbours away
                 for one in group:
                     await self._record_group([one])
             else:
                 _fail(group, error)
-            return
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            _fail(group, error)
             return
         except BaseException as error:
             _fail(group, error)

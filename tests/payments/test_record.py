@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -424,3 +425,28 @@ async def test_one_provider_may_repeat_the_banks_number(engine: AsyncEngine) -> 
     await record(engine, world, told("S1", 500_000, "a", "FT1"), told("S2", 500_000, "a", "FT1"))
     async with transaction(engine) as db:
         assert await db.fetchval("SELECT count(*) FROM payment") == 2
+
+
+async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [100_000] * 4)
+    good = [
+        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        for n, invoice in enumerate(world.invoices)
+    ]
+    nowhere = dataclasses.replace(good[0].merchant, banks={})  # a bug of ours, as it would look
+    bad = [
+        dataclasses.replace(good[0], merchant=nowhere, notice=paid("B1", 100_000)),
+        dataclasses.replace(good[0], notice=paid("B2", 2**70)),
+    ]
+    recorder = Recorder(engine, queue_size=100, batch_size=50)
+    recorder.start()
+    for _ in range(3):  # every task has met them, and still works
+        answers = await asyncio.gather(
+            *(recorder.record([item]) for item in (*good, *bad)), return_exceptions=True
+        )
+        assert all(isinstance(answer, tuple) for answer in answers[:4])
+        assert all(isinstance(answer, RecorderBusyError) for answer in answers[4:])
+    await recorder.stop()
+    assert await balance(engine, world, "bank") == 400_000
