@@ -37,6 +37,7 @@ from adapters.statements.labels import (
     is_total_label,
     read_labels,
 )
+from adapters.wire import MAX_ID
 
 
 class Role(StrEnum):
@@ -346,9 +347,15 @@ def _read_line(section: _Section, row: Row, cells: tuple[str, ...]) -> Statement
         debit_vnd=debit_vnd,
         balance_vnd=balance_vnd,
         content=_read_text(section, Role.CONTENT, row),
-        bank_transaction_id=_read_text(section, Role.TRANSACTION, row) or document,
+        bank_transaction_id=_read_id(section, row) or document,
         cells=cells,
     )
+
+
+def _read_id(section: _Section, row: Row) -> str:
+    """The bank's number; a text longer than any bank's number is none, and stays in the cells."""
+    found = _read_text(section, Role.TRANSACTION, row)
+    return found if len(found) <= MAX_ID else ""
 
 
 def _read_money(section: _Section, row: Row) -> tuple[int, int]:

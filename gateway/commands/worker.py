@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import click
 import httpx
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.commands.context import run
@@ -49,11 +50,10 @@ async def work(engine: AsyncEngine, keys: Keys, night_hour: int) -> None:
     done: set[tuple[int, date]] = set()
     async with httpx.AsyncClient() as http:
         while not stop.is_set():
-            try:
+            with carries_on("worker.asking_failed"):
                 await ask_about_checkouts(engine, keys, http, at=now_utc())
+            with carries_on("worker.nights_failed"):
                 await run_nights(engine, night_due(now_utc(), night_hour), done)
-            except (SQLAlchemyError, OSError) as error:  # the database is away: wait for it
-                log.warning("worker.round_failed", error=type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), EVERY_S)
             except TimeoutError:
@@ -73,10 +73,18 @@ async def run_nights(engine: AsyncEngine, day: date, done: set[tuple[int, date]]
     for school_id in (row["id"] for row in rows):
         if (school_id, day) in done:
             continue
-        try:
+        with carries_on("night.failed", school=school_id, day=str(day)):
             result = await reconcile(engine, school_id, day)
-        except Problem as problem:
-            log.warning("night.refused", school=school_id, day=str(day), code=problem.code)
-        else:
             log.info("night.done", school=school_id, day=str(day), result=result.result_hash)
-        done.add((school_id, day))
+            done.add((school_id, day))
+
+
+@contextmanager
+def carries_on(event: str, **about: object) -> Iterator[None]:
+    """Log whatever goes wrong, without its text, and go on: the next round tries again."""
+    try:
+        yield
+    except Problem as problem:
+        log.warning(event, code=problem.code, **about)
+    except Exception as error:  # noqa: BLE001 - one school's trouble must not stop the others
+        log.error(event, error=type(error).__name__, **about)  # noqa: TRY400 - the text may hold names

@@ -56,6 +56,10 @@ async def borrowed(engine: AsyncEngine) -> AsyncIterator[Driver]:
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
         found: Driver = raw.driver_connection
+        if found.is_closed():  # what breaks under raw statements, the pool does not hear of
+            await connection.invalidate()
+            raw = await connection.get_raw_connection()
+            found = raw.driver_connection
         yield found
 
 

@@ -146,7 +146,7 @@ payment = Table(
     Index("ix_payment_token", "token"),
     Index("ix_payment_bank_day", "school_id", "bank_account_id", "business_date"),
     Index("ix_payment_student", "school_id", "student_id"),
-    # the same money told by another channel: by the bank's number, else by what the night made of a line
+    # the same money told by another channel: by the bank's number, else by a reference that a line carries too
     Index(
         "ix_payment_bank_transaction",
         "school_id",
@@ -155,10 +155,10 @@ payment = Table(
         postgresql_where=text("bank_transaction_id <> ''"),
     ),
     Index(
-        "ix_payment_of_statement",
+        "ix_payment_reference",
         "school_id",
         "reference",
-        postgresql_where=text("channel = 'statement'"),
+        postgresql_where=text("reference IS NOT NULL"),
     ),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
 )

@@ -101,6 +101,8 @@ async def _send(send: Send, reply: Reply) -> None:
 async def _merchant(house: House, adapter: str, account_key: str) -> Merchant:
     try:
         merchant = await house.merchants.find(adapter, account_key)
+    except asyncpg.DataError as error:  # no key of ours has such characters
+        raise RefusedError(Refused.NOT_FOUND, "account_key") from error
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise RefusedError(Refused.BUSY) from error
     if merchant is None:

@@ -10,6 +10,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, Final
 
+import asyncpg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -98,6 +99,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 def _status_of(error: Exception) -> int:
     if isinstance(error, Problem):
         return error.status
+    if isinstance(error, asyncpg.DataError):  # text that no database holds, such as a NUL
+        return 422
     return error.status_code if isinstance(error, HTTPException) else 500
 
 

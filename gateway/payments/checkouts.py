@@ -75,13 +75,14 @@ async def open_checkout(
     )
     await db.execute(
         "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
-        " amount_vnd, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        " amount_vnd, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         school_id,
         merchant_account_id,
         invoice_id,
         opened.merchant_reference,
         opened.amount_vnd,
         opened.expires_at,
+        at,  # the provider is asked later by the very time that it was told
     )
     return opened
 

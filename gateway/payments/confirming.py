@@ -2,8 +2,8 @@
 
 A bank push that comes after the night had healed its loss, or two providers that watch one bank
 account, must not count twice. Two tellings are one when the bank's own transaction number, the
-account and the amount agree; or when the night made the payment of a statement line and the line's
-reference, account, amount and day agree. It must never join two notices of one merchant account:
+account and the amount agree; or when one of them is a statement line that nothing else explains and
+the reference, account, amount and day agree. It must never join two notices of one merchant account:
 there the provider's own identity decides.
 """
 
@@ -33,6 +33,14 @@ class Telling:
     day: date
     bank_transaction_id: str
     reference: str
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What another telling of the same money may share with this one."""
+        return (
+            *((f"id {self.bank_transaction_id}",) if self.bank_transaction_id else ()),
+            *((f"reference {self.reference}",) if self.reference else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,13 @@ WITH telling AS (
     JOIN payment p ON p.school_id = t.school_id AND p.channel = 'statement' AND p.reference = t.reference
    WHERE NOT t.is_statement AND p.bank_account_id = t.bank_account_id AND p.amount_vnd = t.amount_vnd
      AND p.business_date BETWEEN t.day AND t.day + 1
+  UNION ALL
+  SELECT t.notice_id, t.merchant_account_id, p.school_id, p.id, 2
+    FROM telling t
+    JOIN payment p ON p.school_id = t.school_id AND p.channel <> 'statement' AND p.reference = t.reference
+   WHERE t.is_statement AND p.bank_account_id = t.bank_account_id AND p.amount_vnd = t.amount_vnd
+     AND p.business_date BETWEEN t.day - 1 AND t.day
+     AND NOT EXISTS (SELECT FROM match m WHERE m.school_id = p.school_id AND m.payment_id = p.id)
 )
 SELECT c.notice_id, c.payment_id, n.verdict
   FROM candidate c JOIN notice n ON n.school_id = c.school_id AND n.id = c.payment_id
@@ -122,11 +137,8 @@ async def booked_before(db: Driver, tellings: Sequence[Telling]) -> dict[int, To
 
 def _locks(telling: Telling) -> list[tuple[int, int]]:
     """(bank account, stripe) of everything that could show this money to be known."""
-    marks = [f"id {telling.bank_transaction_id}"] if telling.bank_transaction_id else []
-    if telling.reference:
-        marks.append(f"reference {telling.reference}")
     account = telling.bank_account_id % 2**31
     return [
         (account, int.from_bytes(hashlib.blake2b(mark.encode(), digest_size=4).digest()) % STRIPES)
-        for mark in marks
+        for mark in telling.marks
     ]

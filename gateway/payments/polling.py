@@ -108,7 +108,7 @@ async def _ask(
     try:
         body = await _send(http, speaks.ask(query, merchant.account))
         notice = speaks.read_answer(query, body, merchant.account)
-    except (httpx.HTTPError, RefusedError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, RefusedError) as error:
         log.warning("checkout.unanswered", adapter=merchant.adapter, error=type(error).__name__)
         return None
     return (notice, body) if notice else None

@@ -19,7 +19,7 @@ from gateway.kit.database import Driver
 from gateway.kit.reference import find_references
 from gateway.payments.arriving import Fresh, Incoming, columns, likely_verdict
 from gateway.payments.booking import write_conflicts, write_decisions
-from gateway.payments.confirming import Telling, booked_before
+from gateway.payments.confirming import Telling, Told, booked_before
 from gateway.payments.placing import (
     Arrival,
     InvoiceTarget,
@@ -53,10 +53,16 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
         first.setdefault(incoming.identity, incoming)
     ids = await _insert_notices(db, [first[key] for key in sorted(first)])
     new = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
-    told = await booked_before(db, [telling for one in new for telling in _tellings(one)])
-    fresh = [one for one in new if one.notice_id not in told]
-    placements = await _place(db, fresh)
-    await write_decisions(db, fresh, placements)
+    told: dict[int, Told] = {}
+    placements: dict[int, Placement] = {}
+    waiting = new
+    while waiting:  # nearly always once: the second channel of one transfer waits for the first
+        now, waiting = _apart(waiting)
+        told |= await booked_before(db, [telling for one in now for telling in _tellings(one)])
+        fresh = [one for one in now if one.notice_id not in told]
+        decided = await _place(db, fresh)
+        await write_decisions(db, fresh, decided)
+        placements |= decided
 
     stored = await _stored(db, [key for key in first if key not in ids])
     for one in new:
@@ -71,7 +77,8 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
     await write_conflicts(db, conflicts)
     paid = frozenset(
         (one.incoming.merchant.school_id, allocation.invoice_id)
-        for one in fresh
+        for one in new
+        if one.notice_id in placements
         for allocation in placements[one.notice_id].allocations
     )
     confirmed = {str(notice_id): before.payment_id for notice_id, before in told.items()}
@@ -166,6 +173,23 @@ def _read_references(incoming: Incoming, notice_id: int, journal_id: int) -> Fre
             corrected = tuple(dict.fromkeys(f.reference for f in found if f.corrected))
             return Fresh(incoming, notice_id, journal_id, exact, corrected)
     return Fresh(incoming, notice_id, journal_id, (), ())
+
+
+def _apart(fresh: Sequence[Fresh]) -> tuple[list[Fresh], list[Fresh]]:
+    """Those that may be recorded together, and those whose money another channel tells of among them."""
+    told_by: dict[tuple[int, str], int] = {}
+    now: list[Fresh] = []
+    later: list[Fresh] = []
+    for one in fresh:
+        marks = [
+            (telling.bank_account_id, mark) for telling in _tellings(one) for mark in telling.marks
+        ]
+        merchant_account_id = one.incoming.merchant.merchant_account_id
+        is_first = all(
+            told_by.setdefault(mark, merchant_account_id) == merchant_account_id for mark in marks
+        )
+        (now if is_first else later).append(one)
+    return now, later
 
 
 def _tellings(one: Fresh) -> list[Telling]:

@@ -37,9 +37,10 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DeadlockDetectedError,
 )
+LOCKED = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+LOCK_PATIENCE = "2s"
+COMMIT_TIMEOUT_S = 30.0
 
 
 class RecorderBusyError(Exception):
@@ -64,12 +65,12 @@ class Recorder:
 
     async def stop(self) -> None:
         """Record what is waiting, then end. Whoever comes later is refused."""
+        tasks, self._tasks = self._tasks, []
         await self._queue.join()
-        for task in self._tasks:
+        for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        self._tasks = []
 
     @property
     def waiting(self) -> int:
@@ -109,11 +110,12 @@ class Recorder:
             _fail(group, error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the recorder lives on
-            if len(group) > 1:  # one bad apple must not turn its neighbours away
-                for one in group:
-                    await self._record_group([one])
-            else:
+            parts = _parts(group, by_school=isinstance(error, LOCKED))
+            if len(parts) == 1:
                 _fail(group, error)
+            else:  # one bad apple must not turn its neighbours away
+                for part in parts:
+                    await self._record_group(part)
             return
         except BaseException as error:
             _fail(group, error)
@@ -123,6 +125,16 @@ class Recorder:
             answer = tuple(next(verdicts) for _ in message)
             if not future.done():  # the sender may have hung up; the money is recorded all the same
                 future.set_result(answer)
+
+
+def _parts(group: Sequence[Waiting], *, by_school: bool) -> list[list[Waiting]]:
+    """What to try apart: message by message, or school by school where one of them holds a lock."""
+    if not by_school:
+        return [[one] for one in group]
+    schools: dict[int, list[Waiting]] = {}
+    for one in group:
+        schools.setdefault(one[0][0].merchant.school_id if one[0] else 0, []).append(one)
+    return list(schools.values())
 
 
 def _fail(group: Sequence[Waiting], error: BaseException) -> None:
@@ -135,8 +147,9 @@ def _fail(group: Sequence[Waiting], error: BaseException) -> None:
 
 async def commit_notices(engine: AsyncEngine, items: Sequence[Incoming]) -> Recorded:
     """Record notices in a transaction of their own and tell the pages which invoices were paid."""
-    async with borrowed(engine) as db:
+    async with asyncio.timeout(COMMIT_TIMEOUT_S), borrowed(engine) as db:
         async with db.transaction():
+            await db.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
             recorded = await record_notices(db, items)
         if recorded.paid:
             await announce_paid(db, recorded.paid)

@@ -839,11 +839,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("bank_transaction_id <> ''"),
     )
     op.create_index(
-        "ix_payment_of_statement",
+        "ix_payment_reference",
         "payment",
         ["school_id", "reference"],
         unique=False,
-        postgresql_where=sa.text("channel = 'statement'"),
+        postgresql_where=sa.text("reference IS NOT NULL"),
     )
     op.create_index("ix_payment_student", "payment", ["school_id", "student_id"], unique=False)
     op.create_index("ix_payment_token", "payment", ["token"], unique=False)
@@ -1082,9 +1082,9 @@ def downgrade() -> None:
     op.drop_index("ix_payment_token", table_name="payment")
     op.drop_index("ix_payment_student", table_name="payment")
     op.drop_index(
-        "ix_payment_of_statement",
+        "ix_payment_reference",
         table_name="payment",
-        postgresql_where=sa.text("channel = 'statement'"),
+        postgresql_where=sa.text("reference IS NOT NULL"),
     )
     op.drop_index(
         "ix_payment_bank_transaction",

@@ -12,6 +12,7 @@ from gateway.commands.doctor import examine
 from gateway.commands.worker import night_due, run_nights
 from gateway.kit.database import transaction
 from gateway.kit.seal import Keys
+from reconciliation.turn import take_turn
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,16 @@ async def test_the_doctor_finds_what_is_wrong(engine: AsyncEngine) -> None:
     ill = {f.check: f.ok for f in await examine(engine, other_keys)}
     assert not ill["books of TH01"]
     assert not ill["credentials"]
+
+
+async def test_one_schools_trouble_is_its_own_and_is_tried_again(engine: AsyncEngine) -> None:
+    async with transaction(engine) as db:
+        ill, well = [await make_world(db, [100_000], code=f"TH{n}") for n in range(2)]
+    day = date(2026, 9, 10)
+    done: set[tuple[int, date]] = set()
+    async with transaction(engine) as db:  # another night of this school is under way
+        await take_turn(db, ill.school_id)
+        await run_nights(engine, day, done)
+    assert done == {(well.school_id, day)}
+    await run_nights(engine, day, done)
+    assert done == {(well.school_id, day), (ill.school_id, day)}

@@ -154,3 +154,32 @@ async def test_it_gives_up_after_three_days(engine: AsyncEngine, world: World) -
     await opened(engine, world)
     assert await ask(engine, vnpay_answers("01"), 4 * 24 * 60) == 1
     assert await ask(engine, vnpay_answers("01"), 40 * 24 * 60) == 0
+
+
+async def test_one_schools_bad_address_does_not_silence_the_others(
+    engine: AsyncEngine, world: World
+) -> None:
+    async with transaction(engine) as db:
+        other = await make_world(db, [TOTAL_VND], code="TH02")
+        await db.execute(
+            'UPDATE merchant_account SET settings = settings || \'{"query_url": "https://a:port/x"}\''
+            " WHERE id = $1",
+            other.merchants["vnpay"][0],
+        )
+    await opened(engine, other)
+    await opened(engine, world)
+    assert await ask(engine, vnpay_answers("00"), 16) == 2
+    async with transaction(engine) as db:
+        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+    assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: 0}
+
+
+async def test_the_provider_is_asked_by_the_time_it_was_told(
+    engine: AsyncEngine, world: World
+) -> None:
+    at = datetime(2026, 9, 10, 2, 0, 59, tzinfo=UTC)
+    async with transaction(engine) as db:
+        await open_checkout(
+            db, world.school_id, world.invoices[0].id, world.merchants["vnpay"][0], at=at
+        )
+        assert await db.fetchval("SELECT created_at FROM checkout") == at

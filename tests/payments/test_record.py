@@ -450,3 +450,74 @@ async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
         assert all(isinstance(answer, RecorderBusyError) for answer in answers[4:])
     await recorder.stop()
     assert await balance(engine, world, "bank") == 400_000
+
+
+async def test_two_channels_in_one_batch_make_one_payment(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    items = [
+        await incoming(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
+        for adapter in ("sepay", "vietqrvn", "statement")
+    ]
+    recorded = await commit_notices(engine, items)
+    assert [v.kind for v in recorded.verdicts] == [VerdictKind.RECORDED] * 3
+    assert len(recorded.confirmed) == 2
+    assert await balance(engine, world, "bank") == 500_000
+    assert await reasons(engine, world) == []
+
+
+async def test_a_line_whose_push_came_while_the_night_looked_away_confirms_it(
+    engine: AsyncEngine,
+) -> None:
+    world = await world_of(engine, [500_000])
+    reference = world.invoices[0].reference
+    await record(engine, world, told("S1", 500_000, reference, "FT99"))
+    await record(engine, world, told("L1", 500_000, reference, "5389.82579"), adapter="statement")
+    assert await balance(engine, world, "bank") == 500_000
+
+
+async def test_broken_connections_are_replaced(engine: AsyncEngine) -> None:
+    world = await world_of(engine, [100_000] * 3)
+    items = [
+        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        for n, invoice in enumerate(world.invoices)
+    ]
+    await asyncio.gather(*(commit_notices(engine, [item]) for item in items[:2]))
+    async with transaction(engine) as db:
+        await db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+    for _ in range(50):  # whoever is under way when it breaks is told to come again
+        answers = await asyncio.gather(
+            *(commit_notices(engine, [item]) for item in items), return_exceptions=True
+        )
+        if not any(isinstance(answer, Exception) for answer in answers):
+            break
+        await asyncio.sleep(0.02)
+    assert not any(isinstance(answer, Exception) for answer in answers)
+    assert await balance(engine, world, "bank") == 300_000
+
+
+async def test_a_school_whose_invoice_is_held_does_not_hold_up_the_others(
+    engine: AsyncEngine,
+) -> None:
+    async with transaction(engine) as db:
+        held = await make_world(db, [100_000], code="HELD")
+        free = await make_world(db, [100_000], code="FREE")
+    items = [
+        await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+        for world in (held, free)
+    ]
+    recorder = Recorder(engine, queue_size=10, batch_size=10)
+    async with transaction(engine) as db:
+        await db.execute("SELECT id FROM invoice WHERE id = $1 FOR UPDATE", held.invoices[0].id)
+        recorder.start()
+        answers = await asyncio.gather(
+            *(recorder.record([item]) for item in items), return_exceptions=True
+        )
+    assert isinstance(answers[0], RecorderBusyError)
+    assert isinstance(answers[1], tuple)
+    again = await recorder.record([items[0]])
+    await recorder.stop()
+    assert not again[0].duplicate
