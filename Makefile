@@ -46,7 +46,7 @@ bench: $(READY) ## Measure the hot paths beside their baselines: a few minutes
 
 clean: ## Delete the embedded database and all else that was generated; the environment stays
 	@PYTHONDONTWRITEBYTECODE=1 python3 -m tools.clean
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .grimp_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml tools/setup.sh

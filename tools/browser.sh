@@ -28,8 +28,12 @@ install_debians() {
     [ "$(id -u)" = 0 ] || root=(sudo -n)
     "${root[@]}" apt-get update -qq &&
         "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
+            apt-get install -y -qq --no-install-recommends "$@"
 }
+
+# Playwright drives the browser by a node of its own, which wants a library that a bare Debian lacks.
+driver=$(.venv/bin/python -c 'from playwright._impl._driver import compute_driver_executable as f; print(f()[0])')
+driver_runs() { "$driver" --version >/dev/null 2>&1; }
 
 download_playwrights() {
     .venv/bin/playwright install chromium >&2
@@ -39,6 +43,18 @@ with sync_playwright() as playwright:
     print(playwright.chromium.executable_path)'
 }
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! driver_runs; then
+    say "Playwright's driver lacks a library; trying Debian's libatomic1"
+    install_debians libatomic1 >"$log" 2>&1 || true
+    if ! driver_runs; then
+        tail -n 30 "$log" >&2
+        "$driver" --version >&2 || true
+        say "Playwright's driver does not run. Install what it names (Debian, as root: apt-get install libatomic1)."
+        exit 1
+    fi
+fi
 if [ -n "${CHROMIUM:-}" ]; then
     works "$CHROMIUM" && remember "$(command -v "$CHROMIUM")"
     say "CHROMIUM=$CHROMIUM does not run"
@@ -46,10 +62,8 @@ if [ -n "${CHROMIUM:-}" ]; then
 fi
 if [ -s .tools/chromium ] && works "$(cat .tools/chromium)"; then exit 0; fi
 remember_the_systems
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 say "none here; trying Debian's package"
-if install_debians >"$log" 2>&1; then remember_the_systems; fi
+if install_debians chromium fonts-dejavu-core >"$log" 2>&1; then remember_the_systems; fi
 say "trying Playwright's download"
 if path=$(download_playwrights 2>>"$log") && works "$path"; then remember "$path"; fi
 tail -n 30 "$log" >&2

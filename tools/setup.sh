@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv ready: uv by pip into .tools/uv where it is missing, then exactly what uv.lock says.
-# Touches nothing outside this folder, but for Debian's python3-venv where Python came without pip.
+# Touches nothing outside this folder, but for the tools' own caches and Debian's python3-venv where Python came without pip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
