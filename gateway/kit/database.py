@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 Driver: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -33,18 +32,6 @@ def create_engine(url: str, pool_size: int = 8) -> AsyncEngine:
             }
         },
     )
-
-
-async def driver(connection: AsyncConnection) -> Driver:
-    """The asyncpg connection under `connection`, inside the transaction that is open on it.
-
-    SQLAlchemy begins a transaction with its first statement only, so one is sent before the
-    connection is handed out: otherwise raw statements would commit one by one.
-    """
-    await connection.execute(text("SELECT 1"))
-    raw = await connection.get_raw_connection()
-    found: Driver = raw.driver_connection
-    return found
 
 
 @asynccontextmanager

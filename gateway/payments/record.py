@@ -55,10 +55,13 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
     new = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
     told: dict[int, Told] = {}
     placements: dict[int, Placement] = {}
+    tellings = {one.notice_id: telling for one in new if (telling := _telling(one))}
     waiting = new
     while waiting:  # nearly always once: the second channel of one transfer waits for the first
-        now, waiting = _apart(waiting)
-        told |= await booked_before(db, [telling for one in now for telling in _tellings(one)])
+        now, waiting = _apart(waiting, tellings)
+        told |= await booked_before(
+            db, [tellings[one.notice_id] for one in now if one.notice_id in tellings]
+        )
         fresh = [one for one in now if one.notice_id not in told]
         decided = await _place(db, fresh)
         await write_decisions(db, fresh, decided)
@@ -175,15 +178,16 @@ def _read_references(incoming: Incoming, notice_id: int, journal_id: int) -> Fre
     return Fresh(incoming, notice_id, journal_id, (), ())
 
 
-def _apart(fresh: Sequence[Fresh]) -> tuple[list[Fresh], list[Fresh]]:
+def _apart(
+    fresh: Sequence[Fresh], tellings: Mapping[int, Telling]
+) -> tuple[list[Fresh], list[Fresh]]:
     """Those that may be recorded together, and those whose money another channel tells of among them."""
     told_by: dict[tuple[int, str], int] = {}
     now: list[Fresh] = []
     later: list[Fresh] = []
     for one in fresh:
-        marks = [
-            (telling.bank_account_id, mark) for telling in _tellings(one) for mark in telling.marks
-        ]
+        telling = tellings.get(one.notice_id)
+        marks = [(telling.bank_account_id, mark) for mark in telling.marks] if telling else []
         merchant_account_id = one.incoming.merchant.merchant_account_id
         is_first = all(
             told_by.setdefault(mark, merchant_account_id) == merchant_account_id for mark in marks
@@ -192,7 +196,7 @@ def _apart(fresh: Sequence[Fresh]) -> tuple[list[Fresh], list[Fresh]]:
     return now, later
 
 
-def _tellings(one: Fresh) -> list[Telling]:
+def _telling(one: Fresh) -> Telling | None:
     """What another channel may have told before: money on a bank account of the school, nothing else."""
     notice, merchant = one.incoming.notice, one.incoming.merchant
     bank_account_id, _ = merchant.where(notice.payee_account)
@@ -201,20 +205,18 @@ def _tellings(one: Fresh) -> list[Telling]:
         or merchant.settlement != "direct"
         or bank_account_id is None
     ):
-        return []
-    return [
-        Telling(
-            notice_id=one.notice_id,
-            school_id=merchant.school_id,
-            bank_account_id=bank_account_id,
-            merchant_account_id=merchant.merchant_account_id,
-            is_statement=merchant.adapter == "statement",
-            amount_vnd=notice.amount_vnd,
-            day=business_date(notice.paid_at),
-            bank_transaction_id=notice.bank_transaction_id,
-            reference=one.exact[0] if one.exact else "",
-        )
-    ]
+        return None
+    return Telling(
+        notice_id=one.notice_id,
+        school_id=merchant.school_id,
+        bank_account_id=bank_account_id,
+        merchant_account_id=merchant.merchant_account_id,
+        is_statement=merchant.adapter == "statement",
+        amount_vnd=notice.amount_vnd,
+        day=business_date(notice.paid_at),
+        bank_transaction_id=notice.bank_transaction_id,
+        reference=one.exact[0] if one.exact else "",
+    )
 
 
 STORED = """

@@ -13,21 +13,18 @@ from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import httpx
 import pytest
+import staff
 import zxingcpp
-from factories import KEYS, SECRETS, World, make_world
+from factories import SECRETS, World, make_world
 from PIL import Image
 from serving import gateway_client, settings_for_tests
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.contract import Notice, Outcome
 from adapters.vietqr import decode
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.ledger.service import reverse_journal
 from gateway.pages.parents.routes import PER_MINUTE
-from gateway.payments.arriving import Incoming
-from gateway.payments.merchants import find_merchant
-from gateway.payments.record import record_notices
 
 TOTAL_VND = 1_250_000
 NOBODY = "0123456789abcdef0123456789abcdef"
@@ -47,21 +44,9 @@ async def world(engine: AsyncEngine) -> World:
 
 async def receive(engine: AsyncEngine, world: World, amount_vnd: int, content: str) -> str:
     """Money arrives by SePay; the token of its payment."""
+    payment_id = await staff.receive(engine, world, amount_vnd, content)
     async with transaction(engine) as db:
-        merchant = await find_merchant(db, KEYS, "sepay", world.merchants["sepay"][1])
-        assert merchant is not None
-        count = await db.fetchval("SELECT count(*) FROM notice")
-        notice = Notice(
-            transaction_id=f"T{count}",
-            outcome=Outcome.PAID,
-            amount_vnd=amount_vnd,
-            paid_at=now_utc(),
-            content=content,
-            payee_account=world.bank_number,
-            bank_transaction_id=f"FT{count}",
-        )
-        await record_notices(db, [Incoming(merchant, notice, b"{}")])
-        token: str = await db.fetchval("SELECT token FROM payment ORDER BY id DESC LIMIT 1")
+        token: str = await db.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
         return token
 
 
