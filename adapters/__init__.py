@@ -1,14 +1,98 @@
-"""Everything outside that the house can talk to, by name: pure functions of bytes, no state."""
+"""Everything outside that the house can talk to, by name: pure functions of bytes, no state.
+
+One table for each thing that a provider may be able to do; docs/adapters.md shows them side by side.
+Adding an adapter is adding its module to the tables that it fits.
+"""
 
 from __future__ import annotations
 
-from adapters import sepay, vietqrvn, vnpay
-from adapters.contract import CheckoutAdapter, IpnAdapter, QueryAdapter
+from typing import Final
 
-_RECEIVING: tuple[IpnAdapter, ...] = (sepay, vietqrvn, vnpay)
-_REDIRECTING: tuple[CheckoutAdapter, ...] = (vnpay,)
-_ANSWERING: tuple[QueryAdapter, ...] = (vnpay,)
+from adapters import (
+    agribank,
+    bidv,
+    bvbank,
+    casso,
+    dvcqg,
+    mb,
+    momo,
+    onepay,
+    payos,
+    sepay,
+    sepaypg,
+    shopeepay,
+    vietcombank,
+    vietinbank,
+    vietqrvn,
+    viettelmoney,
+    vnpay,
+    zalopay,
+)
+from adapters.contract import (
+    CancelAdapter,
+    CreateAdapter,
+    IpnAdapter,
+    LookupAdapter,
+    QueryAdapter,
+    ReceiptAdapter,
+    RedirectAdapter,
+    RefundAdapter,
+)
 
-IPN: dict[str, IpnAdapter] = {adapter.NAME: adapter for adapter in _RECEIVING}
-CHECKOUT: dict[str, CheckoutAdapter] = {adapter.NAME: adapter for adapter in _REDIRECTING}
-QUERY: dict[str, QueryAdapter] = {adapter.NAME: adapter for adapter in _ANSWERING}
+_RECEIVING: tuple[IpnAdapter, ...] = (
+    agribank,
+    bidv,
+    bvbank,
+    casso,
+    dvcqg,
+    mb,
+    momo,
+    onepay,
+    payos,
+    sepay,
+    sepaypg,
+    shopeepay,
+    vietcombank,
+    vietinbank,
+    vietqrvn,
+    viettelmoney,
+    vnpay,
+    zalopay,
+)
+_LOOKED_UP: tuple[LookupAdapter, ...] = (
+    agribank,
+    bidv,
+    dvcqg,
+    vietcombank,
+    vietinbank,
+)
+_REDIRECTING: tuple[RedirectAdapter, ...] = (onepay, sepaypg, viettelmoney, vnpay)
+_CREATING: tuple[CreateAdapter, ...] = (dvcqg, momo, payos, shopeepay, zalopay)
+_ANSWERING: tuple[QueryAdapter, ...] = (
+    dvcqg,
+    momo,
+    onepay,
+    payos,
+    sepaypg,
+    shopeepay,
+    viettelmoney,
+    vnpay,
+    zalopay,
+)
+_CANCELLING: tuple[CancelAdapter, ...] = (payos, sepaypg)
+_REFUNDING: tuple[RefundAdapter, ...] = (momo, shopeepay, viettelmoney, vnpay, zalopay)
+_RECEIPTING: tuple[ReceiptAdapter, ...] = (dvcqg,)
+
+IPN: Final = {adapter.NAME: adapter for adapter in _RECEIVING}
+LOOKUP: Final = {adapter.NAME: adapter for adapter in _LOOKED_UP}
+REDIRECT: Final = {adapter.NAME: adapter for adapter in _REDIRECTING}
+CREATE: Final = {adapter.NAME: adapter for adapter in _CREATING}
+QUERY: Final = {adapter.NAME: adapter for adapter in _ANSWERING}
+CANCEL: Final = {adapter.NAME: adapter for adapter in _CANCELLING}
+REFUND: Final = {adapter.NAME: adapter for adapter in _REFUNDING}
+RECEIPT: Final = {adapter.NAME: adapter for adapter in _RECEIPTING}
+REFUND_UNSEEN: Final = {"momo": frozenset({"42"}), "zalopay": frozenset({"-21"})}
+"""Codes by which a provider, asked about a refund, says that it has never seen it: the demand may go out
+again under its own id. Where a provider is not named here, nothing it says means that."""
+NUMBERED: Final[frozenset[str]] = frozenset({"payos"})
+"""Those whose order must be a number: their merchant reference is decimal digits, below 2**50."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -50,6 +50,7 @@ class Refused(StrEnum):
     MISSING_FIELD = "missing_field"
     BAD_FIELD = "bad_field"
     WRONG_MERCHANT = "wrong_merchant"
+    FOREIGN_NETWORK = "foreign_network"  # not from a network that this account allows
     NOT_FOUND = "not_found"  # a path or method the protocol does not have
     BUSY = "busy"  # our own transient failure: the provider is asked to try again
 
@@ -87,6 +88,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider answered to a call of ours, whatever its status."""
+
+    status: int
+    content_type: str  # in lower case, without parameters
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantAccount:
     """A school's account with a provider, as its adapter sees it.
 
@@ -109,6 +119,10 @@ class Notice:
     content: the transfer text as delivered; our reference is searched in it.
     payee_account: the account number that received the money; "" where the protocol names none.
     bank_transaction_id: the bank's own number, which the statement will show; "" if unknown.
+    is_provisional: the provider does not sign the amount. It counts, but no voucher is made of it
+    before a statement or another channel has confirmed it.
+    unmapped_status: the provider's word for a state that its protocol does not define; such a
+    notice is pending, and a person gets to see the word.
     """
 
     transaction_id: str
@@ -119,6 +133,8 @@ class Notice:
     merchant_reference: str = ""
     payee_account: str = ""
     bank_transaction_id: str = ""
+    is_provisional: bool = False
+    unmapped_status: str = ""
 
     def fingerprint(self) -> bytes:
         """SHA-256 over what a replay must repeat: outcome, amount, references, account and text.
@@ -154,6 +170,89 @@ class Notices:
     items: tuple[Notice, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A question before a payment: what is owed under `code`, a customer's code as the payer typed it.
+
+    It may be an invoice's or a pupil's reference, the school's own code of a pupil, or a file's code.
+    """
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One fee of a bill. `code` is the school's code of the fee item; amounts in VND."""
+
+    code: str
+    description: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """The administrative procedure that a fee belongs to on the National Public Service Portal.
+
+    code, name: MaTTHC, TenTTHC; service_code, service_name: MaDVC, TenDVC. "" where there is none.
+    """
+
+    code: str = ""
+    name: str = ""
+    service_code: str = ""
+    service_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What is owed as one sum: to be paid whole, under `reference`, which the payment repeats.
+
+    description: unaccented ASCII without personal data. file_code: the payer's file (mã hồ sơ), or
+    the pupil's code where there is none.
+    """
+
+    reference: str
+    amount_vnd: int
+    description: str
+    due_on: date
+    file_code: str = ""
+    lines: tuple[BillLine, ...] = ()
+    procedure: Procedure = Procedure()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payee:
+    """Whose money it is: the school's own account and the school's name."""
+
+    unit_code: str
+    unit_name: str
+    bank_bin: str
+    account_number: str
+    account_holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Who pays, for a receipt that must name them; masked or "" where nothing more may be told."""
+
+    name: str = ""
+    personal_id: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """The answer to a Lookup: a known customer and what is open; no bills where nothing is owed.
+
+    bills: one per open invoice, the first due first. whole: all of them as one sum, for protocols
+    that know only one (the only bill, or under the pupil's standing reference); None without bills.
+    """
+
+    payer: Payer
+    payee: Payee
+    bills: tuple[Bill, ...]
+    whole: Bill | None
+
+
 class IpnAdapter(Protocol):
     """What a module must offer to receive payments. Modules satisfy it by their functions."""
 
@@ -161,10 +260,14 @@ class IpnAdapter(Protocol):
     SECRETS: Mapping[str, str]  # name -> what it is, in English
     SETTINGS: Mapping[str, str]
 
-    def read(self, request: Request, account: MerchantAccount) -> Notices | Reply:
+    def needed(self, settings: Mapping[str, str]) -> frozenset[str]:
+        """The names of the secrets and settings that must be given, beside these settings."""
+
+    def read(self, request: Request, account: MerchantAccount) -> Notices | Lookup | Reply:
         """Verify the raw bytes and translate. A `Reply` answers calls that carry no money (a token).
 
-        Raises RefusedError; nothing else, whatever the bytes.
+        Only an adapter registered in LOOKUP returns a `Lookup`. Raises RefusedError; nothing else,
+        whatever the bytes.
         """
 
     def acknowledge(
@@ -178,40 +281,69 @@ class IpnAdapter(Protocol):
         """The provider's own words for a refusal. `account` is None where the key was unknown."""
 
 
+class LookupAdapter(Protocol):
+    """A provider that asks what is owed before its customer pays (a bank's counter, the portal)."""
+
+    NAME: str
+
+    def tell(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+        """The answer to a Lookup, in the provider's words; None: nobody has this code."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a parent is about to pay through a provider's page. Times are aware; amount in VND."""
+    """What a parent is about to pay through a provider's page. Times are aware; amount in VND.
 
-    merchant_reference: str  # unique for this merchant account: reference + attempt
+    merchant_reference: unique for this merchant account: our reference and the attempt ("HP…00"),
+    or the same as a number below 2**50 in decimal digits where the adapter stands in NUMBERED.
+    """
+
+    merchant_reference: str
     amount_vnd: int
     description: str  # unaccented ASCII letters, digits and spaces; no personal data
     return_url: str
+    ipn_url: str
     client_ip: str
     locale: str  # "vi" or "en"
     created_at: datetime
     expires_at: datetime
+    bill: Bill
+    payer: Payer
+    payee: Payee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """Where to send the parent's browser: a GET to `url`, or a form POST of `fields` when there are any."""
+    """Where to send the parent's browser: a GET to `url`, or a form POST of `fields` when there are any.
+
+    provider_reference: the provider's own name for the order, needed to ask about it; "" if none.
+    """
 
     url: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    provider_reference: str = ""
 
 
-class CheckoutAdapter(Protocol):
-    """A provider whose page the parent is redirected to without a server-side call first."""
+class ReturnAdapter(Protocol):
+    """A provider that sends the parent's browser back to us."""
 
     NAME: str
-
-    def checkout(self, order: Order, account: MerchantAccount) -> Checkout:
-        """Build the signed redirect."""
 
     def read_return(self, query: bytes, account: MerchantAccount) -> Outcome:
         """What the browser came back with. Display only: it never moves money.
 
-        Raises RefusedError when the signature does not hold.
+        PENDING where the provider signs nothing. Raises RefusedError when a signature does not hold.
+        """
+
+
+class RedirectAdapter(ReturnAdapter, Protocol):
+    """A provider whose page the parent is redirected to without a server-side call first."""
+
+    def checkout(self, order: Order, account: MerchantAccount) -> Checkout:
+        """Build the signed redirect.
+
+        Raises ValueError when the order does not fit the provider's fields, RefusedError(BUSY) when
+        the account is incomplete.
         """
 
 
@@ -225,27 +357,143 @@ class OutgoingRequest:
     body: bytes
 
 
+class CreateAdapter(ReturnAdapter, Protocol):
+    """A provider that is told of the order first and answers where to send the parent."""
+
+    def create(self, order: Order, account: MerchantAccount) -> OutgoingRequest:
+        """Build the signed call. Raises as RedirectAdapter.checkout does."""
+
+    def read_created(self, order: Order, answer: Answer, account: MerchantAccount) -> Checkout:
+        """Verify and translate the answer.
+
+        Raises RefusedError: BUSY when the provider could not this time (its error, HTML, nothing),
+        any other reason when it refused the order.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Ask a provider what became of an order that we sent it."""
 
-    request_id: str
+    request_id: str  # 32 hex digits, new for each question
     merchant_reference: str
+    provider_reference: str  # of the Checkout; "" if the provider gave none
+    amount_vnd: int
     ordered_at: datetime
     asked_at: datetime
     client_ip: str
 
 
 class QueryAdapter(Protocol):
-    """A provider that can be asked; the answer goes down the same path as an IPN."""
+    """A provider that can be asked; the answer goes down the same path as an IPN.
+
+    FIRST_ASK: how long after the order the first question makes sense; later ones at doubling
+    intervals, for three days.
+    """
+
+    NAME: str
+    FIRST_ASK: timedelta
+
+    def ask(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+        """Build the signed question. Raises RefusedError(BUSY) when the account is incomplete."""
+
+    def read_answer(
+        self, query: Query, answer: Answer, account: MerchantAccount
+    ) -> tuple[Notice, ...]:
+        """Verify and translate the answer; empty when the provider does not know the order.
+
+        Each notice is the very one that the IPN of its transaction would have been. Raises
+        RefusedError; BUSY when the provider could not answer this time.
+        """
+
+
+class CancelAdapter(Protocol):
+    """A provider whose open order can be withdrawn, so that nobody pays it once it is settled."""
 
     NAME: str
 
-    def ask(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
-        """Build the signed question."""
+    def cancel(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+        """Build the call; sending it again changes nothing."""
 
-    def read_answer(self, query: Query, body: bytes, account: MerchantAccount) -> Notice | None:
-        """Verify and translate the answer; None when the provider does not know the order.
+    def read_cancelled(self, query: Query, answer: Answer, account: MerchantAccount) -> bool:
+        """Whether the order can no longer be paid. Raises RefusedError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """Money to be given back through the provider that took it. Amounts in VND, times aware.
+
+    request_id: ours, 20 letters and digits, stored before the call; a repeated call repeats it.
+    merchant_reference, provider_reference, transaction_id: of the payment, as its checkout and its
+    notice had them.
+    """
+
+    request_id: str
+    merchant_reference: str
+    provider_reference: str
+    transaction_id: str
+    paid_vnd: int
+    amount_vnd: int
+    reason: str  # unaccented ASCII
+    requested_by: str  # unaccented ASCII, the user's name of the console
+    ordered_at: datetime
+    paid_at: datetime
+    requested_at: datetime  # stored: the same in every repetition
+    asked_at: datetime
+    client_ip: str
+
+
+class RefundState(StrEnum):
+    """How a refund stands with its provider."""
+
+    DONE = "done"
+    PENDING = "pending"  # accepted or in doubt: it is asked about until it is final
+    REFUSED = "refused"  # final: no money moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAnswer:
+    """What a provider said. `code` is the provider's own word; `provider_refund_id` "" if none."""
+
+    state: RefundState
+    provider_refund_id: str = ""
+    code: str = ""
+
+
+class RefundAdapter(Protocol):
+    """A provider that gives money back on demand. In doubt the state is PENDING, never REFUSED."""
+
+    NAME: str
+
+    def refund(self, order: RefundOrder, account: MerchantAccount) -> OutgoingRequest:
+        """Build the signed demand. Raises ValueError or RefusedError(BUSY) as checkouts do."""
+
+    def read_refund(
+        self, order: RefundOrder, answer: Answer, account: MerchantAccount
+    ) -> RefundAnswer:
+        """Verify and translate the answer to the demand. Raises RefusedError: nothing is known."""
+
+    def ask_refund(self, order: RefundOrder, account: MerchantAccount) -> OutgoingRequest:
+        """Build the signed question what became of it."""
+
+    def read_refund_status(
+        self, order: RefundOrder, answer: Answer, account: MerchantAccount
+    ) -> RefundAnswer:
+        """Verify and translate the answer to the question. Raises RefusedError: nothing is known."""
+
+
+class ReceiptAdapter(Protocol):
+    """A provider that issues a receipt of its own for a payment (the portal's e-receipt)."""
+
+    NAME: str
+
+    def ask_receipt(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+        """Build the signed question for the receipt of a paid order."""
+
+    def read_receipt(
+        self, query: Query, answer: Answer, account: MerchantAccount
+    ) -> bytes | OutgoingRequest | None:
+        """The PDF, or the call that fetches it at once, or None while there is none.
 
         Raises RefusedError.
         """

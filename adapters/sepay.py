@@ -9,6 +9,8 @@ Sources: docs.sepay.vn/tich-hop-webhooks.html, developer.sepay.vn (webhooks, HMA
 Choices where the protocol leaves one:
 - Whatever was committed is acknowledged with success, a conflict too: SePay has no word for
   "the same id with another amount", asking again would bring the same, and the alarm is ours.
+- The hosted checkout (SePay PG) has other credentials, another message and another way of proof:
+  it is the adapter `sepaypg`.
 - `code` (the payment code SePay thinks it saw) is ignored: it may be cut short, and our own reading
   of the full text corrects errors.
 - `accountNumber` received the money; the virtual `subAccount` is named instead only where the
@@ -41,6 +43,8 @@ from adapters.wire import (
     identity,
     json_object,
     json_reply,
+    receiving_account,
+    refusal_status,
     same,
     secret,
     setting,
@@ -55,16 +59,12 @@ SECRETS: Final[Mapping[str, str]] = {
 SETTINGS: Final[Mapping[str, str]] = {"auth": '"apikey" or "hmac"'}
 
 WINDOW_S: Final = 300  # a signed push is fresh for five minutes, before and after
-_STATUS: Final = {
-    Refused.BAD_SIGNATURE: 401,
-    Refused.UNAUTHENTICATED: 401,
-    Refused.STALE: 401,
-    Refused.WRONG_CONTENT_TYPE: 415,
-    Refused.TOO_LARGE: 413,
-    Refused.NOT_FOUND: 404,
-    Refused.BUSY: 503,
-}
 _OUTCOMES: Final = {"in": Outcome.PAID, "out": Outcome.OUTGOING}
+
+
+def needed(settings: Mapping[str, str]) -> frozenset[str]:
+    """The names of the secrets and settings that must be given, beside these settings."""
+    return frozenset({"auth", "hmac_secret" if settings.get("auth") == "hmac" else "api_key"})
 
 
 def read(request: Request, account: MerchantAccount) -> Notices:
@@ -98,8 +98,7 @@ def refuse(
     error: RefusedError,
 ) -> Reply:
     """An HTTP status above 299: SePay asks again up to seven times within five hours."""
-    status = _STATUS.get(error.reason, 400)
-    return json_reply(status, {"success": False, "message": str(error.reason)})
+    return json_reply(refusal_status(error), {"success": False, "message": str(error.reason)})
 
 
 def sign(hmac_secret: str, timestamp: str, body: bytes) -> str:
@@ -135,13 +134,6 @@ def _notice(message: Mapping[str, Any], account: MerchantAccount) -> Notice:
         amount_vnd=amount_vnd(message, "transferAmount"),
         paid_at=vietnam_time(when, "%Y-%m-%d %H:%M:%S", "transactionDate"),
         content=free_text(message, "content"),
-        payee_account=_payee(message, account),
+        payee_account=receiving_account(message, account, "accountNumber", "subAccount"),
         bank_transaction_id=identity(message, "referenceCode", required=False),
     )
-
-
-def _payee(message: Mapping[str, Any], account: MerchantAccount) -> str:
-    number = identity(message, "accountNumber")
-    virtual = identity(message, "subAccount", required=False)
-    ours = account.bank_accounts
-    return virtual if virtual in ours and number not in ours else number

@@ -85,16 +85,20 @@ _REASONS: Final = {  # errorReason of VietQR.VN's own endpoint, by field
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape
+    """The names of the secrets and settings that must be given, beside these settings."""
+    return frozenset({"username", "password", "jwt_secret"})
+
+
 def read(request: Request, account: MerchantAccount) -> Notices | Reply:
     """A token (a Reply) or one movement. See IpnAdapter.read."""
     expect_bounded(request.body)
     if (request.method, request.path) == ("POST", TOKEN_PATH):
-        _expect_credentials(request, account)
-        return _token_reply(request, account)
+        return grant_token(request, account)
     if (request.method, request.path) == ("POST", SYNC_PATH):
-        _expect_token(request, account)
+        expect_token(request, account)
         expect_json(request)
-        return Notices((_notice(json_object(request.body)),))
+        return Notices((movement(json_object(request.body)),))
     raise RefusedError(Refused.NOT_FOUND)
 
 
@@ -140,7 +144,9 @@ def issue_token(account: MerchantAccount, at: datetime) -> str:
     return jwt.encode(claims, _jwt_secret(account), algorithm="HS256")
 
 
-def _token_reply(request: Request, account: MerchantAccount) -> Reply:
+def grant_token(request: Request, account: MerchantAccount) -> Reply:
+    """A new token for the Basic credentials that we issued. Raises RefusedError."""
+    _expect_credentials(request, account)
     return json_reply(
         200,
         {
@@ -175,7 +181,8 @@ def _expect_credentials(request: Request, account: MerchantAccount) -> None:
         raise RefusedError(Refused.UNAUTHENTICATED, "authorization")
 
 
-def _expect_token(request: Request, account: MerchantAccount) -> None:
+def expect_token(request: Request, account: MerchantAccount) -> None:
+    """Raise RefusedError unless the request bears a token of this account that is still good."""
     token = _credentials(request, "bearer")
     key = _jwt_secret(account)
     if len(token) > _MAX_TOKEN:
@@ -197,13 +204,20 @@ def _expect_token(request: Request, account: MerchantAccount) -> None:
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise RefusedError(Refused.UNAUTHENTICATED, "authorization") from None
     expires_at = claims["exp"]
-    if type(expires_at) is not int:
+    if type(expires_at) is not int or not _is_canonical(token.rpartition(".")[2]):
         raise RefusedError(Refused.UNAUTHENTICATED, "authorization")
     if request.received_at.timestamp() >= expires_at:
         raise RefusedError(Refused.STALE, "authorization")
 
 
-def _notice(message: Mapping[str, Any]) -> Notice:
+def _is_canonical(text: str) -> bool:
+    """Whether this is how base64url is written: its last character has bits that decode to nothing."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=") == text
+
+
+def movement(message: Mapping[str, Any]) -> Notice:
+    """What a transaction-sync says. Raises RefusedError."""
     outcome = _OUTCOMES.get(identity(message, "transType"))
     if outcome is None:
         raise RefusedError(Refused.BAD_FIELD, "transType")

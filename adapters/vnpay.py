@@ -1,11 +1,11 @@
-"""VNPAY PAY 2.1.0: the redirect to its page, the IPN it sends, the question we may ask.
+"""VNPAY PAY 2.1.0: the redirect to its page, the IPN it sends, the questions and refunds we may ask for.
 
-Signatures are HMAC-SHA512 over the raw query pairs (pay, IPN, return) or over values joined by "|"
-(querydr). VNPAY counts in hundredths of a dong; nothing outside this module ever sees that. The
-browser's return is for display only and never moves money.
+Signatures are HMAC-SHA512 over the raw query pairs (pay, IPN, return); every vnp_* field is signed.
+VNPAY counts in hundredths of a dong; nothing outside this adapter ever sees that. The browser's
+return is for display only and never moves money. Its JSON calls (querydr, refund) are signed in
+another way and stand in `adapters.vnpay_api`; this module offers them as its own.
 
-Sources: sandbox.vnpayment.vn/apis/docs/thanh-toan-pay/pay.html (pay, IPN) and
-sandbox.vnpayment.vn/apis/docs/truy-van-hoan-tien/querydr&refund.html (querydr).
+Source: sandbox.vnpayment.vn/apis/docs/thanh-toan-pay/pay.html (pay, IPN).
 
 Choices where the protocol leaves one:
 - Identity. `{TxnRef}.{TransactionNo}` is the paid transaction; any other outcome has the outcome
@@ -15,22 +15,22 @@ Choices where the protocol leaves one:
   carry the question's, and both must be one fact. TxnRef carries our reference.
 - Outcome. Paid means ResponseCode and TransactionStatus are both 00; status 02 is a failure; all
   else is pending (07: money taken, fraud suspected; 04: the bank debited and VNPAY did not;
-  05, 06, 09 and any refund; contradictions and unknown codes): only asking again can tell.
+  05, 06, 09 and any refund; contradictions and unknown codes): only asking again can tell. A
+  status that the tables do not have is kept as `unmapped_status`.
 - Replies to refusals. A signed message of another terminal is an order we do not have (01); a
   signed amount that is no whole number of dong is an invalid amount (04).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from ipaddress import ip_address
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from adapters.contract import (
+    Answer,
     Checkout,
     MerchantAccount,
     Notice,
@@ -46,13 +46,23 @@ from adapters.contract import (
     Verdict,
     VerdictKind,
 )
+from adapters.vnpay_api import (
+    ANSWER_FIELDS,
+    TIME,
+    address,
+    ask_refund,
+    local,
+    question,
+    read_refund,
+    read_refund_status,
+    refund,
+    signed_answer,
+)
 from adapters.wire import (
     MAX_AMOUNT_VND,
-    VIETNAM,
     expect_bounded,
     hmac_hex,
     identity,
-    json_object,
     json_reply,
     same,
     secret,
@@ -60,43 +70,37 @@ from adapters.wire import (
     vietnam_time,
 )
 
+__all__ = [
+    "FIRST_ASK",
+    "NAME",
+    "SECRETS",
+    "SETTINGS",
+    "acknowledge",
+    "ask",
+    "ask_refund",
+    "canonical",
+    "checkout",
+    "needed",
+    "read",
+    "read_answer",
+    "read_refund",
+    "read_refund_status",
+    "read_return",
+    "refund",
+    "refuse",
+]
+
 NAME: str = "vnpay"
 SECRETS: Final[Mapping[str, str]] = {"hash_secret": "vnp_HashSecret of the terminal"}
 SETTINGS: Final[Mapping[str, str]] = {
     "tmn_code": "vnp_TmnCode, the terminal",
     "pay_url": "the payment page, e.g. https://sandbox.vnpayment.vn/paymentv2/vpcpay.html",
-    "query_url": "querydr, e.g. https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+    "query_url": "querydr and refund, e.g. https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+    "refund_done": "TransactionStatus of a finished refund, joined by commas; default 00",
 }
 
-QUERY_FIELDS: Final = (  # signed in this order
-    "vnp_RequestId",
-    "vnp_Version",
-    "vnp_Command",
-    "vnp_TmnCode",
-    "vnp_TxnRef",
-    "vnp_TransactionDate",
-    "vnp_CreateDate",
-    "vnp_IpAddr",
-    "vnp_OrderInfo",
-)
-ANSWER_FIELDS: Final = (  # signed in this order; what is missing counts as ""
-    "vnp_ResponseId",
-    "vnp_Command",
-    "vnp_ResponseCode",
-    "vnp_Message",
-    "vnp_TmnCode",
-    "vnp_TxnRef",
-    "vnp_Amount",
-    "vnp_BankCode",
-    "vnp_PayDate",
-    "vnp_TransactionNo",
-    "vnp_TransactionType",
-    "vnp_TransactionStatus",
-    "vnp_OrderInfo",
-    "vnp_PromotionCode",
-    "vnp_PromotionAmount",
-)
-_TIME: Final = "%Y%m%d%H%M%S"
+FIRST_ASK: timedelta = timedelta(minutes=15)
+_STATUSES: Final = frozenset({"00", "01", "02", "04", "05", "06", "07", "09"})
 _WORDS: Final = {
     "00": "Confirm Success",
     "01": "Order not found",
@@ -105,6 +109,11 @@ _WORDS: Final = {
     "97": "Invalid signature",
     "99": "Unknown error",
 }
+
+
+def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape
+    """The names of the secrets and settings that must be given, beside these settings."""
+    return frozenset({"hash_secret", "tmn_code", "pay_url", "query_url"})
 
 
 def read(request: Request, account: MerchantAccount) -> Notices:
@@ -156,10 +165,10 @@ def checkout(order: Order, account: MerchantAccount) -> Checkout:
     fields = {
         "vnp_Amount": str(order.amount_vnd * 100),
         "vnp_Command": "pay",
-        "vnp_CreateDate": _local(order.created_at),
+        "vnp_CreateDate": local(order.created_at),
         "vnp_CurrCode": "VND",
-        "vnp_ExpireDate": _local(order.expires_at),
-        "vnp_IpAddr": _address(order.client_ip),
+        "vnp_ExpireDate": local(order.expires_at),
+        "vnp_IpAddr": address(order.client_ip),
         "vnp_Locale": "en" if order.locale == "en" else "vn",
         "vnp_OrderInfo": order.description,
         "vnp_OrderType": "other",
@@ -181,49 +190,20 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
 
 def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
     """A signed querydr: POST of JSON. RefusedError(BUSY) if the account is incomplete."""
-    fields = {
-        "vnp_RequestId": query.request_id,
-        "vnp_Version": "2.1.0",
-        "vnp_Command": "querydr",
-        "vnp_TmnCode": setting(account, "tmn_code"),
-        "vnp_TxnRef": query.merchant_reference,
-        "vnp_TransactionDate": _local(query.ordered_at),
-        "vnp_CreateDate": _local(query.asked_at),
-        "vnp_IpAddr": _address(query.client_ip),
-        "vnp_OrderInfo": f"Truy van {query.merchant_reference}",
-    }
-    values = [fields[name] for name in QUERY_FIELDS]
-    signed = sign_values(secret(account, "hash_secret"), values)
-    return OutgoingRequest(
-        method="POST",
-        url=setting(account, "query_url"),
-        headers={"content-type": "application/json"},
-        body=json.dumps({**fields, "vnp_SecureHash": signed}, separators=(",", ":")).encode(),
-    )
+    return question(query, account)
 
 
-def read_answer(query: Query, body: bytes, account: MerchantAccount) -> Notice | None:
-    """The same notice as the IPN of the same transaction; None when VNPAY has no such order (91).
+def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+    """The same notice as the IPN of the same transaction; none when VNPAY has no such order (91).
 
     Raises RefusedError; BUSY when VNPAY could not answer this time (94, 99).
     """
-    expect_bounded(body)
-    message = json_object(body)
-    fields = {name: _answer_text(message, name) for name in ANSWER_FIELDS}
-    given = identity(message, "vnp_SecureHash", required=False)
-    expected = sign_values(secret(account, "hash_secret"), fields.values())
-    if not same(given.lower(), expected):
-        raise RefusedError(Refused.BAD_SIGNATURE, "vnp_SecureHash")
-    if any("|" in value for value in fields.values()):
-        # The separator inside a value would let one signature stand for two readings.
-        raise RefusedError(Refused.MALFORMED)
-    if fields["vnp_TmnCode"] != setting(account, "tmn_code"):
-        raise RefusedError(Refused.WRONG_MERCHANT, "vnp_TmnCode")
+    fields = signed_answer(answer, ANSWER_FIELDS, account)
     match fields["vnp_ResponseCode"]:
         case "00":
             pass
         case "91":
-            return None
+            return ()
         case "94" | "99":
             raise RefusedError(Refused.BUSY, "vnp_ResponseCode")
         case _:
@@ -231,9 +211,9 @@ def read_answer(query: Query, body: bytes, account: MerchantAccount) -> Notice |
     if fields["vnp_TxnRef"] != query.merchant_reference:
         raise RefusedError(Refused.BAD_FIELD, "vnp_TxnRef")
     # ResponseCode is that of the question here: the transaction speaks by its status alone.
-    refund = fields["vnp_TransactionType"] not in ("01", "")
-    outcome = Outcome.PENDING if refund else _outcome("00", fields)
-    return _notice(fields, outcome, _paid_at(fields, query.asked_at))
+    is_refund = fields["vnp_TransactionType"] not in ("01", "")
+    outcome = Outcome.PENDING if is_refund else _outcome("00", fields)
+    return (_notice(fields, outcome, _paid_at(fields, query.asked_at)),)
 
 
 def canonical(fields: Mapping[str, str]) -> str:
@@ -243,23 +223,8 @@ def canonical(fields: Mapping[str, str]) -> str:
     )
 
 
-def sign_values(hash_secret: str, values: Iterable[str]) -> str:
-    """HMAC-SHA512 over values joined by "|", as querydr and refund are signed."""
-    return hmac_hex("sha512", hash_secret, "|".join(values).encode())
-
-
 def _encoded(text: str | bytes) -> str:
     return quote_plus(text, safe="").replace("~", "%7E")
-
-
-def _local(when: datetime) -> str:
-    return when.astimezone(VIETNAM).strftime(_TIME)
-
-
-def _address(client_ip: str) -> str:
-    """AN[7,45]: the short forms of IPv6 ("::1") are written out. Raises ValueError."""
-    address = ip_address(client_ip)
-    return client_ip if len(client_ip) >= 7 else address.exploded
 
 
 def _expect_payable(order: Order) -> None:
@@ -318,18 +283,6 @@ def _verified(query: bytes, account: MerchantAccount) -> dict[str, str]:
     return fields
 
 
-def _answer_text(message: Mapping[str, Any], name: str) -> str:
-    """A value of the answer as it was signed: numbers as written, null as ""."""
-    value = message.get(name)
-    if value is None:
-        return ""
-    if type(value) is int:
-        return str(value)
-    if not isinstance(value, str) or not value.isprintable():
-        raise RefusedError(Refused.BAD_FIELD, name)
-    return value
-
-
 def _outcome(response_code: str, fields: Mapping[str, str]) -> Outcome:
     match (response_code, identity(fields, "vnp_TransactionStatus")):
         case ("00", "00"):
@@ -344,7 +297,7 @@ def _outcome(response_code: str, fields: Mapping[str, str]) -> Outcome:
 
 def _paid_at(fields: Mapping[str, str], otherwise: datetime) -> datetime:
     text = fields.get("vnp_PayDate", "")
-    return vietnam_time(text, _TIME, "vnp_PayDate") if text else otherwise
+    return vietnam_time(text, TIME, "vnp_PayDate") if text else otherwise
 
 
 def _notice(fields: Mapping[str, str], outcome: Outcome, paid_at: datetime) -> Notice:
@@ -353,6 +306,7 @@ def _notice(fields: Mapping[str, str], outcome: Outcome, paid_at: datetime) -> N
     if not re.fullmatch(r"[0-9]{1,15}", number):
         raise RefusedError(Refused.BAD_FIELD, "vnp_TransactionNo")
     transaction_id = f"{reference}.{number}"
+    status = identity(fields, "vnp_TransactionStatus")
     return Notice(
         transaction_id=transaction_id if outcome is Outcome.PAID else f"{transaction_id}.{outcome}",
         outcome=outcome,
@@ -360,6 +314,7 @@ def _notice(fields: Mapping[str, str], outcome: Outcome, paid_at: datetime) -> N
         paid_at=paid_at,
         merchant_reference=reference,
         bank_transaction_id=identity(fields, "vnp_BankTranNo", required=False),
+        unmapped_status="" if status in _STATUSES else status[:32],
     )
 
 

@@ -22,6 +22,8 @@ from adapters.contract import (
     Verdict,
     VerdictKind,
 )
+from sandbox import sepay as sandbox_sepay
+from sandbox.provider import Merchant, Message, Movement, altered
 
 VECTORS = json.loads(
     (Path(__file__).parent.parent / "vectors" / "sepay.json").read_text(encoding="utf-8")
@@ -315,3 +317,62 @@ def test_any_bytes_and_headers_only_ever_raise_a_refusal(body: bytes, header: st
         ):
             with contextlib.suppress(RefusedError):
                 sepay.read(request, account)
+
+
+MERCHANT = Merchant(
+    provider="sepay",
+    ipn_url="",
+    account_number="0123499999",
+    settings={"auth": "hmac"},
+    secrets={"hmac_secret": SIGNED["secret"], "api_key": "test_api_key"},
+)
+MOVEMENT = Movement(
+    sequence=7,
+    amount_vnd=500_000,
+    at=datetime(2026, 9, 10, 2, 0, tzinfo=UTC),
+    content="HP7A1 hoc phi",
+    bank_transaction_id="FT7",
+)
+
+
+def told(movement: Movement = MOVEMENT, merchant: Merchant = MERCHANT) -> Message:
+    """What the sandbox's teller says; it waits for nothing, so one step of it is all."""
+    coroutine = sandbox_sepay.message(None, movement, merchant)  # type: ignore[arg-type]
+    with pytest.raises(StopIteration) as done:
+        coroutine.send(None)
+    message: Message = done.value.value
+    return message
+
+
+def brought(message: Message) -> Request:
+    headers = {name.lower(): value for name, value in message.headers}
+    return replace(pushed(message.body), headers=headers, received_at=datetime.now(UTC))
+
+
+@given(
+    sequence=st.integers(1, 10**9),
+    amount_vnd=st.integers(1, 10**12) | st.integers(-(10**12), -1),
+    content=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
+    minutes=st.integers(0, 10**6),
+    auth=st.sampled_from(["hmac", "apikey"]),
+)
+def test_whatever_the_sandbox_tells_is_read_as_it_moved(
+    sequence: int, amount_vnd: int, content: str, minutes: int, auth: str
+) -> None:
+    movement = replace(
+        MOVEMENT,
+        sequence=sequence,
+        amount_vnd=amount_vnd,
+        content=content,
+        at=MOVEMENT.at + timedelta(minutes=minutes),
+    )
+    message = told(movement, replace(MERCHANT, settings={"auth": auth}))
+    notice = read(brought(message), BY_HMAC if auth == "hmac" else BY_KEY)
+    assert notice.outcome is (Outcome.PAID if amount_vnd > 0 else Outcome.OUTGOING)
+    assert (notice.amount_vnd, notice.content) == (abs(amount_vnd), content)
+    assert (notice.paid_at, notice.payee_account) == (movement.at, "0123499999")
+
+
+@given(mark=st.sampled_from(sandbox_sepay.SIGNED), at=st.integers(0, 80))
+def test_any_changed_signed_symbol_is_refused(mark: str, at: int) -> None:
+    assert refusal(brought(altered(told(), mark, at)), BY_HMAC).reason is Refused.BAD_SIGNATURE
