@@ -14,16 +14,22 @@ from zoneinfo import ZoneInfo
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 VIETCOMBANK_BIN = "970436"
 MB_BIN = "970422"
+VIETINBANK_BIN = "970415"
+BANK_NAMES = {VIETCOMBANK_BIN: "VCB", MB_BIN: "MB", VIETINBANK_BIN: "VietinBank"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankAccount:
-    """An account at this bank; `opening_vnd` is what it held before the first entry."""
+    """An account at this bank; `opening_vnd` is what it held before the first entry.
+
+    va_prefix: the account has virtual ones, all numbers that begin so; "" if none.
+    """
 
     bin: str
     number: str
     holder: str
     opening_vnd: int = 0
+    va_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +48,20 @@ class Entry:
 
 
 class Bank:
-    """Accounts of the two banks that the sandbox plays, told apart by BIN, under one set of books."""
+    """Accounts of the banks that the sandbox plays, told apart by BIN, under one set of books."""
 
     def __init__(self, accounts: Sequence[BankAccount]) -> None:
         self.accounts = {account.number: account for account in accounts}
         self.entries: list[Entry] = []
+
+    def find(self, number: str) -> tuple[BankAccount, str] | None:
+        """The account of a number, and the number itself where it is a virtual one of it (else "")."""
+        if number in self.accounts:
+            return self.accounts[number], ""
+        for account in self.accounts.values():
+            if account.va_prefix and number.startswith(account.va_prefix):
+                return account, number
+        return None
 
     def book(self, account_number: str, amount_vnd: int, content: str, at: datetime) -> Entry:
         """Book a movement. Raises KeyError for a foreign account, ValueError for 0 or a naive time."""
@@ -84,7 +99,12 @@ class Bank:
 
 
 def _transaction_id(bin_: str, sequence: int, at: datetime) -> str:
-    """As the banks print them: VCB "5389.82579", MB "FT26008507756020" (year, day of year, number)."""
+    """As the banks print them.
+
+    VCB "5389.82579", VietinBank "164T26B0GKAJ7BY1", MB "FT26008507756020" (year, day of year, number).
+    """
     if bin_ == VIETCOMBANK_BIN:
         return f"5{at:%j}.{sequence * 7_919 % 100_000:05d}"
+    if bin_ == VIETINBANK_BIN:
+        return f"164T{at:%y%j}{sequence * 7_919 % 10**7:07d}"
     return f"FT{at:%y%j}{sequence * 507_756_023 % 10**9:09d}"

@@ -1,4 +1,4 @@
-"""The statement files that the two banks give their customers: XLSX as Vietcombank and MB lay it out.
+"""The statement files that the banks give their customers: XLSX as Vietcombank, MB and VietinBank lay it out.
 
 Title rows, bilingual headers with a line break in the cell, running balance, opening and closing,
 totals, a footer. Made from the bank's books alone, whatever was pushed to anyone.
@@ -7,11 +7,13 @@ totals, a footer. Made from the bank's books alone, whatever was pushed to anyon
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import date
+from typing import Final
 
 import xlsxwriter
 
-from sandbox.bank import VIETCOMBANK_BIN, Bank
+from sandbox.bank import BANK_NAMES, MB_BIN, VIETCOMBANK_BIN, VIETINBANK_BIN, Bank
 
 Row = list[str | int]
 
@@ -37,15 +39,13 @@ _MB_HEADER: Row = [
 
 def statement_xlsx(bank: Bank, account_number: str, day: date) -> bytes:
     """The statement of one account for one day in Vietnam. Raises KeyError for a foreign account."""
-    is_vcb = bank.accounts[account_number].bin == VIETCOMBANK_BIN
-    rows = _vcb_rows(bank, account_number, day) if is_vcb else _mb_rows(bank, account_number, day)
-    return _workbook(rows, "Sao ke" if is_vcb else "SAO KE CHI TIET")
+    sheet_name, rows = _LAYOUTS[bank.accounts[account_number].bin]
+    return _workbook(rows(bank, account_number, day), sheet_name)
 
 
 def statement_file_name(bank: Bank, account_number: str, day: date) -> str:
     """What the bank calls the file, e.g. "VCB-1012026011-2026-11-21.xlsx"."""
-    is_vcb = bank.accounts[account_number].bin == VIETCOMBANK_BIN
-    return f"{'VCB' if is_vcb else 'MB'}-{account_number}-{day:%Y-%m-%d}.xlsx"
+    return f"{BANK_NAMES[bank.accounts[account_number].bin]}-{account_number}-{day:%Y-%m-%d}.xlsx"
 
 
 def _vcb_rows(bank: Bank, number: str, day: date) -> list[Row]:
@@ -117,6 +117,43 @@ def _mb_rows(bank: Bank, number: str, day: date) -> list[Row]:
         )
     rows += [["Số dư cuối kỳ/Closing balance:", balance_vnd], [], ["Trân trọng cảm ơn Quý khách!"]]
     return rows
+
+
+def _vietinbank_rows(bank: Bank, number: str, day: date) -> list[Row]:
+    """Amounts are text with commas and two decimals; debits and credits in columns of their own."""
+    account = bank.accounts[number]
+    balance_vnd = bank.balance_vnd(number, day)
+    rows: list[Row] = [
+        ["NGÂN HÀNG TMCP CÔNG THƯƠNG VIỆT NAM"],
+        ["LỊCH SỬ GIAO DỊCH TÀI KHOẢN"],
+        ["Số tài khoản:", number],
+        ["Tên tài khoản:", account.holder],
+        ["Số dư đầu kỳ:", f"{balance_vnd:,}.00"],
+        [],
+        ["STT", "Ngày giao dịch", "Số tham chiếu", "Ghi nợ", "Ghi có", "Số dư", "Diễn giải"],
+    ]
+    for position, entry in enumerate(bank.entries_of(number, day), start=1):
+        balance_vnd += entry.amount_vnd
+        rows.append(
+            [
+                position,
+                f"{entry.at:%d-%m-%Y %H:%M:%S}",
+                entry.transaction_id,
+                f"{-entry.amount_vnd:,}.00" if entry.amount_vnd < 0 else "",
+                f"{entry.amount_vnd:,}.00" if entry.amount_vnd > 0 else "",
+                f"{balance_vnd:,}.00",
+                entry.content,
+            ]
+        )
+    rows += [["Số dư cuối kỳ:", f"{balance_vnd:,}.00"]]
+    return rows
+
+
+_LAYOUTS: Final[dict[str, tuple[str, Callable[[Bank, str, date], list[Row]]]]] = {
+    VIETCOMBANK_BIN: ("Sao ke", _vcb_rows),
+    MB_BIN: ("SAO KE CHI TIET", _mb_rows),
+    VIETINBANK_BIN: ("Lich su giao dich", _vietinbank_rows),
+}
 
 
 def _workbook(rows: list[Row], sheet_name: str) -> bytes:

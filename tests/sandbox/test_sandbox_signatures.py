@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
-from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, VIETNAM, Bank, BankAccount
-from sandbox.pushes import basic_credentials, sepay_body, sepay_signature, vietqrvn_body
-from sandbox.vnpay import (
-    Order,
-    OrderRefusedError,
-    Terminal,
-    Vnpay,
-    signed_query,
-    verified_fields,
-)
+from sandbox import sepay, vietqrvn
+from sandbox.bank import VIETCOMBANK_BIN, VIETNAM, Bank, BankAccount
+from sandbox.pages import movement_of
+from sandbox.provider import Call, Merchant, Message, Movement, OrderRefusedError, PayPage
+from sandbox.vnpay import VnpayDesk, signed_query, verified_fields
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SEPAY = json.loads((VECTORS / "sepay.json").read_text())
@@ -29,45 +26,80 @@ SIGNED = [v for v in VNPAY["vectors"] if v.get("hash_data") and v["name"] != "pa
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=VIETNAM)
 
 
-def bank() -> Bank:
-    return Bank(
-        [
-            BankAccount(bin=VIETCOMBANK_BIN, number="001", holder="TRUONG", opening_vnd=5),
-            BankAccount(bin=MB_BIN, number="002", holder="TRUONG"),
-        ]
+def came_in(amount_vnd: int, content: str) -> Movement:
+    bank = Bank([BankAccount(bin=VIETCOMBANK_BIN, number="001", holder="TRUONG")])
+    return movement_of(bank.book("001", amount_vnd, content, NOON))
+
+
+def school_at(provider: str, **secrets: str) -> Merchant:
+    return Merchant(
+        provider=provider,
+        ipn_url="http://school.test/ipn",
+        account_number="001",
+        settings={},
+        secrets=secrets,
     )
+
+
+async def sepay_message(movement: Movement) -> Message:
+    async with httpx.AsyncClient() as client:
+        return await sepay.message(client, movement, school_at("sepay", hmac_secret="secret"))
+
+
+async def vietqrvn_message(movement: Movement, seen: list[httpx.Request]) -> Message:
+    """What is told under a token of a school that gives "tok" to whoever asks; `seen` is who asked."""
+
+    def give(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"access_token": "tok"})
+
+    school = school_at("vietqrvn", username="school-user", password="school-pass")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(give)) as client:
+        return await vietqrvn.message(client, movement, school)
 
 
 def test_sepay_signs_the_published_formula() -> None:
     vector = SEPAY["hmac_vector"]
-    body = vector["raw_body"].encode()
-    assert (
-        sepay_signature(vector["secret"], vector["timestamp"], body) == vector["X-SePay-Signature"]
-    )
+    said = sepay.signature(vector["secret"], vector["timestamp"], vector["raw_body"].encode())
+    assert said == vector["X-SePay-Signature"]
 
 
-def test_sepay_body_has_the_documented_fields() -> None:
-    entry = bank().book("001", 2_277_000, "chuyen tien", NOON)
-    message = json.loads(sepay_body(entry, entry.amount_vnd, "Vietcombank"))
+async def test_sepay_sends_the_signature_of_the_body_it_sends() -> None:
+    sent = await sepay_message(came_in(1_000, "Nộp học phí"))
+    headers = dict(sent.headers)
+    said = sepay.signature("secret", headers["X-SePay-Timestamp"], sent.body)
+    assert headers["X-SePay-Signature"] == said
+
+
+async def test_sepay_body_has_the_documented_fields() -> None:
+    movement = came_in(2_277_000, "chuyen tien")
+    message = json.loads((await sepay_message(movement)).body)
     assert message.keys() == SEPAY["official_doc_payload"].keys()
     assert (message["transferType"], message["transferAmount"]) == ("in", 2_277_000)
     assert message["transactionDate"] == "2026-11-21 12:00:00"
-    assert message["referenceCode"] == entry.transaction_id
+    assert message["referenceCode"] == movement.bank_transaction_id != ""
 
 
-def test_a_debit_goes_out_as_a_positive_amount() -> None:
-    entry = bank().book("001", -11_000, "phi", NOON)
-    message = json.loads(sepay_body(entry, entry.amount_vnd, "Vietcombank"))
+async def test_a_debit_goes_out_as_a_positive_amount() -> None:
+    debit = replace(came_in(11_000, "phi"), amount_vnd=-11_000)
+    message = json.loads((await sepay_message(debit)).body)
     assert (message["transferType"], message["transferAmount"]) == ("out", 11_000)
-    assert json.loads(vietqrvn_body(entry, entry.amount_vnd))["transType"] == "D"
+    message = json.loads((await vietqrvn_message(debit, [])).body)
+    assert (message["transType"], message["amount"]) == ("D", 11_000)
 
 
-def test_vietqrvn_asks_and_speaks_as_in_the_vectors() -> None:
-    asked = VIETQRVN["token"]["request"]["headers"]["Authorization"]
-    assert basic_credentials("school-user", "school-pass") == asked
-    entry = bank().book("002", 25_000, "QR VQR712a7d45ea", NOON)
-    message = json.loads(vietqrvn_body(entry, entry.amount_vnd))
-    assert message.keys() == VIETQRVN["sync"]["request"].keys()
+async def test_vietqrvn_asks_and_speaks_as_in_the_vectors() -> None:
+    seen: list[httpx.Request] = []
+    sent = await vietqrvn_message(came_in(25_000, "QR VQR712a7d45ea"), seen)
+    token, sync = VIETQRVN["token"]["request"], VIETQRVN["sync"]
+    [asked] = seen
+    assert (asked.method, asked.url.path) == (token["method"], f"/ipn{token['path']}")
+    assert asked.headers["Authorization"] == token["headers"]["Authorization"]
+    assert asked.content == token["body"].encode()
+    assert (sent.path, dict(sent.headers)["authorization"]) == (sync["request_path"], "Bearer tok")
+    message = json.loads(sent.body)
+    assert message.keys() == sync["request"].keys()
+    assert (message["transType"], message["amount"]) == ("C", 25_000)
     assert message["transactiontime"] == int(NOON.timestamp()) * 1000
 
 
@@ -85,7 +117,7 @@ def test_vnpay_signs_like_its_own_library(vector: dict[str, Any]) -> None:
     assert verified_fields(query.replace("vnp_Amount=", "vnp_Amount=1"), vector["key"]) is None
 
 
-def order_query(**changes: str) -> str:
+def order_query(hash_secret: str = "secret", **changes: str) -> str:
     fields = {
         "vnp_Amount": "98600000",
         "vnp_Command": "pay",
@@ -101,18 +133,29 @@ def order_query(**changes: str) -> str:
         "vnp_TxnRef": "HP012345678900",
         "vnp_Version": "2.1.0",
     } | changes
-    return signed_query(fields, "secret")
+    return signed_query(fields, hash_secret)
 
 
-def vnpay() -> Vnpay:
-    return Vnpay(
-        [Terminal(tmn_code="HOASEN01", ipn_url="http://127.0.0.1:1/ipn", hash_secret="secret")]
-    )
+def desk_of(tmn_code: str, hash_secret: str) -> VnpayDesk:
+    school = school_at("vnpay", hash_secret=hash_secret)
+    return VnpayDesk([replace(school, settings={"tmn_code": tmn_code})])
+
+
+def opened(desk: VnpayDesk, query: str, at: datetime = NOON) -> PayPage:
+    return desk.open_order(Call(method="GET", path="/pay", query=query, headers={}, body=b""), at)
+
+
+def asked(desk: VnpayDesk, body: bytes, at: datetime = NOON) -> dict[str, str]:
+    reply = desk.answer(Call(method="POST", path="/query", query="", headers={}, body=body), at)
+    assert reply.status == 200
+    answer: dict[str, str] = json.loads(reply.body)
+    return answer
 
 
 def test_vnpay_opens_a_genuine_order() -> None:
-    order = vnpay().open_order(order_query(), NOON)
-    assert (order.amount_vnd, order.txn_ref) == (986_000, "HP012345678900")
+    shown = opened(desk_of("HOASEN01", "secret"), order_query())
+    assert (shown.amount_vnd, shown.info) == (986_000, "Thanh toan HP0123456789")
+    assert "HP012345678900" in shown.order_id
 
 
 @pytest.mark.parametrize(
@@ -127,55 +170,52 @@ def test_vnpay_opens_a_genuine_order() -> None:
     ],
 )
 def test_vnpay_refuses_what_is_not_genuine(query: str, at: datetime, says: str) -> None:
+    desk = desk_of("HOASEN01", "secret")
     with pytest.raises(OrderRefusedError, match=says):
-        vnpay().open_order(query, at)
+        opened(desk, query, at)
+    assert not desk.held
 
 
 def test_a_second_press_finds_the_first_transaction_and_money_counts_once() -> None:
-    counterpart = vnpay()
-    order = counterpart.open_order(order_query(), NOON)
-    first = counterpart.finish(order, NOON, is_paid=True)
-    assert counterpart.finish(order, NOON, is_paid=False) is first
-    assert counterpart.collected_vnd() == 986_000
-    back = dict(parse_qsl(counterpart.return_url(first).partition("?")[2]))
+    desk = desk_of("HOASEN01", "secret")
+    order = opened(desk, order_query()).order_id
+    first = desk.decide(order, is_paid=True, at=NOON)
+    assert desk.decide(order, is_paid=False, at=NOON + timedelta(seconds=1)) == first
+    assert desk.movements == [first.movement]
+    assert first.movement.amount_vnd == 986_000
+    back = dict(parse_qsl(urlsplit(first.return_url).query))
     assert (back["vnp_ResponseCode"], back["vnp_TransactionStatus"]) == ("00", "00")
 
 
 def test_a_cancelled_order_collects_nothing() -> None:
-    counterpart = vnpay()
-    order = counterpart.open_order(order_query(), NOON)
-    assert not counterpart.finish(order, NOON, is_paid=False).is_paid
-    assert counterpart.collected_vnd() == 0
+    desk = desk_of("HOASEN01", "secret")
+    order = opened(desk, order_query()).order_id
+    decided = desk.decide(order, is_paid=False, at=NOON)
+    assert desk.movements == []
+    back = dict(parse_qsl(urlsplit(decided.return_url).query))
+    assert (back["vnp_ResponseCode"], back["vnp_TransactionStatus"]) == ("24", "02")
 
 
 def test_querydr_tells_what_became_of_an_order() -> None:
-    counterpart = vnpay()
     vector = next(v for v in VNPAY["vectors"] if v["name"].startswith("querydr"))
-    assert "Invalid terminal" in counterpart.answer_query(b'{"vnp_TmnCode": "X"}')["vnp_Message"]
-    assert counterpart.answer_query(b"[")["vnp_ResponseCode"] == "03"
-    known = Vnpay(
-        [
-            Terminal(
-                tmn_code=vector["body"]["vnp_TmnCode"],
-                ipn_url="http://x",
-                hash_secret=vector["key"],
-            )
-        ]
+    question = vector["body"]
+    body = json.dumps(question).encode()
+    desk = desk_of(question["vnp_TmnCode"], vector["key"])
+    assert "Invalid terminal" in asked(desk, b'{"vnp_TmnCode": "X"}')["vnp_Message"]
+    assert asked(desk, b"[")["vnp_ResponseCode"] == "03"
+    assert asked(desk, body)["vnp_ResponseCode"] == "91"
+    query = order_query(
+        vector["key"],
+        vnp_TmnCode=question["vnp_TmnCode"],
+        vnp_TxnRef=question["vnp_TxnRef"],
+        vnp_CreateDate=str(question["vnp_TransactionDate"]),
+        vnp_Amount="1000000",
     )
-    order = Order(
-        tmn_code=vector["body"]["vnp_TmnCode"],
-        txn_ref=vector["body"]["vnp_TxnRef"],
-        amount_vnd=10_000,
-        info="x",
-        return_url="http://x",
-        created="20261121120000",
-        locale="vn",
-    )
-    body = json.dumps(vector["body"]).encode()
-    assert known.answer_query(body)["vnp_ResponseCode"] == "91"
-    known.finish(order, NOON.astimezone(UTC), is_paid=True)
-    answer = known.answer_query(body)
+    desk.decide(opened(desk, query).order_id, is_paid=True, at=NOON)
+    assert asked(desk, body)["vnp_ResponseCode"] == "94"
+    tomorrow = NOON + timedelta(days=1)  # a vnp_RequestId is used up for its day
+    answer = asked(desk, body, tomorrow)
     assert (answer["vnp_ResponseCode"], answer["vnp_TransactionStatus"]) == ("00", "00")
     assert answer["vnp_Amount"] == "1000000"
-    tampered = json.loads(body) | {"vnp_TxnRef": "another"}
-    assert known.answer_query(json.dumps(tampered).encode())["vnp_ResponseCode"] == "97"
+    tampered = json.dumps(question | {"vnp_TxnRef": "another"}).encode()
+    assert asked(desk, tampered, tomorrow)["vnp_ResponseCode"] == "97"

@@ -1,0 +1,22 @@
+"""MB in the conformance table: its transaction-sync answers as VietQR.VN's."""
+
+from __future__ import annotations
+
+from rows_vietqrvn import contradicted, taken
+from speaker import Carries, Speaker
+
+from sandbox import mb
+
+ROWS: tuple[Speaker, ...] = (
+    Speaker(
+        teller=mb,
+        carries=Carries.CONTENT,
+        missing="amount",
+        ok=taken,
+        duplicate=taken,
+        conflict=contradicted,
+        bad_signature=lambda answer: answer.status_code == 401,
+        unknown_reference=taken,
+        names_account=True,
+    ),
+)
