@@ -120,7 +120,7 @@ async def first_days(db: Driver, school_id: int, until: date) -> dict[int, First
 
 
 # `before_vnd`: what the books know of the time before the first statement, without opening balances and
-# without payments that a statement line shows later all the same
+# without payments and refunds that a statement line shows later all the same
 OPENINGS = """
 WITH account AS (
   SELECT f.bank_account_id, f.day, l.id AS ledger_account_id
@@ -136,10 +136,17 @@ WITH account AS (
                    AND $4 NOT IN (t.debit_account_id, t.credit_account_id)
    GROUP BY 1
 ), shown_later AS (
-  SELECT a.bank_account_id, sum(p.amount_vnd) AS vnd
-    FROM account a
-    JOIN payment p ON p.school_id = $1 AND p.bank_account_id = a.bank_account_id AND p.business_date < a.day
-   WHERE EXISTS (SELECT FROM match m WHERE m.school_id = p.school_id AND m.payment_id = p.id)
+  SELECT bank_account_id, sum(vnd) AS vnd
+    FROM (SELECT a.bank_account_id, p.amount_vnd AS vnd
+            FROM account a
+            JOIN payment p ON p.school_id = $1 AND p.bank_account_id = a.bank_account_id
+                          AND p.business_date < a.day
+           WHERE EXISTS (SELECT FROM match m WHERE m.school_id = p.school_id AND m.payment_id = p.id)
+          UNION ALL
+          SELECT a.bank_account_id, -r.amount_vnd
+            FROM account a
+            JOIN refund r ON r.school_id = $1 AND r.bank_account_id = a.bank_account_id AND r.done_on < a.day
+           WHERE r.statement_line_id IS NOT NULL) AS shown
    GROUP BY 1
 ), opened AS (
   SELECT a.bank_account_id, t.journal_id, t.business_date,
@@ -208,10 +215,12 @@ WITH account AS (
    WHERE b.school_id = $1
 ), line AS (
   SELECT s.bank_account_id, s.posted_on, s.credit_vnd - s.debit_vnd AS vnd,
-         m.payment_id IS NOT NULL AS is_matched, p.business_date > $2 AS is_ahead
+         m.payment_id IS NOT NULL OR r.id IS NOT NULL AS is_matched,
+         coalesce(p.business_date, r.done_on) > $2 AS is_ahead
     FROM statement_line s
     LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
     LEFT JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
+    LEFT JOIN refund r ON r.school_id = s.school_id AND r.statement_line_id = s.id
    WHERE s.school_id = $1 AND s.posted_on <= $2
 ), line_sum AS (
   SELECT bank_account_id,
@@ -236,13 +245,21 @@ WITH account AS (
     FROM exception e
    WHERE e.school_id = $1 AND e.reason = 'unreadable_line' AND e.business_date <= $2 GROUP BY 1
 ), missing_sum AS (
-  SELECT p.bank_account_id, sum(p.amount_vnd)::bigint AS vnd, count(*) AS count
-    FROM payment p
-    JOIN account a USING (bank_account_id)
-    LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
-    LEFT JOIN statement_line s ON s.school_id = m.school_id AND s.id = m.statement_line_id
-   WHERE p.school_id = $1 AND p.business_date <= $2
-     AND (s.posted_on > $2 OR (m.payment_id IS NULL AND p.business_date >= a.first_day))
+  SELECT bank_account_id, sum(vnd)::bigint AS vnd, count(*) AS count
+    FROM (SELECT p.bank_account_id, p.amount_vnd AS vnd
+            FROM payment p
+            JOIN account a USING (bank_account_id)
+            LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
+            LEFT JOIN statement_line s ON s.school_id = m.school_id AND s.id = m.statement_line_id
+           WHERE p.school_id = $1 AND p.business_date <= $2
+             AND (s.posted_on > $2 OR (m.payment_id IS NULL AND p.business_date >= a.first_day))
+          UNION ALL
+          SELECT r.bank_account_id, -r.amount_vnd
+            FROM refund r
+            JOIN account a USING (bank_account_id)
+            LEFT JOIN statement_line s ON s.school_id = r.school_id AND s.id = r.statement_line_id
+           WHERE r.school_id = $1 AND r.done_on <= $2
+             AND (s.posted_on > $2 OR (s.id IS NULL AND r.done_on >= a.first_day))) AS booked
    GROUP BY 1
 ), ledger_sum AS (
   SELECT account_id, sum(vnd)::bigint AS vnd
@@ -327,11 +344,14 @@ WITH account AS (
   SELECT account_id,
          coalesce(sum(debit_vnd - credit_vnd) FILTER (WHERE business_date < $2), 0)::bigint AS opening_vnd,
          coalesce(sum(debit_vnd) FILTER (WHERE business_date = $2), 0)::bigint AS received_vnd,
-         coalesce(sum(credit_vnd) FILTER (WHERE business_date = $2), 0)::bigint AS settled_vnd
-    FROM (SELECT debit_account_id AS account_id, business_date, amount_vnd AS debit_vnd, 0 AS credit_vnd
+         coalesce(sum(credit_vnd) FILTER (WHERE business_date = $2 AND NOT is_refund), 0)::bigint AS settled_vnd,
+         coalesce(sum(credit_vnd) FILTER (WHERE business_date = $2 AND is_refund), 0)::bigint AS refunded_vnd,
+         coalesce(sum(credit_vnd) FILTER (WHERE is_refund), 0)::bigint AS all_refunded_vnd
+    FROM (SELECT debit_account_id AS account_id, business_date, amount_vnd AS debit_vnd, 0 AS credit_vnd,
+                 false AS is_refund
             FROM transfer WHERE school_id = $1 AND business_date <= $2
           UNION ALL
-          SELECT credit_account_id, business_date, 0, amount_vnd
+          SELECT credit_account_id, business_date, 0, amount_vnd, kind = 'refund'
             FROM transfer WHERE school_id = $1 AND business_date <= $2) AS side
    WHERE account_id IN (SELECT ledger_account_id FROM account)
    GROUP BY 1
@@ -343,7 +363,8 @@ WITH account AS (
 )
 SELECT a.name, a.ledger_account_id, coalesce(m.opening_vnd, 0) AS opening_vnd,
        coalesce(m.received_vnd, 0) AS received_vnd, coalesce(m.settled_vnd, 0) AS settled_vnd,
-       coalesce(u.vnd, 0) AS unsettled_vnd, coalesce(u.count, 0) AS unsettled_count
+       coalesce(m.refunded_vnd, 0) AS refunded_vnd,
+       coalesce(u.vnd, 0) - coalesce(m.all_refunded_vnd, 0) AS unsettled_vnd, coalesce(u.count, 0) AS unsettled_count
   FROM account a
   LEFT JOIN moved m ON m.account_id = a.ledger_account_id
   LEFT JOIN unsettled u USING (merchant_account_id)
@@ -362,6 +383,7 @@ async def clearing_days(db: Driver, school_id: int, day: date) -> tuple[Clearing
             opening_vnd=row["opening_vnd"],
             received_vnd=row["received_vnd"],
             settled_vnd=row["settled_vnd"],
+            refunded_vnd=row["refunded_vnd"],
             unsettled=(row["unsettled_vnd"], row["unsettled_count"]),
         )
         for row in rows

@@ -22,6 +22,20 @@ SELECT s.school_id, 'unexplained_debit', 'line:' || s.identity, s.debit_vnd, s.p
  WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.debit_vnd > 0
    AND NOT EXISTS (SELECT FROM exception e WHERE e.school_id = s.school_id AND e.reason = 'unexplained_debit'
                                              AND e.identity = 'line:' || s.identity)
+   AND NOT EXISTS (SELECT FROM refund r WHERE r.school_id = s.school_id AND r.statement_line_id = s.id)
+ON CONFLICT DO NOTHING
+"""
+
+# Money that the books say was given back by a bank whose statement of that day does not show it.
+REFUNDS_NOT_SHOWN = """
+INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, payment_id, detail)
+SELECT r.school_id, 'refund_unmatched', 'refund:' || r.number, r.amount_vnd, r.done_on, r.payment_id,
+       jsonb_build_object('refund_id', r.id)
+  FROM refund r
+ WHERE r.school_id = $1 AND r.done_on <= $2 AND r.bank_account_id IS NOT NULL AND r.statement_line_id IS NULL
+   AND EXISTS (SELECT FROM statement s
+                WHERE s.school_id = r.school_id AND s.bank_account_id = r.bank_account_id
+                  AND r.done_on BETWEEN s.from_date AND s.to_date)
 ON CONFLICT DO NOTHING
 """
 
@@ -57,12 +71,23 @@ UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
    AND EXISTS (SELECT FROM match m WHERE m.school_id = e.school_id AND m.payment_id = e.payment_id)
 """
 
+# what the refund of a line explains, and the refund whose line has come
+RESOLVE_REFUNDED = """
+UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
+  FROM refund r
+ WHERE e.school_id = $1 AND r.school_id = e.school_id AND e.resolved_at IS NULL AND r.statement_line_id IS NOT NULL
+   AND ((e.reason = 'unexplained_debit' AND e.statement_line_id = r.statement_line_id)
+        OR (e.reason = 'refund_unmatched' AND e.identity = 'refund:' || r.number))
+"""
+
 
 async def list_findings(db: Driver, school_id: int, day: date) -> None:
     """Write the exceptions that stand after matching up to `day`; withdraw those that resolved themselves."""
     await db.execute(UNEXPLAINED_DEBITS, school_id, day)
     await db.execute(MISSING_IN_STATEMENT, school_id, day)
+    await db.execute(REFUNDS_NOT_SHOWN, school_id, day)
     await db.execute(RESOLVE_MATCHED_LATER, school_id, MATCHED_LATER, NIGHT)
+    await db.execute(RESOLVE_REFUNDED, school_id, MATCHED_LATER, NIGHT)
 
 
 async def count_by_reason(db: Driver, school_id: int, day: date) -> Mapping[str, int]:

@@ -30,7 +30,8 @@ class ItemKind(StrEnum):
     NO_STATEMENT = "no_statement"
     RECEIVED = "received"  # into a clearing account
     SETTLED = "settled"  # out of a clearing account
-    UNSETTLED = "unsettled"  # payments that the provider still owes the school
+    REFUNDED = "refunded"  # given back by the provider out of a clearing account
+    UNSETTLED = "unsettled"  # payments that the provider still owes the school, less its refunds
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +187,13 @@ class ClearingDay:
     received_vnd: int
     settled_vnd: int
     unsettled: tuple[int, int]
+    refunded_vnd: int = 0
 
 
 def prove_clearing(day: ClearingDay) -> Proof:
-    """Opening + received - settled = closing, and the closing is exactly the payments unsettled."""
-    closing_vnd = day.opening_vnd + day.received_vnd - day.settled_vnd
+    """Opening + received - settled - refunded = closing, and that is exactly what is unsettled."""
+    closing_vnd = day.opening_vnd + day.received_vnd - day.settled_vnd - day.refunded_vnd
+    refunded = (Item(ItemKind.REFUNDED, -day.refunded_vnd),) if day.refunded_vnd else ()
     return Proof(
         account=day.account,
         ledger_account_id=day.ledger_account_id,
@@ -200,6 +203,7 @@ def prove_clearing(day: ClearingDay) -> Proof:
         items=(
             Item(ItemKind.RECEIVED, day.received_vnd),
             Item(ItemKind.SETTLED, -day.settled_vnd),
+            *refunded,
             Item(ItemKind.UNSETTLED, *day.unsettled),
         ),
     )

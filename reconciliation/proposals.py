@@ -92,7 +92,7 @@ WITH payer AS (
 )
 SELECT i.id, i.reference, i.due_on, i.total_vnd, i.total_vnd - i.paid_vnd AS open_vnd, i.bank_account_id,
        r.id AS student_id, r.code, r.full_name, r.standing, r.words, r.name_words, r.is_payer, r.is_coded,
-       c.name AS class_name
+       CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name
   FROM read r
   JOIN invoice i ON i.school_id = $1 AND i.student_id = r.id
   JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id

@@ -23,6 +23,7 @@ from gateway.payments.recorder import announce_paid
 from reconciliation.balances import bank_days, clearing_days, first_days, open_accounts
 from reconciliation.findings import count_by_reason, list_findings
 from reconciliation.pairing import Paired, Progress, pair_until
+from reconciliation.payouts import REFUND_RULE, explain_debits
 from reconciliation.proof import Proof, prove_bank, prove_clearing
 from reconciliation.turn import take_turn
 
@@ -68,15 +69,16 @@ async def reconcile(
     tell = on_progress or _say_nothing
     async with transaction(engine) as db:
         await take_turn(db, school_id)
+        reopened = await explain_debits(db, school_id, day)
         paired = await pair_until(db, school_id, day, tell)
         await list_findings(db, school_id, day)
         proofs = await _prove(db, school_id, day)
         tell("prove", len(proofs), len(proofs))
         result = await _conclude(db, school_id, day, proofs, paired)
         await _close_day(db, school_id, result)
-    if paired.paid:
+    if touched := paired.paid | reopened:
         async with borrowed(engine) as db:
-            await announce_paid(db, paired.paid)
+            await announce_paid(db, touched)
     return result
 
 
@@ -93,12 +95,18 @@ async def _prove(db: Driver, school_id: int, day: date) -> tuple[Proof, ...]:
 
 
 # channel:transaction is what a payment is called outside our database
-MATCHES_OF_DAY = """
+MATCHES_OF_DAY = f"""
 SELECT b.number, s.identity, p.channel || ':' || n.transaction_id AS payment, m.rule
   FROM statement_line s
   JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
   JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
   JOIN notice n ON n.school_id = p.school_id AND n.id = p.id
+  JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
+ WHERE s.school_id = $1 AND s.posted_on = $2
+UNION ALL
+SELECT b.number, s.identity, 'refund:' || r.number, '{REFUND_RULE}'
+  FROM statement_line s
+  JOIN refund r ON r.school_id = s.school_id AND r.statement_line_id = s.id
   JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
  WHERE s.school_id = $1 AND s.posted_on = $2
 """

@@ -22,6 +22,7 @@ class Event(StrEnum):
     SUSPENSE = "suspense"  # money arrived and could not be placed
     SUSPENSE_RELEASED = "suspense_released"  # placed later by a person
     REVERSAL = "reversal"
+    REFUND = "refund"  # money went back to its payer; names what it reverses where that is a whole transfer
     OPENING_BALANCE = "opening_balance"  # what a bank account held before the first statement
 
 

@@ -96,13 +96,16 @@ async def reverse_journal(
     """Reverse every transfer of a journal of money by its mirror image; invoice totals follow.
 
     Returns the number of the reversing journal. Raises Problem (409) when the journal was reversed
-    before, is a reversal itself or issued an invoice (that is cancelled, `gateway.invoices.cancel`),
-    (404) when there is none.
+    before, is a reversal itself, issued an invoice (that is cancelled, `gateway.invoices.cancel`) or
+    its payment is being or was refunded, (404) when there is none.
     """
     rows = await db.fetch(
         """
         SELECT t.*, EXISTS (SELECT FROM transfer r WHERE r.school_id = t.school_id
-                                                     AND r.reverses_id = t.id) AS is_reversed
+                                                     AND r.reverses_id = t.id) AS is_reversed,
+               EXISTS (SELECT FROM refund r
+                        WHERE r.school_id = t.school_id AND r.payment_id = t.payment_id
+                          AND r.status NOT IN ('rejected', 'cancelled', 'refused')) AS is_refunded
           FROM transfer t WHERE t.school_id = $1 AND t.journal_id = $2 ORDER BY t.id
         """,
         school_id,
@@ -122,6 +125,13 @@ async def reverse_journal(
             "already_reversed",
             vi="Bút toán đã được đảo.",
             en="The journal was reversed before.",
+            status=409,
+        )
+    if any(row["is_refunded"] for row in rows):
+        raise Problem(
+            "payment_refunded",
+            vi="Khoản thu này đang hoặc đã được hoàn tiền nên bút toán không đảo được nữa.",
+            en="The payment is being or was refunded: its journal cannot be reversed any more.",
             status=409,
         )
     invoice_ids = sorted({row["invoice_id"] for row in rows if row["invoice_id"]})
