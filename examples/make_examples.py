@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script beside the files that it makes
-"""Makes `roster.xlsx` and `fees.xlsx`: an invented primary school, as a school's own files look.
+"""Makes the `.xlsx` files beside it: an invented primary school, as a school's own files look.
 
 Everybody in them is invented; phones are in no operator's range, personal ids carry a province code
 that does not exist, account numbers have a length that no Vietnamese bank uses. A fixed seed gives
@@ -20,6 +20,7 @@ SEED = 2026
 SCHOOL_YEAR = "2026-2027"
 VCB_ACCOUNT = "00002026000117"
 MB_ACCOUNT = "00002026000225"
+VIETINBANK_ACCOUNT = "00002026000333"
 HERE = Path(__file__).parent
 
 Value = str | int | date | None
@@ -243,6 +244,48 @@ def write_fees(pupils: Sequence[Pupil], rng: random.Random) -> None:
     )
 
 
+def write_service() -> None:
+    """`service.xlsx`: admission to the first grade, a service of the national portal, paid by the file."""
+    titles: list[list[Value]] = [
+        ["TRƯỜNG TIỂU HỌC HOA SEN"],
+        [f"Năm học {SCHOOL_YEAR}"],
+        ["Tên dịch vụ:", "Đăng ký dự tuyển bổ sung đầu cấp"],
+        ["Tháng thu", "11/2026"],
+        ["Hạn nộp:", date(2026, 11, 30)],
+        [],
+        [
+            "STT", "Mã khoản thu", "Tên khoản thu", "Tính chất", "Đơn vị tính", "Đơn giá (đồng)",
+            "Số lượng", "Tài khoản nhận", "Tự nguyện", "Áp dụng cho", "Mã TTHC", "Tên TTHC", "Mã DVC",
+            "Tên DVC",
+        ],
+    ]  # fmt: skip
+    # invented codes: the ministry's own begin with the number of its list of procedures
+    procedure = ["9.900001", "Đăng ký dự tuyển đầu cấp", "9.900001.01", "Nộp phí dự tuyển đầu cấp"]
+    rows: list[list[Value]] = [
+        [1, "NV", "Phí xét nguyện vọng", "Dịch vụ", "nguyện vọng", 20_000, 1, VIETINBANK_ACCOUNT, "Không", "Hồ sơ", *procedure],
+        [2, "BS", "Bản sao học bạ", "Dịch vụ", "bản", "5.000", 1, VIETINBANK_ACCOUNT, "Có", "Hồ sơ", *procedure],
+    ]  # fmt: skip
+    _write("service.xlsx", {"Dịch vụ": [*titles, *rows]}, [12, 14, 24, 10, 13, 14, 9, 18, 10, 12])
+
+
+def write_applications(rng: random.Random) -> None:
+    """`applications.xlsx`: who applied for that service, with an amount per wish."""
+    header = ["STT", "Mã hồ sơ", "Họ và tên", "NV", "BS", "Ghi chú"]
+    rows: list[list[Value]] = [
+        [
+            number,
+            f"G22.99.01-2611{rng.randint(2, 20):02d}-{number:04d}",
+            f"{rng.choice(SURNAMES)} {rng.choice(GIRLS if rng.random() < 0.5 else BOYS)}",
+            rng.randint(1, 5),
+            rng.choice([None, None, 1, 2]),
+            rng.choice([None, None, "nộp tại trường"]),
+        ]
+        for number in range(1, 25)
+    ]
+    title: list[list[Value]] = [["DANH SÁCH HỒ SƠ ĐĂNG KÝ DỰ TUYỂN"], []]
+    _write("applications.xlsx", {"Hồ sơ": [*title, [*header], *rows]}, [6, 26, 26, 8, 8, 18])
+
+
 def _vnd(price: str | int) -> int:
     return int("".join(c for c in str(price) if c.isdigit()))
 
@@ -269,11 +312,13 @@ def _write(name: str, sheets: dict[str, list[list[Value]]], widths: Sequence[int
 
 
 def main() -> None:
-    """Write both files beside this one."""
+    """Write the files beside this one."""
     rng = random.Random(SEED)  # noqa: S311 - invented people, not secrets
     pupils = make_pupils(rng)
     write_roster(pupils, rng)
     write_fees(pupils, rng)
+    write_service()
+    write_applications(random.Random(SEED))  # noqa: S311 - invented people, not secrets
 
 
 if __name__ == "__main__":

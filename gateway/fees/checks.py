@@ -13,7 +13,14 @@ from typing import Any
 from gateway.fees.items import FeeLine
 from gateway.fees.registrations import Registration
 from gateway.fees.schedule import ScheduleFile
-from gateway.fees.scopes import Forecast, SchoolClass, class_key, forecast, lines_of_class
+from gateway.fees.scopes import (
+    APPLICATION,
+    Forecast,
+    SchoolClass,
+    class_key,
+    forecast,
+    lines_of_class,
+)
 from gateway.kit.problem import Fault
 
 
@@ -58,6 +65,7 @@ def check_against(
         if item and account in school.accounts:
             faults += _changed_facts(line, item, school.accounts[account])
         lines.append(replace(line, scope=scope, account=account))
+    faults += _several_accounts(lines)
     faults += _unknown_students(file.registrations, school, lines)
     return tuple(lines), tuple(dict.fromkeys(faults))
 
@@ -89,6 +97,23 @@ def _unknown_account(row: int, account: str) -> Fault:
         column="Tài khoản nhận",
         value=account,
     )
+
+
+def _several_accounts(lines: Sequence[FeeLine]) -> list[Fault]:
+    """An application has one invoice, and one invoice is paid to one account."""
+    service = [line for line in lines if line.scope == APPLICATION]
+    return [
+        Fault(
+            code="several_accounts",
+            vi=f"Các khoản của một hồ sơ phải vào cùng một tài khoản; dòng {service[0].row} ghi tài khoản khác.",
+            en=f"The fees of an application are paid to one account; row {service[0].row} names another.",
+            row=line.row,
+            column="Tài khoản nhận",
+            value=line.account,
+        )
+        for line in service
+        if line.account != service[0].account
+    ]
 
 
 _FACTS = {

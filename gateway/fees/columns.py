@@ -36,6 +36,10 @@ class Role(StrEnum):
     DUE = "due"
     LEGAL = "legal"
     STUDENT = "student"
+    PROCEDURE_CODE = "procedure_code"
+    PROCEDURE_NAME = "procedure_name"
+    SERVICE_CODE = "service_code"
+    SERVICE_NAME = "service_name"
 
 
 # "=x" matches the whole header only, "x" also its beginning: "don gia" finds "Đơn giá (đồng)"
@@ -84,6 +88,11 @@ WORDS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
             ),
             *("=student", "=ma so hs"),
         ),
+        # the administrative procedure and the service that the national portal knows the fee by
+        Role.PROCEDURE_CODE: ("ma tthc", "ma thu tuc", "procedure code"),
+        Role.PROCEDURE_NAME: ("ten tthc", "ten thu tuc", "=thu tuc hanh chinh", "procedure name"),
+        Role.SERVICE_CODE: ("ma dvc", "ma dich vu cong", "public service code"),
+        Role.SERVICE_NAME: ("ten dvc", "ten dich vu cong", "=dich vu cong", "public service name"),
     }
 )
 

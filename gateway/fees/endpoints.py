@@ -19,7 +19,7 @@ from gateway.kit.database import transaction
 
 
 class FeeLineBody(msgspec.Struct, frozen=True):
-    """One fee of the schedule. `scope`: "all", "grade:3" or "class:3A"; VND."""
+    """One fee of the schedule. `scope`: "all", "grade:3", "class:3A" or "application"; VND."""
 
     item_code: str
     name: str
@@ -34,12 +34,14 @@ class FeeLineBody(msgspec.Struct, frozen=True):
 class FeeScheduleImport(msgspec.Struct, frozen=True):
     """What a fee file is, and (`accepted`) the schedule drafted of it.
 
+    `kind`: "roster", or "application" for a service that is paid by the file (hồ sơ).
     `forecast_*` count for the pupils enrolled by now; null while a fault stands.
     """
 
     accepted: bool
     schedule_id: int | None
     is_new: bool
+    kind: str
     name: str
     school_year: str
     month: date | None
@@ -94,6 +96,7 @@ async def import_fee_schedule(
         accepted=accept,
         schedule_id=schedule_id,
         is_new=is_new,
+        kind=preview.kind,
         name=preview.name,
         school_year=preview.school_year,
         month=preview.month,

@@ -7,11 +7,12 @@ left out only where nothing in them could be an item.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from adapters.contract import Procedure
 from adapters.spreadsheet import Row, is_blank, normalise_header, show
 from gateway.fees.columns import Role, Table
-from gateway.fees.scopes import ALL, class_key, parse_scopes
+from gateway.fees.scopes import ALL, APPLICATION, class_key, parse_scopes
 from gateway.fees.words import (
     fault_at,
     parse_account,
@@ -39,7 +40,10 @@ _NEEDED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeLine:
-    """One item at one price for one scope. `account`: the payee's number, "" for the school's default."""
+    """One item at one price for one scope. `account`: the payee's number, "" for the school's default.
+
+    `procedure`: what the national portal knows the fee by; a field that the file leaves out is "".
+    """
 
     row: int
     item_code: str
@@ -52,6 +56,7 @@ class FeeLine:
     scope: str
     unit_price_vnd: int
     quantity: int
+    procedure: Procedure = field(default_factory=Procedure)
 
     @property
     def amount_vnd(self) -> int:
@@ -61,7 +66,11 @@ class FeeLine:
     @property
     def facts(self) -> tuple[object, ...]:
         """What is the item's own and must be the same wherever its code stands."""
-        return (self.name, self.nature, self.unit, self.account, self.is_optional, self.legal_basis)
+        own = (self.name, self.nature, self.unit, self.account, self.is_optional, self.legal_basis)
+        told = self.procedure
+        if told == Procedure():  # as the content of files without these columns was always known
+            return own
+        return (*own, told.code, told.name, told.service_code, told.service_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ def _read_row(row: Row, table: Table, faults: list[Fault]) -> tuple[list[FeeLine
     account = read_cell(row, columns.get(Role.ACCOUNT), parse_account, faults, absent="")
     optional = read_cell(row, columns.get(Role.OPTIONAL), parse_yes_no, faults, absent=False)
     legal = read_cell(row, columns.get(Role.LEGAL), parse_note, faults, absent="")
+    procedure = _read_procedure(row, table, faults)
     scopes = _read_scopes(row, table, faults)
     claims = [Claim(row.number, scope, account) for scope in scopes or ("",)]
     amount_vnd = (price_vnd or 0) * (quantity or 0)
@@ -202,10 +212,25 @@ def _read_row(row: Row, table: Table, faults: list[Fault]) -> tuple[list[FeeLine
             scope=scope,
             unit_price_vnd=price_vnd or 0,
             quantity=quantity or 0,
+            procedure=procedure,
         )
         for scope in scopes
     ]
     return lines, claims
+
+
+def _read_procedure(row: Row, table: Table, faults: list[Fault]) -> Procedure:
+    """The four columns that name the fee's procedure; a school's own fee has none of them."""
+    code, name, service_code, service_name = (
+        read_cell(row, table.columns.get(role), parse_note, faults, absent="") or ""
+        for role in (
+            Role.PROCEDURE_CODE,
+            Role.PROCEDURE_NAME,
+            Role.SERVICE_CODE,
+            Role.SERVICE_NAME,
+        )
+    )
+    return Procedure(code=code, name=name, service_code=service_code, service_name=service_name)
 
 
 def _read_scopes(row: Row, table: Table, faults: list[Fault]) -> tuple[str, ...]:
@@ -237,9 +262,9 @@ def _overflow(row: Row, table: Table) -> Fault:
 
 def _check_lines(lines: Sequence[FeeLine], table: Table, faults: list[Fault]) -> None:
     """One item, one set of facts; one item and scope, one line; the whole file within bounds."""
+    faults += _check_service(lines, code_label := table.columns[Role.CODE].label)
     first: dict[str, FeeLine] = {}
     seen: dict[tuple[str, str], FeeLine] = {}
-    code_label = table.columns[Role.CODE].label
     for line in lines:
         original = first.setdefault(line.item_code, line)
         if line.facts != original.facts:
@@ -247,7 +272,7 @@ def _check_lines(lines: Sequence[FeeLine], table: Table, faults: list[Fault]) ->
                 Fault(
                     code="item_differs",
                     vi=f"Khoản «{line.item_code}» khác với dòng {original.row}: tên, tính chất, đơn vị, tài"
-                    " khoản, tự nguyện và căn cứ phải như nhau; nếu là khoản khác, hãy đặt mã khác.",
+                    " khoản, tự nguyện, căn cứ và thủ tục phải như nhau; nếu là khoản khác, hãy đặt mã khác.",
                     en=f"Item {line.item_code!r} differs from row {original.row}; use another code.",
                     row=line.row,
                     column=code_label,
@@ -276,3 +301,21 @@ def _check_lines(lines: Sequence[FeeLine], table: Table, faults: list[Fault]) ->
                 column=table.columns[Role.PRICE].label,
             )
         )
+
+
+def _check_service(lines: Sequence[FeeLine], code_label: str) -> list[Fault]:
+    """A service is charged by the file: none of its lines is for the roster."""
+    if all(line.scope != APPLICATION for line in lines):
+        return []
+    return [
+        Fault(
+            code="mixed_scopes",
+            vi="Khoản thu theo hồ sơ và khoản thu theo lớp phải ở hai đợt thu khác nhau.",
+            en="Fees for applications and fees for the roster belong in two schedules.",
+            row=line.row,
+            column=code_label,
+            value=line.item_code,
+        )
+        for line in lines
+        if line.scope != APPLICATION
+    ]

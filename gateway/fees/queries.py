@@ -15,6 +15,7 @@ class ScheduleRow:
     """A schedule in a list. `invoice_count` and `total_vnd`: what was issued and is not cancelled."""
 
     id: int
+    kind: str
     name: str
     school_year: str
     month: date
@@ -45,6 +46,8 @@ class ScheduleLine:
     unit_price_vnd: int
     quantity: int
     registered: int
+    procedure_code: str
+    service_code: str
 
     @property
     def amount_vnd(self) -> int:
@@ -61,7 +64,7 @@ class ScheduleDetail:
 
 
 SCHEDULES = """
-SELECT f.id, f.name, f.school_year, f.month, f.due_on, f.version, f.status, f.drafted_by, f.approved_by,
+SELECT f.id, f.kind, f.name, f.school_year, f.month, f.due_on, f.version, f.status, f.drafted_by, f.approved_by,
        f.approved_at, f.issued_at,
        (SELECT count(*) FROM fee_schedule_line l
          WHERE l.school_id = f.school_id AND l.fee_schedule_id = f.id) AS line_count,
@@ -88,7 +91,7 @@ async def get_schedule(db: Driver, school_id: int, schedule_id: int) -> Schedule
     lines = await db.fetch(
         """
         SELECT l.line_no, i.code AS item_code, i.name, i.nature, i.unit, i.is_optional,
-               b.number AS account, l.scope, l.unit_price_vnd, l.quantity,
+               b.number AS account, l.scope, l.unit_price_vnd, l.quantity, i.procedure_code, i.service_code,
                (SELECT count(*) FROM fee_registration r WHERE r.school_id = l.school_id
                    AND r.fee_schedule_id = l.fee_schedule_id AND r.fee_item_id = l.fee_item_id) AS registered
           FROM fee_schedule_line l

@@ -18,7 +18,7 @@ from adapters.spreadsheet import is_blank, parse_date, read_sheets
 from gateway.fees.columns import Role, Table, find_table
 from gateway.fees.items import Claim, FeeLine, item_rows, read_lines
 from gateway.fees.registrations import Registration, read_registrations, unread_registrations
-from gateway.fees.scopes import class_key
+from gateway.fees.scopes import APPLICATION, class_key
 from gateway.fees.titles import FIRST_MONTH, Stated, read_titles
 from gateway.fees.words import parse_month, read_cell
 from gateway.kit.problem import Fault
@@ -38,6 +38,11 @@ class ScheduleFile:
     claims: tuple[Claim, ...]
     registrations: tuple[Registration, ...]
     faults: tuple[Fault, ...]
+
+    @property
+    def kind(self) -> str:
+        """ "application": a service, charged to who applies for it; else "roster"."""
+        return "application" if any(line.scope == APPLICATION for line in self.lines) else "roster"
 
     def content_hash(self) -> str:
         """Identity of the content: who is charged what, when; the order of rows does not matter."""
@@ -77,6 +82,8 @@ def read_schedule(data: bytes, file_name: str) -> ScheduleFile:
     lines, claims = read_lines(items[0], faults)
     registrations = read_registrations(asked, lines, faults)
     faults += unread_registrations(sheets, asked)
+    if any(line.scope == APPLICATION for line in lines):
+        faults += _of_a_service(stated, items[0], registrations)
     return ScheduleFile(
         name=stated.name,
         school_year=stated.school_year,
@@ -89,6 +96,29 @@ def read_schedule(data: bytes, file_name: str) -> ScheduleFile:
     )
 
 
+def _of_a_service(
+    stated: _Header, table: Table, registrations: Sequence[Registration]
+) -> list[Fault]:
+    """Applicants read a service's name, and say themselves what they want: nobody registers for it."""
+    unnamed = Fault(
+        code="name_missing",
+        vi="Dịch vụ thu theo hồ sơ cần có tên; hãy ghi một dòng «Tên dịch vụ: …» phía trên bảng.",
+        en="A service needs a name; write a row “Tên dịch vụ: …” above the table.",
+        row=table.header_row,
+    )
+    return [unnamed] * (not stated.is_named) + [
+        Fault(
+            code="registration_for_service",
+            vi="Dịch vụ thu theo hồ sơ không có danh sách đăng ký; hãy nhập hồ sơ sau khi đợt thu được duyệt.",
+            en="A service takes no registrations; import the applications once it is approved.",
+            row=asked.row,
+            column="Mã học sinh",
+            value=asked.student_code,
+        )
+        for asked in registrations
+    ]
+
+
 _ITEM_HEADER = frozenset({Role.CODE, Role.NAME, Role.PRICE})
 _REGISTRATION_HEADER = frozenset({Role.STUDENT, Role.CODE})
 
@@ -96,6 +126,7 @@ _REGISTRATION_HEADER = frozenset({Role.STUDENT, Role.CODE})
 @dataclass(frozen=True, slots=True)
 class _Header:
     name: str
+    is_named: bool
     school_year: str
     month: date | None
     due_on: date | None
@@ -147,7 +178,7 @@ def _read_stated(table: Table, faults: list[Fault]) -> _Header:
             )
         )
     name = titles.name or (f"Khoản thu tháng {month:%m/%Y}" if month else "")
-    return _Header(name, school_year, month, due_on)
+    return _Header(name, bool(titles.name), school_year, month, due_on)
 
 
 def school_year_of(month: date) -> str:

@@ -1,6 +1,7 @@
 """Who a fee line is for: reading "Toàn trường", "Khối 3", "3A, 3B", and which of several scopes wins.
 
-A scope is text as the database keeps it: "all", "grade:3" or "class:3A". The most specific scope of
+A scope is text as the database keeps it: "all", "grade:3" or "class:3A"; "application" is nobody of
+the roster but whoever hands in a file (hồ sơ) for the service. The most specific scope of
 an item wins for a class, so that "Khối 3" at one price and "3A" at another charge 3A once. Pure; it
 knows no school: whether a class exists is asked elsewhere.
 """
@@ -16,9 +17,13 @@ from adapters.spreadsheet import CellError
 from gateway.kit.text import unaccent
 
 ALL = "all"
+APPLICATION = "application"
 
 _EVERYONE = frozenset(
     {"toan truong", "ca truong", "tat ca", "tat ca cac lop", "tat ca hoc sinh", "all", "everyone"}
+)
+_APPLICANTS = frozenset(
+    {"ho so", "theo ho so", "moi ho so", "nguoi nop ho so", "application", "applications"}
 )
 _PARTS = re.compile(r"[,;\n+&]|\s+(?:và|and)\s+", re.IGNORECASE)
 _GRADE_WORD = re.compile(r"(?:các\s+)?(?:khối\s+lớp|khối|khoi|grades?)\s*:?\s*", re.IGNORECASE)
@@ -33,7 +38,7 @@ class Scoped(Protocol):
 
     @property
     def scope(self) -> str:
-        """ "all", "grade:3" or "class:3A"."""
+        """ "all", "grade:3", "class:3A" or "application"."""
 
     @property
     def item_code(self) -> str:
@@ -66,6 +71,9 @@ def parse_scopes(text: str, *, of_grades: bool = False) -> tuple[str, ...]:
         if unaccent(words).lower() in _EVERYONE:
             found.append(ALL)
             continue
+        if unaccent(words).lower() in _APPLICANTS:
+            found.append(APPLICATION)
+            continue
         of_grade = _GRADE_WORD.match(words)
         prefix = of_grade or _CLASS_WORD.match(words)
         name = words[prefix.end() :] if prefix else words
@@ -95,7 +103,7 @@ def _class(name: str, words: str, *, is_grade: bool) -> list[str]:
 def _unknown(text: str) -> CellError:
     return CellError(
         "unknown_scope",
-        f"«{text[:40]}» không phải phạm vi áp dụng; hãy ghi Toàn trường, Khối 3 hoặc tên lớp (3A, 3B)",
+        f"«{text[:40]}» không phải phạm vi áp dụng; hãy ghi Toàn trường, Khối 3, tên lớp (3A, 3B) hoặc Hồ sơ",
     )
 
 

@@ -25,13 +25,14 @@ from gateway.ledger.service import open_books
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePreview:
-    """What a file would become, and everything wrong with it.
+    """What a file would become, and everything wrong with it. `kind`: as of ScheduleFile.
 
     `lines` name the payee account that the school has; `forecast` counts for the pupils enrolled by
     now, its `students_by_line` in the order of `lines`; None while a fault stands. `schedule_id`: the
     schedule that this very content is already; `replaces_id`: the draft it would be a new version of.
     """
 
+    kind: str
     name: str
     school_year: str
     month: date | None
@@ -65,6 +66,7 @@ async def preview_schedule(
     lines, against = check_against(file, school)
     faults = (*file.faults, *against)
     return SchedulePreview(
+        kind=file.kind,
         name=file.name,
         school_year=file.school_year,
         month=file.month,
@@ -110,6 +112,7 @@ async def draft_schedule(
         action="fee_schedule.draft",
         subject=f"fee_schedule:{drafted.schedule_id}",
         detail={
+            "kind": file.kind,
             "name": file.name,
             "month": str(file.month),
             "version": drafted.version,
@@ -220,7 +223,7 @@ async def _school(db: Driver, school_id: int, file: ScheduleFile) -> School:
         """
         SELECT c.name, c.grade, count(e.student_id) AS student_count
           FROM school_class c LEFT JOIN enrolment e ON e.school_id = c.school_id AND e.class_id = c.id
-         WHERE c.school_id = $1 AND c.school_year = $2 GROUP BY c.id, c.name, c.grade ORDER BY c.id
+         WHERE c.school_id = $1 AND c.school_year = $2 AND c.kind = 'class' GROUP BY c.id, c.name, c.grade ORDER BY c.id
         """,
         school_id,
         file.school_year,
@@ -285,21 +288,33 @@ async def _open_draft(db: Driver, school_id: int, file: ScheduleFile) -> int | N
 async def _write_items(
     db: Driver, school_id: int, lines: Sequence[FeeLine], school: School
 ) -> list[int]:
-    """Make or change the items; returns the ids of those that changed."""
+    """Make or change the items; returns the ids of those that changed.
+
+    A procedure is a label, as the name is: a later file may tell another, but not by leaving it out.
+    """
     items = list({line.item_code: line for line in lines}.values())
     rows = await db.fetch(
         """
-        INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional, legal_basis)
+        INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional, legal_basis,
+                              procedure_code, procedure_name, service_code, service_name)
         SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                                 $7::boolean[], $8::text[])
+                                 $7::boolean[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
         ON CONFLICT (school_id, code) DO UPDATE
            SET name = excluded.name, nature = excluded.nature, unit = excluded.unit,
                bank_account_id = excluded.bank_account_id, is_optional = excluded.is_optional,
-               legal_basis = excluded.legal_basis
+               legal_basis = excluded.legal_basis,
+               procedure_code = coalesce(nullif(excluded.procedure_code, ''), fee_item.procedure_code),
+               procedure_name = coalesce(nullif(excluded.procedure_name, ''), fee_item.procedure_name),
+               service_code = coalesce(nullif(excluded.service_code, ''), fee_item.service_code),
+               service_name = coalesce(nullif(excluded.service_name, ''), fee_item.service_name)
          WHERE (fee_item.name, fee_item.nature, fee_item.unit, fee_item.bank_account_id,
                 fee_item.is_optional, fee_item.legal_basis)
                IS DISTINCT FROM (excluded.name, excluded.nature, excluded.unit,
                                  excluded.bank_account_id, excluded.is_optional, excluded.legal_basis)
+            OR nullif(excluded.procedure_code, '') <> fee_item.procedure_code
+            OR nullif(excluded.procedure_name, '') <> fee_item.procedure_name
+            OR nullif(excluded.service_code, '') <> fee_item.service_code
+            OR nullif(excluded.service_name, '') <> fee_item.service_name
         RETURNING id
         """,
         school_id,
@@ -310,6 +325,10 @@ async def _write_items(
         [school.accounts[item.account] for item in items],
         [item.is_optional for item in items],
         [item.legal_basis for item in items],
+        [item.procedure.code for item in items],
+        [item.procedure.name for item in items],
+        [item.procedure.service_code for item in items],
+        [item.procedure.service_name for item in items],
     )
     return [row["id"] for row in rows]
 
@@ -320,8 +339,9 @@ async def _write_schedule(db: Driver, school_id: int, file: ScheduleFile, actor:
     if draft_id is None:
         row = await db.fetchrow(
             """
-            INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, version, content_hash, drafted_by)
-            SELECT $1, $2, $3, $4, $5, 1 + coalesce(max(version), 0), $6, $7
+            INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, version, content_hash,
+                                      drafted_by, kind)
+            SELECT $1, $2, $3, $4, $5, 1 + coalesce(max(version), 0), $6, $7, $8
               FROM fee_schedule WHERE school_id = $1 AND name = $2 AND month = $4
             RETURNING id, version
             """,
@@ -332,6 +352,7 @@ async def _write_schedule(db: Driver, school_id: int, file: ScheduleFile, actor:
             file.due_on,
             file.content_hash(),
             actor,
+            file.kind,
         )
     else:
         for table in ("fee_registration", "fee_schedule_line"):
@@ -342,13 +363,14 @@ async def _write_schedule(db: Driver, school_id: int, file: ScheduleFile, actor:
             )
         row = await db.fetchrow(
             "UPDATE fee_schedule SET version = version + 1, school_year = $3, due_on = $4,"
-            " content_hash = $5, drafted_by = $6 WHERE school_id = $1 AND id = $2 RETURNING id, version",
+            " content_hash = $5, drafted_by = $6, kind = $7 WHERE school_id = $1 AND id = $2 RETURNING id, version",
             school_id,
             draft_id,
             file.school_year,
             file.due_on,
             file.content_hash(),
             actor,
+            file.kind,
         )
     return Drafted(row["id"], is_new=True, version=row["version"])
 

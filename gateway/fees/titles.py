@@ -30,8 +30,11 @@ T = TypeVar("T")
 
 _DUE = ("han nop", "han thanh toan", "han dong", "nop truoc", "due date", "due on", "due")
 _MONTH = ("thang thu", "ky thu", "thang", "month")
-_NAME = ("ten dot thu", "dot thu", "ten bang thu", "fee schedule", "schedule")
-_TITLE = ("khoan thu", "thu thang", "dot thu", "muc thu", "bang thu", "fee schedule", "school fees")
+_NAME = ("ten dot thu", "dot thu", "ten bang thu", "ten dich vu", "fee schedule", "schedule")
+_TITLE = (
+    *("khoan thu", "thu thang", "dot thu", "muc thu", "bang thu", "le phi"),
+    *("fee schedule", "school fees"),
+)
 _MONTH_IN_TEXT = re.compile(r"(?<![a-z])thang\s*(\d{1,2}\s*(?:[/.-]|nam)\s*\d{4})(?!\d)")
 _PAPER_DATE = re.compile(r"ngay\s*\d{1,2}\s*thang\s*\d{1,2}\s*nam\s*\d{4}")
 _DATE = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}-\d{1,2}-\d{1,2}")

@@ -66,8 +66,10 @@ _ENGLISH = MappingProxyType(
         "bad_code": "An item code has no comma or semicolon.",
         "bad_month": "Not a month (mm/yyyy).",
         "not_yes_or_no": "Write yes or no.",
-        "unknown_scope": "Write whole school, a grade (Khối 3) or classes (3A, 3B).",
+        "unknown_scope": "Write whole school, a grade (Khối 3), classes (3A, 3B) or application.",
         "too_long": "The text is too long.",
+        "bad_file_code": "A file code has 4 to 50 unaccented letters, digits and . / -, without spaces.",
+        "bad_name": "This is no name.",
     }
 )
 _MAX_TEXT = 300

@@ -93,6 +93,7 @@ _FILE_ERRORS = {
     "too_many_rows": "The table has too many rows.",
     "too_many_columns": "The table has too many columns.",
     "too_many_cells": "The table has too many cells.",
+    "no_application_table": "No sheet has a header with file code and full name.",
 }
 
 
@@ -132,7 +133,7 @@ async def preview_roster(
         unchanged=sum(not is_changed for _, is_changed in changes),
         absent=about["absent"],
         new_classes=tuple(about["new_classes"]),
-        faults=roster.faults,
+        faults=(*roster.faults, *await _applicants_among(db, school_id, roster.rows)),
         warnings=roster.warnings,
         ignored_columns=roster.ignored_columns,
         sample=roster.rows[:SAMPLE_ROWS],
@@ -156,17 +157,9 @@ async def accept_roster(
     """
     check_school_year(school_year)
     roster = await asyncio.to_thread(_read, data, file_name)
-    if roster.faults:
-        raise Problem(
-            "roster_has_faults",
-            vi=f"Danh sách còn {len(roster.faults)} lỗi; chưa có gì được ghi.",
-            en=f"The list has {len(roster.faults)} faults; nothing was written.",
-            status=422,
-            faults=roster.faults,
-        )
-    await db.execute(
-        "SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)", _LOCK, school_id
-    )
+    _refuse(roster.faults)
+    await lock_roster(db, school_id)
+    _refuse(await _applicants_among(db, school_id, roster.rows))
     batch = _Batch.of(roster.rows, keys)
     changes = await _compare(db, school_id, school_year, batch)
     created = sum(is_new for is_new, _ in changes)
@@ -195,6 +188,49 @@ async def accept_roster(
             },
         )
     return result
+
+
+async def lock_roster(db: Driver, school_id: int) -> None:
+    """Whatever gives out codes of one school's pupils waits for its like, to the transaction's end."""
+    await db.execute(
+        "SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)", _LOCK, school_id
+    )
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        raise Problem(
+            "roster_has_faults",
+            vi=f"Danh sách còn {len(faults)} lỗi; chưa có gì được ghi.",
+            en=f"The list has {len(faults)} faults; nothing was written.",
+            status=422,
+            faults=tuple(faults),
+        )
+
+
+async def _applicants_among(
+    db: Driver, school_id: int, rows: Sequence[RosterRow]
+) -> tuple[Fault, ...]:
+    """A code that is an application's file code: whoever applied need not be the pupil of the list."""
+    found = await db.fetch(
+        "SELECT s.code FROM student s JOIN application a ON a.school_id = s.school_id AND a.student_id = s.id"
+        " WHERE s.school_id = $1 AND s.code = ANY($2::text[])",
+        school_id,
+        [row.code for row in rows],
+    )
+    taken = {row["code"] for row in found}
+    return tuple(
+        Fault(
+            code="code_of_application",
+            vi="Mã này là mã hồ sơ của một người nộp hồ sơ; hãy dùng mã khác cho học sinh.",
+            en="This code is an application's file code; give the pupil another.",
+            row=row.row,
+            column="Mã học sinh",
+            value=row.code,
+        )
+        for row in rows
+        if row.code in taken
+    )
 
 
 def _read(data: bytes, file_name: str) -> RosterFile:
@@ -259,7 +295,7 @@ SELECT (SELECT count(*) FROM enrolment e JOIN student s ON s.school_id = $1 AND 
          WHERE e.school_id = $1 AND e.school_year = $2 AND s.code <> ALL($3::text[])) AS absent,
        ARRAY(SELECT DISTINCT name FROM unnest($4::text[]) AS name
               WHERE NOT EXISTS (SELECT FROM school_class c WHERE c.school_id = $1
-                                   AND c.school_year = $2 AND c.name = name.name)
+                                   AND c.school_year = $2 AND c.kind = 'class' AND c.name = name.name)
               ORDER BY name) AS new_classes
 """
 
@@ -345,7 +381,8 @@ async def _write(
         SELECT $1, s.id, $2, c.id
           FROM unnest($3::text[], $4::text[]) AS row(code, class_name)
           JOIN student s ON s.school_id = $1 AND s.code = row.code
-          JOIN school_class c ON c.school_id = $1 AND c.school_year = $2 AND c.name = row.class_name
+          JOIN school_class c ON c.school_id = $1 AND c.school_year = $2 AND c.kind = 'class'
+           AND c.name = row.class_name
         ON CONFLICT (school_id, student_id, school_year) DO UPDATE SET class_id = excluded.class_id
          WHERE enrolment.class_id IS DISTINCT FROM excluded.class_id
         """,

@@ -1,0 +1,1 @@
+"""What the National Public Service Portal adds: services paid by a file code, and its e-receipts."""
