@@ -11,6 +11,7 @@ import re
 import secrets as random
 import string
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from adapters import IPN
@@ -235,11 +236,12 @@ async def add_merchant_account(
 def _check_credentials(
     adapter: str, secrets: Mapping[str, str], settings: Mapping[str, str]
 ) -> None:
-    """All that the adapter documents and nothing else. Values are never shown."""
+    """All that the adapter needs, nothing that it does not know. Values are never shown."""
     module = IPN[adapter]
+    needed = module.needed(settings)
     faults = [
-        *_name_faults("secrets", secrets, module.SECRETS, _needed_secrets(adapter, settings)),
-        *_name_faults("settings", settings, module.SETTINGS, set(module.SETTINGS)),
+        *_name_faults("secrets", secrets, module.SECRETS, needed & module.SECRETS.keys()),
+        *_name_faults("settings", settings, module.SETTINGS, needed & module.SETTINGS.keys()),
     ]
     if adapter == "sepay" and settings.get("auth") not in {"apikey", "hmac"}:
         faults.append(
@@ -260,14 +262,8 @@ def _check_credentials(
         )
 
 
-def _needed_secrets(adapter: str, settings: Mapping[str, str]) -> set[str]:
-    if adapter == "sepay":  # its two ways to authenticate need one secret each
-        return {"hmac_secret" if settings.get("auth") == "hmac" else "api_key"}
-    return set(IPN[adapter].SECRETS)
-
-
 def _name_faults(
-    kind: str, given: Mapping[str, str], known: Mapping[str, str], needed: set[str]
+    kind: str, given: Mapping[str, str], known: Mapping[str, str], needed: AbstractSet[str]
 ) -> list[Fault]:
     unknown = [
         Fault(

@@ -44,7 +44,8 @@ async def facts_of(db: Driver, school_id: int, exception_id: int) -> Facts | Non
         SELECT n.paid_at, coalesce(nullif(n.bank_transaction_id, ''), s.bank_transaction_id, '') AS bank_transaction_id,
                CASE WHEN e.reason = 'conflicting_duplicate' THEN n.amount_vnd END AS recorded_vnd,
                i.id AS invoice_id, coalesce(i.reference, '') AS invoice_reference,
-               coalesce(t.full_name, '') AS full_name, coalesce(c.name, '') AS class_name,
+               coalesce(t.full_name, '') AS full_name,
+               CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name,
                i.total_vnd AS invoice_total_vnd, i.paid_vnd AS invoice_paid_vnd
           FROM exception e
           LEFT JOIN notice n ON n.school_id = e.school_id AND n.id = e.notice_id

@@ -32,6 +32,7 @@ class ScheduleFigures:
     """One issued schedule: what was billed, what of it was paid, how many invoices stand where."""
 
     schedule_id: int
+    kind: str
     name: str
     due_on: date
     billed_vnd: int
@@ -104,7 +105,7 @@ async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[
     """The schedules whose invoices are out, the newest first."""
     rows = await db.fetch(
         """
-        SELECT f.id, f.name, f.due_on,
+        SELECT f.id, f.kind, f.name, f.due_on,
                coalesce(sum(i.total_vnd), 0)::bigint AS billed_vnd,
                coalesce(sum(i.paid_vnd), 0)::bigint AS collected_vnd,
                count(i.id) FILTER (WHERE i.paid_vnd = i.total_vnd) AS paid_count,
@@ -114,7 +115,7 @@ async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[
                  ORDER BY month DESC, id DESC LIMIT $2) f
           LEFT JOIN invoice i ON i.school_id = f.school_id AND i.fee_schedule_id = f.id
                              AND i.cancelled_at IS NULL
-         GROUP BY f.id, f.name, f.due_on, f.month ORDER BY f.month DESC, f.id DESC
+         GROUP BY f.id, f.kind, f.name, f.due_on, f.month ORDER BY f.month DESC, f.id DESC
         """,
         school_id,
         limit,
@@ -122,6 +123,7 @@ async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[
     return [
         ScheduleFigures(
             schedule_id=row["id"],
+            kind=row["kind"],
             name=row["name"],
             due_on=row["due_on"],
             billed_vnd=row["billed_vnd"],
@@ -135,14 +137,14 @@ async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[
 
 
 async def class_figures(db: Driver, school_id: int, schedule_id: int) -> list[ClassFigures]:
-    """Collected against due, class by class, in the order of grade and name."""
+    """Collected against due, class by class, in the order of grade and name; none for a service."""
     rows = await db.fetch(
         """
         SELECT c.id, c.name, sum(i.total_vnd)::bigint AS billed_vnd,
                sum(i.paid_vnd)::bigint AS collected_vnd, count(*) AS invoice_count,
                count(*) FILTER (WHERE i.paid_vnd = i.total_vnd) AS paid_count
           FROM invoice i JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
-         WHERE i.school_id = $1 AND i.fee_schedule_id = $2 AND i.cancelled_at IS NULL
+         WHERE i.school_id = $1 AND i.fee_schedule_id = $2 AND i.cancelled_at IS NULL AND c.kind = 'class'
          GROUP BY c.id, c.name, c.grade ORDER BY c.grade, c.name
         """,
         school_id,
@@ -220,7 +222,7 @@ async def recent_payments(db: Driver, school_id: int, limit: int = 12) -> list[R
     rows = await db.fetch(
         f"""
         SELECT p.id, p.channel, p.amount_vnd, p.paid_at, coalesce(s.full_name, '') AS full_name,
-               coalesce(c.name, '') AS class_name, i.id AS invoice_id, {PAYMENT_STATE} AS state
+               CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, i.id AS invoice_id, {PAYMENT_STATE} AS state
           FROM (SELECT * FROM payment WHERE school_id = $1 ORDER BY id DESC LIMIT $2) p
           LEFT JOIN LATERAL (SELECT t.invoice_id FROM transfer t
                 WHERE t.school_id = p.school_id AND t.payment_id = p.id AND t.invoice_id IS NOT NULL

@@ -28,6 +28,7 @@ from gateway.pages.console.batches import (
     mark_accepted,
 )
 from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, number_or_none, screen
+from gateway.portal.applications import accept_forms, preview_forms
 from gateway.students.service import (
     accept_roster,
     check_school_year,
@@ -37,7 +38,7 @@ from gateway.students.service import (
 from reconciliation.statements import import_statement, preview_statement
 
 LIST: Final = "/console/imports"
-KINDS: Final = ("roster", "fees", "statement")
+KINDS: Final = ("roster", "fees", "applications", "statement")
 MAX_FILE_NAME: Final = 120
 
 
@@ -140,6 +141,19 @@ async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
             db, staff.school_id, batch.content, batch.file_name, actor=staff.actor
         )
         return f"/console/schedules/{drafted.schedule_id}"
+    if batch.kind == "applications":
+        service_id = int(batch.parameters["schedule_id"])
+        await accept_forms(
+            db,
+            house.keys,
+            staff.school_id,
+            service_id,
+            batch.content,
+            batch.file_name,
+            on=business_date(now_utc()),
+            actor=staff.actor,
+        )
+        return f"/console/schedules/{service_id}/applications"
     await import_statement(
         db,
         staff.school_id,
@@ -163,6 +177,14 @@ async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> obje
         )
     if batch.kind == "fees":
         return await preview_schedule(db, staff.school_id, batch.content, batch.file_name)
+    if batch.kind == "applications":
+        return await preview_forms(
+            db,
+            staff.school_id,
+            int(batch.parameters["schedule_id"]),
+            batch.content,
+            batch.file_name,
+        )
     return await preview_statement(
         db,
         staff.school_id,
@@ -191,6 +213,9 @@ def _parameters(kind: str, form: Any) -> dict[str, str]:
         return {"school_year": check_school_year(str(form.get("school_year", "")))}
     if kind == "fees":
         return {}
+    schedule_id = number_or_none(str(form.get("schedule_id", "")))
+    if kind == "applications" and schedule_id:
+        return {"schedule_id": str(schedule_id)}
     bank_account_id = number_or_none(str(form.get("bank_account_id", "")))
     if kind == "statement" and bank_account_id:
         return {"bank_account_id": str(bank_account_id)}

@@ -13,6 +13,7 @@ from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.pages.console.chart import draw
 from gateway.pages.console.screen import HttpRequest, Staff, screen
+from gateway.statistics.channels import attention_of
 from gateway.statistics.queries import (
     class_figures,
     day_figures,
@@ -28,15 +29,20 @@ async def show_today(
     staff: NamedDependency[Staff],
     schedule: FromQuery[int | None] = None,
 ) -> Response[Any]:
-    """Today's figures, one schedule's standing (the newest unless chosen) and the last payments."""
+    """Today's figures, one schedule's standing and the last payments.
+
+    Unless one is chosen it is the newest that is charged to the roster, else the newest service.
+    """
     today = business_date(now_utc())
     async with transaction(house.engine) as db:
         day = await day_figures(db, staff.school_id, today)
         schedules = await issued_schedules(db, staff.school_id)
         chosen = next((one for one in schedules if one.schedule_id == schedule), None)
-        chosen = chosen or (schedules[0] if schedules else None)
+        newest = sorted(schedules, key=lambda one: one.kind != "roster")
+        chosen = chosen or (newest[0] if newest else None)
         classes = await class_figures(db, staff.school_id, chosen.schedule_id) if chosen else []
         payments = await recent_payments(db, staff.school_id)
+        attention = await attention_of(db, staff.school_id, today)
     return screen(
         request,
         "today.html",
@@ -48,4 +54,5 @@ async def show_today(
         classes=classes,
         chart=draw(classes),
         payments=payments,
+        attention=attention,
     )

@@ -57,8 +57,8 @@ EXPLANATION: Final[Words] = {
         "A settlement batch does not add up to what the bank credited.",
     ),
     "refund_unmatched": (
-        "Có một khoản hoàn tiền nhưng chưa tìm được khoản thu gốc.",
-        "There is a refund whose payment was not found.",
+        "Một khoản hoàn tiền chưa rõ kết quả: đơn vị thanh toán chưa trả lời dứt khoát sau ba ngày, hoặc sổ đã ghi chi mà sao kê chưa có. Hãy hỏi đơn vị thanh toán hoặc ngân hàng.",
+        "A refund is in doubt: the provider has said nothing final for three days, or the books show it and the statement does not. Ask the provider or the bank.",
     ),
     "closed_invoice": (
         "Phụ huynh nộp cho một phiếu báo thu đã huỷ. Tiền đang ở mục chờ xử lý.",
@@ -88,6 +88,8 @@ RESOLUTION: Final[Words] = {
     "accepted": ("Chấp nhận như hiện tại", "Accepted as it is"),
     "refunded": ("Đã hoàn tiền ngoài hệ thống", "Paid back outside the system"),
     "matched_later": ("Đã khớp với sao kê sau đó", "Matched with a later statement"),
+    "paid_back": ("Đã hoàn tiền", "Refunded"),
+    "not_paid_back": ("Không hoàn được tiền", "Could not be refunded"),
 }
 
 EVIDENCE: Final[Words] = {
@@ -140,6 +142,12 @@ SCHEDULE_STATUS: Final[Words] = {
     "issued": ("Đã phát hành", "Issued"),
 }
 
+SERVICE_STATUS: Final[Words] = {
+    "drafted": ("Bản nháp", "Drafted"),
+    "approved": ("Sẵn sàng nhận hồ sơ", "Open for applications"),
+    "issued": ("Đang nhận hồ sơ", "Taking applications"),
+}
+
 TRANSFER: Final[Words] = {
     "invoice_issued": ("Phát hành phiếu báo thu", "Invoice issued"),
     "invoice_cancelled": ("Huỷ phiếu báo thu", "Invoice cancelled"),
@@ -148,6 +156,7 @@ TRANSFER: Final[Words] = {
     "suspense": ("Chờ xử lý", "Suspense"),
     "suspense_released": ("Ghi từ mục chờ xử lý", "Placed from suspense"),
     "reversal": ("Bút toán đảo", "Reversal"),
+    "refund": ("Hoàn tiền", "Refund"),
     "opening_balance": ("Số dư đầu kỳ", "Opening balance"),
 }
 
@@ -170,7 +179,24 @@ EXPORT_FORMAT: Final[Words] = {
 IMPORT_KIND: Final[Words] = {
     "roster": ("Danh sách học sinh", "Roster"),
     "fees": ("Đợt thu", "Fee schedule"),
+    "applications": ("Hồ sơ", "Applications"),
     "statement": ("Sao kê ngân hàng", "Bank statement"),
+}
+
+REFUND_STATUS: Final[Words] = {
+    "requested": ("Chờ duyệt", "Waits for approval"),
+    "rejected": ("Không duyệt", "Rejected"),
+    "cancelled": ("Đã rút", "Withdrawn"),
+    "approved": ("Đã duyệt", "Approved"),
+    "sent": ("Đã gửi, chờ kết quả", "Sent, waiting"),
+    "listed": ("Trong danh sách chi hoàn", "In a payout list"),
+    "done": ("Đã hoàn tiền", "Refunded"),
+    "refused": ("Không hoàn được", "Could not be refunded"),
+}
+
+REFUND_METHOD: Final[Words] = {
+    "provider": ("Qua đơn vị thanh toán", "Through the provider"),
+    "payout": ("Ngân hàng của trường chuyển khoản", "Transfer by the school's bank"),
 }
 
 PROOF_ITEM: Final[Words] = {
@@ -195,7 +221,30 @@ PROOF_ITEM: Final[Words] = {
     "no_statement": ("Chưa có sao kê", "No statement"),
     "received": ("Cổng thanh toán đã thu", "Received by the provider"),
     "settled": ("Đã quyết toán về ngân hàng", "Settled to the bank"),
+    "refunded": ("Cổng thanh toán đã hoàn", "Refunded by the provider"),
     "unsettled": ("Cổng thanh toán còn giữ", "Still held by the provider"),
+}
+
+SETTLEMENT: Final[Words] = {
+    "direct": ("Tiền vào thẳng tài khoản", "Straight to the account"),
+    "batch": ("Quyết toán theo lô", "Settled in batches"),
+}
+
+OUTCOME: Final[Words] = {
+    "paid": ("Tiền vào", "Paid"),
+    "failed": ("Không thành công", "Failed"),
+    "pending": ("Đang chờ", "Pending"),
+    "outgoing": ("Tiền ra", "Outgoing"),
+    "test": ("Thử kết nối", "Test"),
+}
+
+VERDICT: Final[Words] = {
+    "recorded": ("Đã ghi sổ", "Booked"),
+    "amount_differs": ("Đã ghi, số tiền khác", "Booked, amount differs"),
+    "already_paid": ("Đã ghi thành tiền dư", "Booked as credit"),
+    "unknown_reference": ("Không rõ mã", "Unknown reference"),
+    "wrong_account": ("Vào nhầm tài khoản", "Wrong account"),
+    "noted": ("Chỉ ghi nhận", "Noted"),
 }
 
 ROLE: Final[Words] = {
@@ -214,6 +263,16 @@ DONE: Final[Words] = {
     "approved": ("Đã duyệt đợt thu.", "The schedule was approved."),
     "issued": ("Đã phát hành phiếu báo thu.", "The invoices were issued."),
     "reconciled": ("Đã đối soát ngày này.", "The day was reconciled."),
+    "refund_requested": ("Đã ghi đề nghị hoàn tiền.", "The refund was asked for."),
+    "refund_approved": ("Đã duyệt hoàn tiền.", "The refund was approved."),
+    "refund_rejected": ("Đã từ chối hoàn tiền.", "The refund was rejected."),
+    "refund_cancelled": ("Đã rút đề nghị hoàn tiền.", "The refund was withdrawn."),
+    "refund_done": ("Đã ghi sổ hoàn tiền.", "The refund was booked."),
+    "refund_failed": ("Đã ghi nhận chi không thành.", "It was noted that the bank did not pay."),
+    "listed": ("Đã lập danh sách chi hoàn.", "The payout list was made."),
+    "nothing_to_list": ("Không có khoản nào chờ chi.", "No payout waits."),
+    "channel_enabled": ("Đã bật kênh thu.", "The channel was turned on."),
+    "channel_disabled": ("Đã tắt kênh thu.", "The channel was turned off."),
     "exported": ("Đã xuất sổ.", "The export was made."),
     "nothing": (
         "Không có chứng từ mới: tất cả đã xuất trước đó.",
@@ -232,11 +291,17 @@ _SUBJECTS: Final[Mapping[str, Words]] = {
     "payment_state": PAYMENT_STATE,
     "payment_state_hint": PAYMENT_STATE_HINT,
     "schedule_status": SCHEDULE_STATUS,
+    "service_status": SERVICE_STATUS,
     "transfer": TRANSFER,
     "ledger_account": LEDGER_ACCOUNT,
     "export_format": EXPORT_FORMAT,
     "import_kind": IMPORT_KIND,
     "proof_item": PROOF_ITEM,
+    "refund_status": REFUND_STATUS,
+    "refund_method": REFUND_METHOD,
+    "settlement": SETTLEMENT,
+    "outcome": OUTCOME,
+    "verdict": VERDICT,
     "role": ROLE,
     "done": DONE,
 }

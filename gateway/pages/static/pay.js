@@ -5,6 +5,8 @@
   const POLL_MS = 20000;
   document.documentElement.classList.add("js");
   document.querySelector("form[data-submit]")?.submit();
+  const onward = document.querySelector("a[data-follow]");
+  if (onward) location.replace(onward.href); // "back" then leads to the invoice, not here
 
   const announce = (text) => {
     const place = document.getElementById("announce");
