@@ -28,6 +28,8 @@ from gateway.pages.errors import answer_error
 from gateway.pages.parents.routes import parents_router
 from gateway.pages.rendering import static_file
 from gateway.payments.endpoints import get_payments
+from gateway.portal.endpoints import get_application, submit_applications
+from gateway.refunds.endpoints import get_refund, get_refunds, post_refund
 from gateway.settings import Settings
 from gateway.students.endpoints import import_roster
 from reconciliation.endpoints import get_exceptions
@@ -41,7 +43,12 @@ API = (
     get_invoices,
     search_invoices,
     get_invoice,
+    submit_applications,
+    get_application,
     get_payments,
+    get_refunds,
+    get_refund,
+    post_refund,
     get_exceptions,
 )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from gateway.commands.applications import import_applications
 from gateway.commands.demo import demo
 from gateway.commands.doctor import doctor
 from gateway.commands.fees import approve_fees, import_fees, issue_invoices
 from gateway.commands.night import export_file, import_statement_file, reconcile_day
+from gateway.commands.refunds import set_refund_limit_command
 from gateway.commands.schools import (
     add_bank_account_command,
     add_merchant_account_command,
@@ -37,10 +39,12 @@ main.add_command(add_merchant_account_command)
 main.add_command(create_user_command)
 main.add_command(create_api_key_command)
 main.add_command(revoke_api_key_command)
+main.add_command(set_refund_limit_command)
 main.add_command(import_roster_command)
 main.add_command(import_fees)
 main.add_command(approve_fees)
 main.add_command(issue_invoices)
+main.add_command(import_applications)
 main.add_command(import_statement_file)
 main.add_command(reconcile_day)
 main.add_command(export_file)

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.invoices.live import PaidFeed
 from gateway.kit.database import create_engine
 from gateway.kit.seal import Keys, load_keys
+from gateway.payments.calling import provider_client
 from gateway.payments.merchants import MerchantDirectory
 from gateway.payments.recorder import PAID_CHANNEL, Recorder
 from gateway.settings import Settings
@@ -21,7 +23,7 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The parts that endpoints share."""
+    """The parts that endpoints share. `http` calls providers."""
 
     settings: Settings
     keys: Keys
@@ -29,6 +31,7 @@ class House:
     recorder: Recorder
     merchants: MerchantDirectory
     paid: PaidFeed
+    http: httpx.AsyncClient
 
 
 def keys_of(settings: Settings) -> Keys:
@@ -53,7 +56,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
     recorder.start()
     paid.start()
     try:
-        yield House(settings, keys, engine, recorder, MerchantDirectory(engine, keys), paid)
+        async with provider_client() as http:
+            directory = MerchantDirectory(engine, keys)
+            yield House(settings, keys, engine, recorder, directory, paid, http)
     finally:
         await recorder.stop()
         await paid.stop()

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         " when it changes, new ones may then collide: do not change it.",
     )
     sandbox: bool = Field(
-        default=False, description="Offer the sandbox bank and VNPAY's counterpart. Demo only."
+        default=False, description="Offer the sandbox's bank and providers. Demo only."
     )
     ipn_body_limit: int = Field(default=64 * 1024, description="Bytes an IPN may carry.")
     upload_limit: int = Field(default=10 * 1024 * 1024, description="Bytes an upload may carry.")

@@ -81,6 +81,13 @@ WITH eligible AS (
     JOIN ledger_account d ON d.school_id = t.school_id AND d.id = t.debit_account_id
     JOIN ledger_account c ON c.school_id = t.school_id AND c.id = t.credit_account_id
    WHERE t.school_id = $1 AND 'opening' NOT IN (d.kind, c.kind)
+     -- money whose amount nobody signed waits until a statement or another channel confirms it
+     AND NOT EXISTS (SELECT FROM payment p
+                      WHERE p.school_id = t.school_id AND p.id = t.payment_id AND p.is_provisional
+                        AND NOT EXISTS (SELECT FROM match m
+                                         WHERE m.school_id = p.school_id AND m.payment_id = p.id)
+                        AND NOT EXISTS (SELECT FROM notice n
+                                         WHERE n.school_id = p.school_id AND n.confirms_payment_id = p.id))
      AND (NOT $3 OR (d.kind = 'bank' AND t.kind IN ('payment_received', 'overpayment', 'suspense')))
      AND NOT EXISTS (SELECT FROM voucher v
                       WHERE v.school_id = t.school_id AND v.format = $2 AND v.transfer_id = t.id)

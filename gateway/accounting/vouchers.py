@@ -61,6 +61,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     Event.SUSPENSE: "Thu tiền chưa rõ nội dung, chờ xử lý",
     Event.SUSPENSE_RELEASED: "Xác định khoản tiền chờ xử lý {reference}",
     Event.REVERSAL: "Đảo bút toán: {memo}",
+    Event.REFUND: "Hoàn tiền: {memo}",
 }
 
 

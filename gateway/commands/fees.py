@@ -60,6 +60,7 @@ def import_fees(file: Path, school_code: str | None, actor: str, yes: bool, as_j
             "drafted": drafted is not None,
             "is_new": drafted.is_new if drafted else None,
             "version": drafted.version if drafted else None,
+            "kind": preview.kind,
             "name": preview.name,
             "school_year": preview.school_year,
             "month": preview.month,
@@ -141,6 +142,8 @@ def _is_confirmed(*, as_json: bool) -> bool:
 
 def _preview_lines(preview: SchedulePreview) -> list[str]:
     lines = [f"{preview.name} · năm học / school year {preview.school_year}"]
+    if preview.kind == "application":
+        lines.append("Dịch vụ thu theo hồ sơ / A service, charged by application")
     if preview.month and preview.due_on:
         lines.append(
             f"Tháng / month {preview.month:%m/%Y}, hạn nộp / due {preview.due_on:%d/%m/%Y}"
@@ -148,13 +151,14 @@ def _preview_lines(preview: SchedulePreview) -> list[str]:
     counts = preview.forecast.students_by_line if preview.forecast else [None] * len(preview.lines)
     for line, count in zip(preview.lines, counts, strict=True):
         optional = ", tự nguyện" if line.is_optional else ""
-        pupils = "" if count is None else f" × {count} học sinh"
+        by_roster = count is not None and preview.kind == "roster"
+        pupils = f" × {count} học sinh" if by_roster else ""
         lines.append(
             f"  {line.item_code}  {line.name} ({NATURES[line.nature]}{optional}) · {line.scope} ·"
             f" {format_vnd(line.unit_price_vnd, 'vi')} × {line.quantity} {line.unit}"
             f" = {format_vnd(line.amount_vnd, 'vi')}{pupils} → {line.account}"
         )
-    if preview.forecast:
+    if preview.forecast and preview.kind == "roster":
         lines.append(
             f"{preview.forecast.student_count} học sinh, {preview.forecast.invoice_count} phiếu báo thu / invoices,"
             f" {format_vnd(preview.forecast.total_vnd, 'vi')}"

@@ -1,4 +1,4 @@
-"""`hocphi worker`: what has no caller. It asks providers about checkouts and runs each school's night.
+"""`hocphi worker`: what has no caller. It asks providers about checkouts, sends refunds and runs each night.
 
 Any number of workers may run: a checkout is taken by one of them, and a school's day is guarded by a
 lock in the database and changes nothing when it is run again.
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 import click
-import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,7 +23,10 @@ from gateway.kit.database import transaction
 from gateway.kit.logs import configure_logs
 from gateway.kit.problem import Problem
 from gateway.kit.seal import Keys
-from gateway.payments.polling import ask_about_checkouts
+from gateway.payments.calling import provider_client
+from gateway.payments.polling import ask_about_checkouts, withdraw_overtaken
+from gateway.portal.receipts import fetch_receipts
+from gateway.refunds.sending import follow_refunds
 from gateway.settings import settings
 from reconciliation.run import reconcile
 
@@ -35,23 +37,31 @@ EVERY_S = 60.0
 
 @click.command("worker")
 def worker() -> None:
-    """Chạy việc nền. / Poll checkouts and run the nights until interrupted."""
+    """Chạy việc nền. / Poll checkouts, follow refunds and run the nights until interrupted."""
     chosen = settings()
     configure_logs(chosen.log_level)
     keys = keys_of(chosen)
-    run(lambda engine: work(engine, keys, chosen.night_hour))
+    run(lambda engine: work(engine, keys, chosen.night_hour, is_sandbox=chosen.sandbox))
 
 
-async def work(engine: AsyncEngine, keys: Keys, night_hour: int) -> None:
+async def work(
+    engine: AsyncEngine, keys: Keys, night_hour: int, *, is_sandbox: bool = False
+) -> None:
     """Until SIGINT or SIGTERM: one round a minute."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     done: set[tuple[int, date]] = set()
-    async with httpx.AsyncClient() as http:
+    async with provider_client() as http:
         while not stop.is_set():
             with carries_on("worker.asking_failed"):
                 await ask_about_checkouts(engine, keys, http, at=now_utc())
+            with carries_on("worker.withdrawing_failed"):
+                await withdraw_overtaken(engine, keys, http, at=now_utc())
+            with carries_on("worker.receipts_failed"):
+                await fetch_receipts(engine, keys, http, at=now_utc(), is_sandbox=is_sandbox)
+            with carries_on("worker.refunding_failed"):
+                await follow_refunds(engine, keys, http, at=now_utc())
             with carries_on("worker.nights_failed"):
                 await run_nights(engine, night_due(now_utc(), night_hour), done)
             try:

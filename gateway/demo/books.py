@@ -7,10 +7,13 @@ gateway's answers, so agreement means that nothing was lost and nothing counted 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from gateway.demo.day import Moved
+from gateway.demo.world import World
+from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver
 from gateway.ledger.queries import balances, disagreements
 from sandbox.pages import Sandbox
@@ -18,7 +21,7 @@ from sandbox.pages import Sandbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One account in both books. `differing`: transactions that only one side has, or not alike.
+    """One account in both books. `differing`: payments that only one side has, by reference and amount.
 
     `unposted_vnd`: debits on the statement that wait for a person, which no ledger holds yet.
     """
@@ -43,76 +46,60 @@ class Comparison:
 
 
 async def compare_books(
-    db: Driver, sandbox: Sandbox, school_id: int, bank_account_ids: Mapping[str, int], day: date
+    db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], day: date
 ) -> list[Comparison]:
-    """Every bank account and VNPAY's clearing account at the end of `day`."""
-    ledger = await balances(db, school_id, day)
+    """Every bank account, and every provider that holds money until it settles, at the end of `day`."""
+    # some providers tell no time: their payments are of the day on which they were told
+    until = business_date(now_utc())
+    ledger = await balances(db, world.school_id, until)
     accounts = await db.fetch(
         "SELECT l.id, l.kind, l.bank_account_id, m.adapter FROM ledger_account l"
         " LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id"
         " WHERE l.school_id = $1 AND l.kind IN ('bank', 'clearing')",
-        school_id,
+        world.school_id,
     )
-    of_bank = {row["bank_account_id"]: row["id"] for row in accounts if row["kind"] == "bank"}
-    clearing = next(row["id"] for row in accounts if row["adapter"] == "vnpay")
+    number_of = {id_: number for number, id_ in world.bank_account_ids.items()}
+    balance_vnd: Counter[str] = Counter()
+    for row in accounts:
+        place = number_of[row["bank_account_id"]] if row["kind"] == "bank" else row["adapter"]
+        balance_vnd[place] += ledger.get(row["id"], 0)
     payments = await db.fetch(
-        "SELECT bank_account_id, channel, bank_transaction_id, amount_vnd FROM payment"
-        " WHERE school_id = $1 AND business_date = $2",
-        school_id,
-        day,
+        "SELECT bank_account_id, channel, coalesce(reference, '') AS reference, amount_vnd"
+        "  FROM payment WHERE school_id = $1",
+        world.school_id,
     )
     unposted = await db.fetch(
         "SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s"
         " WHERE s.school_id = $1 AND s.posted_on = $2 AND s.debit_vnd > 0 GROUP BY 1",
-        school_id,
+        world.school_id,
         day,
     )
-    debits = {row["bank_account_id"]: row["debit_vnd"] for row in unposted}
-    made: list[Comparison] = []
-    for number, bank_account_id in bank_account_ids.items():
-        theirs = Counter(
-            (entry.transaction_id, entry.amount_vnd)
-            for entry in sandbox.bank.entries_of(number, day)
-            if entry.amount_vnd > 0
-        )
-        ours = Counter(
-            (row["bank_transaction_id"], row["amount_vnd"])
-            for row in payments
-            if row["bank_account_id"] == bank_account_id
-        )
-        made.append(
-            Comparison(
-                account=number,
-                sandbox_payments=theirs.total(),
-                gateway_payments=ours.total(),
-                sandbox_vnd=sandbox.bank.balance_vnd(number, day + timedelta(days=1)),
-                gateway_vnd=ledger[of_bank[bank_account_id]],
-                unposted_vnd=debits.get(bank_account_id, 0),
-                differing=_differing(theirs, ours),
-            )
-        )
-    theirs = Counter(
-        (f"VNP{transaction.number}", transaction.order.amount_vnd)
-        for transaction in sandbox.vnpay.transactions.values()
-        if transaction.is_paid
-    )
-    ours = Counter(
-        (row["bank_transaction_id"], row["amount_vnd"])
-        for row in payments
-        if row["channel"] == "vnpay"
-    )
-    made.append(
+    debit_vnd = {number_of[row["bank_account_id"]]: row["debit_vnd"] for row in unposted}
+    ours: dict[str, Counter[tuple[str, int]]] = {}
+    for row in payments:
+        place = number_of.get(row["bank_account_id"]) or row["channel"]
+        ours.setdefault(place, Counter())[row["reference"], row["amount_vnd"]] += 1
+    theirs: dict[str, Counter[tuple[str, int]]] = {}
+    for one in moved:
+        theirs.setdefault(one.place, Counter())[one.reference, one.amount_vnd] += 1
+    tomorrow = day + timedelta(days=1)
+    return [
         Comparison(
-            account="vnpay",
-            sandbox_payments=theirs.total(),
-            gateway_payments=ours.total(),
-            sandbox_vnd=sandbox.vnpay.collected_vnd(),
-            gateway_vnd=ledger[clearing],
-            unposted_vnd=0,
-            differing=_differing(theirs, ours),
+            account=place,
+            sandbox_payments=theirs.get(place, Counter()).total(),
+            gateway_payments=ours.get(place, Counter()).total(),
+            sandbox_vnd=sandbox.bank.balance_vnd(place, tomorrow)
+            if place in sandbox.bank.accounts
+            else sum(one.amount_vnd for one in moved if one.place == place),
+            gateway_vnd=balance_vnd[place],
+            unposted_vnd=debit_vnd.get(place, 0),
+            differing=_differing(theirs.get(place, Counter()), ours.get(place, Counter())),
         )
-    )
-    return made
+        for place in (
+            *world.bank_account_ids,
+            *sorted(theirs.keys() - world.bank_account_ids.keys()),
+        )
+    ]
 
 
 async def invoices_off(db: Driver, school_id: int) -> int:

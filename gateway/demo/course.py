@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from gateway.accounting.export import VoucherFile, export_vouchers
@@ -14,13 +14,17 @@ from gateway.demo.plan import Plan, make_plan
 from gateway.demo.report import Counts, Report
 from gateway.demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
 from gateway.house import House
+from gateway.kit.clock import now_utc
 from gateway.kit.database import Driver, transaction
+from gateway.payments.polling import ask_about_checkouts
+from gateway.portal.receipts import fetch_receipts
 from reconciliation.run import reconcile
 from reconciliation.statements import import_statement
-from sandbox.bank import VIETCOMBANK_BIN
+from sandbox.bank import BANK_NAMES, BankAccount
 from sandbox.noise import Payee
 from sandbox.pages import Sandbox
 
+AN_HOUR = timedelta(hours=1)
 FORMATS = ("misa-receipts", "journal-csv")
 
 
@@ -36,12 +40,15 @@ async def take_course(
     """Live through `day`. `started_s`: when the set-up began, on the monotonic clock."""
     home, base_url = house.settings.home, house.settings.base_url
     async with transaction(house.engine) as db:
-        bills = await open_bills(db, world.school_id)
-    plan = make_plan(bills, [_payee(account.number) for account in BANK_ACCOUNTS], day)
+        bills, files = await open_bills(db, world.school_id)
+    payees = [_payee(account) for account in BANK_ACCOUNTS]
+    plan = make_plan(bills, files, payees, world.doors(), day)
     day_began_s = time.monotonic()
 
     tell(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
-    traffic = await live_through(plan, sandbox, base_url)
+    traffic = await live_through(plan, world, sandbox, base_url)
+    tell("Hỏi lại nhà cung cấp, biên lai… / asking providers, e-receipts…")
+    receipts = await _ask_providers(house)
     tell("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
     statements = write_statements(sandbox, plan, home / "statements")
     async with transaction(house.engine) as db:
@@ -61,9 +68,9 @@ async def take_course(
             for format_ in FORMATS
             if (file := await export_vouchers(db, world.school_id, format_, actor=ACCOUNTANT))
         ]
-        books = await compare_books(db, sandbox, world.school_id, world.bank_account_ids, day)
+        books = await compare_books(db, sandbox, world, traffic.moved, day)
         off = await invoices_off(db, world.school_id)
-        counts = await _count(db, world, plan, traffic)
+        counts = await _count(db, world, plan, traffic, receipts)
     exports = _write_exports(exported, home / "exports")
     return Report(
         day=day,
@@ -79,10 +86,21 @@ async def take_course(
     )
 
 
-def _payee(number: str) -> Payee:
-    account = next(account for account in BANK_ACCOUNTS if account.number == number)
-    bank = "VCB" if account.bin == VIETCOMBANK_BIN else "MB"
-    return Payee(number=number, holder=account.holder, bank=bank)
+async def _ask_providers(house: House) -> int:
+    """The e-receipts fetched. What the worker does within the hour: ask about open orders, fetch the portal's e-receipts."""
+    later = now_utc() + AN_HOUR
+    fetched = 0
+    while await ask_about_checkouts(house.engine, house.keys, house.http, at=later):
+        continue
+    while count := await fetch_receipts(
+        house.engine, house.keys, house.http, at=later, is_sandbox=True
+    ):
+        fetched += count
+    return fetched
+
+
+def _payee(account: BankAccount) -> Payee:
+    return Payee(number=account.number, holder=account.holder, bank=BANK_NAMES[account.bin])
 
 
 def _write_exports(files: Sequence[VoucherFile], folder: Path) -> list[Path]:
@@ -94,12 +112,17 @@ def _write_exports(files: Sequence[VoucherFile], folder: Path) -> list[Path]:
     return written
 
 
-async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic) -> Counts:
+async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipts: int) -> Counts:
     """The gateway's own figures beside what went over the wire."""
     row = await db.fetchrow(
         """
         SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
                (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement') AS healed,
+               (SELECT count(*) FROM payment p JOIN checkout c
+                    ON c.school_id = p.school_id AND c.merchant_account_id = p.merchant_account_id
+                   AND c.ask_count > 0 AND p.reference = (SELECT i.reference FROM invoice i
+                        WHERE i.school_id = c.school_id AND i.id = c.invoice_id)
+                 WHERE p.school_id = $1) AS healed_by_asking,
                (SELECT count(*) FROM payment WHERE school_id = $1 AND is_corrected) AS corrected,
                count(*) FILTER (WHERE paid_vnd = total_vnd) AS invoices_paid,
                count(*) FILTER (WHERE paid_vnd > 0 AND paid_vnd < total_vnd) AS invoices_partly_paid,
@@ -113,9 +136,11 @@ async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic) -> Coun
         invoices=world.invoices,
         invoiced_vnd=world.invoiced_vnd,
         payments=plan.payments,
-        sepay=traffic.by_provider["sepay"],
-        vietqrvn=traffic.by_provider["vietqrvn"],
-        vnpay=traffic.by_provider["vnpay"],
+        applications=world.applications,
+        by_adapter=dict(sorted(traffic.by_provider.items())),
+        portal_outward=sum(one.adapter == "dvcqg" for one in plan.checkouts),
+        portal_inward=sum(one.adapter == "dvcqg" for one in plan.visits),
+        receipts=receipts,
         messages=traffic.messages,
         duplicates=traffic.duplicates,
         refused=traffic.refused,

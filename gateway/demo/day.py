@@ -1,35 +1,51 @@
-"""Living through the plan: payers pay, the sandbox tells the gateway over HTTP, both banks write statements.
+"""Living through the plan: payers pay, the sandbox tells the gateway over HTTP, banks write statements.
 
-Sixteen connections, as many messages under way; answers are counted, never trusted. It must never
-touch the gateway's database: everything goes through the doors that providers and parents use.
+Sixteen connections, as many messages under way; answers are counted, never trusted. What money moved
+is written down here as the sandbox knows it. It must never touch the gateway's database: everything goes
+through the doors that providers and parents use.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import urlencode
 
 import httpx
 
-from gateway.demo.plan import SEED, Plan, PlannedCheckout, PlannedTransfer, out_of_order
+from gateway.demo.plan import (
+    SEED,
+    Plan,
+    PlannedCheckout,
+    PlannedTransfer,
+    PlannedVisit,
+    out_of_order,
+)
+from gateway.demo.world import MerchantAccount, World
 from gateway.kit.clock import now_utc
 from gateway.kit.problem import Problem
+from sandbox import dvcqg
 from sandbox.bank import Entry
 from sandbox.courier import Answer, wire_client
-from sandbox.pages import Sandbox
-from sandbox.pushes import push
+from sandbox.pages import Sandbox, movement_of
+from sandbox.provider import Movement, tell
+from sandbox.providers import COUNTERS, TELLERS
 from sandbox.statements import statement_file_name, statement_xlsx
-from sandbox.vnpay import OrderRefusedError
 
-CONNECTIONS = 16
-LOOKING_PAYERS = 5
-"""Payers at VNPAY whose pages are fetched too; all others would meet the pages' limit per address."""
-COMPRESSION = 600.0  # a provider's minute takes a tenth of a second
+CONNECTIONS: Final = 16
+LOOKING_PAYERS: Final = 5
+"""Payers whose pages are fetched too; all others would meet the pages' limit per address."""
+COMPRESSION: Final = 600.0  # a provider's minute takes a tenth of a second
+FIRST_AT_A_COUNTER: Final = 900_001
+"""The numbers of what counters took, apart from the bank's own entries."""
+WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
 
 
 def failed(vi: str, en: str) -> Problem:
@@ -39,11 +55,24 @@ def failed(vi: str, en: str) -> Problem:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that reached the school, as the sandbox knows it.
+
+    place: the bank account's number, or the provider that holds it until it settles in a lump.
+    """
+
+    place: str
+    reference: str
+    amount_vnd: int
+
+
 @dataclass(slots=True)
 class Traffic:
     """What went over the wire: payments by provider, messages sent, answers that refused."""
 
     by_provider: Counter[str] = field(default_factory=Counter)
+    moved: list[Moved] = field(default_factory=list)
     messages: int = 0
     duplicates: int = 0
     refused: int = 0
@@ -60,36 +89,43 @@ class Traffic:
             self.unanswered += answer.status == 0
 
 
-async def live_through(plan: Plan, sandbox: Sandbox, base_url: str) -> Traffic:
+async def live_through(plan: Plan, world: World, sandbox: Sandbox, base_url: str) -> Traffic:
     """The whole day. Raises Problem where a page or a checkout does not work as it must."""
     traffic = Traffic()
     room = asyncio.Semaphore(CONNECTIONS)
     entries = {
         id(one): sandbox.bank.book(one.account_number, one.amount_vnd, one.content, one.at)
         for one in plan.transfers
+        if one.teller != "bvbank"  # collects at its own bank and settles in a lump
     }
     async with wire_client(CONNECTIONS) as client:
+        street = _Street(client, world, sandbox, traffic, base_url)
 
-        async def tell(one: PlannedTransfer) -> None:
+        async def transfer(one: PlannedTransfer) -> None:
             async with room:
-                await _push(client, sandbox, one, entries[id(one)], traffic)
+                await street.transfer(one, entries.get(id(one)))
 
-        async def visit(one: PlannedCheckout, *, looks: bool) -> None:
+        async def check_out(one: PlannedCheckout, *, looks: bool) -> None:
             async with room:
-                await _check_out(client, sandbox, one, base_url, traffic, looks=looks)
+                await street.check_out(one, looks=looks)
+
+        async def visit(one: PlannedVisit, number: int) -> None:
+            async with room:
+                await street.visit(one, FIRST_AT_A_COUNTER + number)
 
         rng = random.Random(SEED)  # noqa: S311 - a demo's day, not a secret
-        errands = [tell(one) for one in out_of_order(plan.transfers, rng)]
+        errands = [transfer(one) for one in out_of_order(plan.transfers, rng)]
+        errands += [visit(one, number) for number, one in enumerate(plan.visits)]
         every = max(1, len(errands) // max(1, len(plan.checkouts)))
         for position, checkout in enumerate(plan.checkouts):  # spread over the day
-            errand = visit(checkout, looks=position < LOOKING_PAYERS)
+            errand = check_out(checkout, looks=position < LOOKING_PAYERS)
             errands.insert(position * (every + 1), errand)
         await asyncio.gather(*errands)
     return traffic
 
 
 def write_statements(sandbox: Sandbox, plan: Plan, folder: Path) -> dict[str, Path]:
-    """The day's statement files that both banks give out; account number -> file."""
+    """The day's statement files that the banks give out; account number -> file."""
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Path] = {}
     for number in sandbox.bank.accounts:
@@ -98,62 +134,169 @@ def write_statements(sandbox: Sandbox, plan: Plan, folder: Path) -> dict[str, Pa
     return written
 
 
-async def _push(
-    client: httpx.AsyncClient,
-    sandbox: Sandbox,
-    one: PlannedTransfer,
-    entry: Entry,
-    traffic: Traffic,
-) -> None:
-    subscriber = sandbox.subscriber_of(one.account_number)
-    if subscriber is None:
-        raise failed("tài khoản chưa nối với ngân hàng thử", "nobody is told about an account")
-    if one.amount_vnd > 0:
-        traffic.by_provider[subscriber.provider] += 1
-    if one.mishap.is_lost:
-        traffic.lost += 1
-        return
-    bank = sandbox.bank
-    traffic.duplicates += one.mishap.copies
-    traffic.count(await push(client, bank, entry, subscriber, one.mishap, compression=COMPRESSION))
-    if one.contradiction_vnd is not None:
-        traffic.conflicting += 1
-        answers = await push(
-            client, bank, entry, subscriber,
-            compression=COMPRESSION, claimed_vnd=one.contradiction_vnd,
-        )  # fmt: skip
-        traffic.count(answers)
+@dataclass(frozen=True, slots=True)
+class _Street:
+    """Where payers, providers and the gateway meet."""
 
+    client: httpx.AsyncClient
+    world: World
+    sandbox: Sandbox
+    traffic: Traffic
+    base_url: str
 
-async def _check_out(
-    client: httpx.AsyncClient,
-    sandbox: Sandbox,
-    one: PlannedCheckout,
-    base_url: str,
-    traffic: Traffic,
-    *,
-    looks: bool,
-) -> None:
-    """From the parent's page to VNPAY, a button there, the IPN, and back."""
-    page_url = f"{base_url}/pay/{one.bill.token}"
-    if looks:
-        _expect(await client.get(page_url), 200, "the parent's page")
-    leave = await client.post(f"{page_url}/checkout/vnpay")
-    _expect(leave, 303, "the checkout")
-    try:
-        order = sandbox.vnpay.open_order(urlsplit(leave.headers["location"]).query, now_utc())
-    except OrderRefusedError as refused:
-        raise failed(f"VNPAY từ chối: {refused.vi}", "VNPAY refuses the order") from refused
-    transaction = sandbox.vnpay.finish(order, one.at, is_paid=one.is_paid)
-    traffic.by_provider["vnpay"] += one.is_paid
-    traffic.cancelled += not one.is_paid
-    traffic.duplicates += one.mishap.copies
-    traffic.count(
-        await sandbox.vnpay.notify(client, transaction, one.mishap, compression=COMPRESSION)
-    )
-    if looks:
-        back = await client.get(sandbox.vnpay.return_url(transaction), follow_redirects=True)
-        _expect(back, 200, "the return page")
+    async def transfer(self, one: PlannedTransfer, entry: Entry | None) -> None:
+        """Money that came by a transfer, and the news of it; debits are told to nobody."""
+        if one.amount_vnd < 0:
+            return
+        account = self.world.merchant(one.teller, one.account_number)
+        merchant = account.at_provider()
+        self._note(account, one.reference, one.amount_vnd)
+        if entry is None:
+            movement = Movement(
+                sequence=FIRST_AT_A_COUNTER * 2 + len(self.traffic.moved),
+                amount_vnd=one.amount_vnd,
+                at=one.at,
+                content=one.content,
+                account_number=one.account_number,
+                bank_transaction_id=f"BVB{len(self.traffic.moved):08d}",
+            )
+        else:
+            movement = movement_of(entry, one.virtual_account)
+        if one.mishap.is_lost:
+            self.traffic.lost += 1
+            return
+        self.traffic.duplicates += one.mishap.copies
+        teller = TELLERS[one.teller]
+        self.traffic.count(
+            await tell(self.client, teller, movement, merchant, one.mishap, compression=COMPRESSION)
+        )
+        if one.contradiction_vnd is not None:
+            self.traffic.conflicting += 1
+            other = replace(movement, amount_vnd=one.contradiction_vnd)
+            self.traffic.count(
+                await tell(self.client, teller, other, merchant, compression=COMPRESSION)
+            )
+
+    async def check_out(self, one: PlannedCheckout, *, looks: bool) -> None:
+        """From the parent's page to the provider's, a button there, the message, and back."""
+        page_url = f"{self.base_url}/pay/{one.bill.token}"
+        if looks:
+            _expect(await self.client.get(page_url), 200, "the parent's page")
+        leave = await self.client.post(f"{page_url}/checkout/{one.adapter}")
+        order_id = await self._arrive(one.adapter, leave)
+        desk = self.sandbox.desks.desks[one.adapter]
+        decided = desk.decide(order_id, is_paid=one.is_paid, at=one.at)
+        movement = decided.movement
+        if not one.is_paid:
+            self.traffic.cancelled += 1
+        else:
+            merchant = self.world.merchant(one.adapter, one.bill.account_number)
+            self._note(merchant, one.bill.reference, one.bill.total_vnd)
+            if merchant.is_direct:  # the provider hands the money on at once
+                entry = self._credit(one.adapter, one.bill.reference, movement)
+                if one.adapter == "payos":  # payOS names the bank's own number
+                    movement = replace(movement, bank_transaction_id=entry.transaction_id)
+        if one.mishap.is_lost:
+            self.traffic.lost += 1
+        elif decided.is_told:
+            self.traffic.duplicates += one.mishap.copies
+            self.traffic.count(
+                await tell(
+                    self.client, TELLERS[one.adapter], movement, decided.merchant, one.mishap,
+                    compression=COMPRESSION,
+                )
+            )  # fmt: skip
+        if looks:
+            back = await self.client.get(decided.return_url, follow_redirects=True)
+            _expect(back, 200, "the return page")
+
+    async def visit(self, one: PlannedVisit, number: int) -> None:
+        """A payer names a code at a counter or at the portal, hears what is owed, and pays it."""
+        merchant = self.world.merchant(one.adapter, one.bill.account_number)
+        told = (
+            await self._ask_portal(one, merchant)
+            if one.adapter == "dvcqg"
+            else await self._ask_counter(one, merchant, number)
+        )
+        self._note(merchant, one.bill.reference, one.bill.total_vnd)
+        if merchant.is_direct:
+            self._credit(one.adapter, one.bill.reference, told)
+        if one.adapter == "dvcqg":
+            reply = await dvcqg.report(self.client, merchant.at_provider(), told)
+            _expect(reply, 200, "the portal's result")
+            self.traffic.messages += 1
+            return
+        teller = TELLERS[one.adapter]
+        self.traffic.count(
+            await tell(self.client, teller, told, merchant.at_provider(), compression=COMPRESSION)
+        )
+
+    async def _ask_portal(self, one: PlannedVisit, merchant: MerchantAccount) -> Movement:
+        desk = self.sandbox.desks.desks["dvcqg"]
+        assert isinstance(desk, dvcqg.Dvcqg)  # noqa: S101 - the table's own promise
+        answer = await dvcqg.look_up(self.client, merchant.at_provider(), one.code, now_utc())
+        _expect(answer, 200, "the portal's look-up")
+        told = answer.json()
+        if told["error_code"] != "TT":
+            raise failed(f"tra cứu trả lời {told['error_code']}", "the look-up finds no debt")
+        return desk.pay_looked_up(told["message"], merchant.at_provider(), one.at)
+
+    async def _ask_counter(
+        self, one: PlannedVisit, merchant: MerchantAccount, number: int
+    ) -> Movement:
+        told = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
+        if str(one.bill.total_vnd) not in str(told):
+            raise failed(f"{one.adapter} không thấy khoản nợ", "the counter is told another debt")
+        return Movement(
+            sequence=number,
+            amount_vnd=one.bill.total_vnd,
+            at=one.at,
+            merchant_reference=one.bill.reference,
+            account_number=one.bill.account_number,
+        )
+
+    async def _arrive(self, adapter: str, leave: httpx.Response) -> str:
+        """The payer follows to the provider's page; the name of the order there."""
+        if leave.status_code == 303:
+            page = await self.client.get(leave.headers["location"])
+        else:
+            _expect(leave, 200, f"the checkout by {adapter}")
+            page = await self._follow(leave.text)
+        _expect(page, 200, f"the page of {adapter}")
+        found = re.search(r'name="order" value="([^"]+)"', page.text)
+        if found is None:
+            raise failed(f"{adapter} không mở được đơn hàng", f"{adapter} opens no order")
+        return unescape(found[1])
+
+    async def _follow(self, text: str) -> httpx.Response:
+        """By a form of the gateway's, or by its link; a provider's own page may send the payer on."""
+        if form := re.search(r'<form method="post" action="([^"]+)" data-submit', text):
+            fields = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', text)
+            body = urlencode({name: unescape(value) for name, value in fields})
+            page = await self.client.post(
+                unescape(form[1]),
+                content=body,
+                headers={"content-type": "application/x-www-form-urlencoded"},
+            )
+        elif link := re.search(r'href="([^"]+)"[^>]*data-follow', text):
+            page = await self.client.get(unescape(link[1]))
+        else:
+            raise failed("không có đường tới nhà cung cấp", "the page leads to no provider")
+        if onward := re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text):
+            return await self.client.get(str(page.url.join(unescape(onward[1]))))
+        return page
+
+    def _note(self, merchant: MerchantAccount, reference: str, amount_vnd: int) -> None:
+        self.traffic.by_provider[merchant.adapter] += 1
+        place = merchant.bank_account if merchant.is_direct else merchant.adapter
+        self.traffic.moved.append(Moved(place, reference, amount_vnd))
+
+    def _credit(self, adapter: str, reference: str, movement: Movement) -> Entry:
+        """What the school's bank books for money that a provider hands on at once."""
+        text = f"{WORDS.get(adapter, adapter.upper())} {reference} THU HO"
+        return self.sandbox.bank.book(
+            movement.account_number, movement.amount_vnd, text, movement.at
+        )
 
 
 def _expect(reply: httpx.Response, status: int, what: str) -> None:

@@ -34,15 +34,18 @@ class Counts:
     invoices: int
     invoiced_vnd: int
     payments: int
-    sepay: int
-    vietqrvn: int
-    vnpay: int
+    applications: int
+    by_adapter: Mapping[str, int]
+    portal_outward: int
+    portal_inward: int
+    receipts: int
     collected_vnd: int
     messages: int
     duplicates: int
     refused: int
     lost: int
     healed: int
+    healed_by_asking: int
     conflicting: int
     cancelled: int
     corrected: int
@@ -146,7 +149,8 @@ def as_lines(report: Report) -> list[str]:
 
 
 def _figures(counts: Counts) -> list[tuple[str, str]]:
-    channels = f"SePay {counts.sepay}, VietQR.VN {counts.vietqrvn}, VNPAY {counts.vnpay}"
+    channels = ", ".join(f"{adapter} {count}" for adapter, count in counts.by_adapter.items())
+    portal = f"ra / outward {counts.portal_outward}, vào / inward {counts.portal_inward}"
     told = [
         f"lặp / duplicates {counts.duplicates}",
         f"bị từ chối / refused {counts.refused}",
@@ -164,9 +168,13 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
     return [
         ("Học sinh / pupils", f"{counts.pupils}"),
         ("Phiếu báo thu / invoices", f"{counts.invoices} = {invoiced}"),
-        ("Lượt nộp / payments", f"{counts.payments} = {collected}  ({channels})"),
+        ("Hồ sơ / applications", f"{counts.applications}"),
+        ("Lượt nộp / payments", f"{counts.payments} = {collected}"),
+        ("Qua kênh / by adapter", channels),
+        ("Cổng DVC / the portal", f"{portal}, biên lai / e-receipts {counts.receipts}"),
         ("Thông báo / messages", f"{counts.messages}: {', '.join(told)}"),
-        ("Sao kê bù / healed", f"{counts.healed}"),
+        ("Hỏi lại bù / healed by asking", f"{counts.healed_by_asking}"),
+        ("Sao kê bù / by statements", f"{counts.healed}"),
         ("Sửa một ký tự / corrected", f"{counts.corrected}"),
         ("Phiếu nay / invoices now", ", ".join(standing)),
     ]

@@ -31,7 +31,7 @@ from gateway.kit.problem import Problem
 from gateway.settings import Settings
 from sandbox.bank import Bank
 from sandbox.pages import Sandbox
-from sandbox.vnpay import Vnpay
+from sandbox.providers import open_desks
 
 T = TypeVar("T")
 
@@ -104,8 +104,8 @@ async def run_demo(
                 )
                 sandbox = Sandbox(
                     bank=Bank(BANK_ACCOUNTS),
-                    subscribers=world.subscribers(),
-                    vnpay=Vnpay(world.terminals()),
+                    told=world.told(),
+                    desks=open_desks([one.at_provider() for one in world.merchants]),
                 )
                 app.state.sandbox = sandbox
                 return await take_course(

@@ -14,24 +14,25 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.demo.plan import Bill
+from gateway.demo.merchants import merchants_of
+from gateway.demo.plan import Bill, Doors
 from gateway.fees.service import approve_schedule, draft_schedule
 from gateway.identity.service import create_api_key, create_user
 from gateway.invoices.service import issue
 from gateway.kit.database import Driver, transaction
 from gateway.kit.seal import Keys
+from gateway.portal.applications import accept_forms
 from gateway.schools.service import add_bank_account, add_merchant_account, create_school
 from gateway.students.service import accept_roster
-from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, BankAccount
-from sandbox.pushes import Subscriber
-from sandbox.vnpay import Terminal
+from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, VIETINBANK_BIN, BankAccount
+from sandbox.provider import Merchant
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCHOOL_NAME = "Trường Tiểu học Hoa Sen"
 HOLDER = "TRUONG TIEU HOC HOA SEN"
 SCHOOL_YEAR = "2026-2027"
 ACCOUNTANT, APPROVER = "ketoan", "hieutruong"
-TMN_CODE = "HOASEN01"
+VA_PREFIX = "HSEN"
 
 # Fourteen digits: no Vietnamese bank has such accounts, so a real app refuses the demo's QR codes.
 BANK_ACCOUNTS = (
@@ -39,7 +40,15 @@ BANK_ACCOUNTS = (
         bin=VIETCOMBANK_BIN, number="00002026000117", holder=HOLDER, opening_vnd=1_286_450_000
     ),
     BankAccount(bin=MB_BIN, number="00002026000225", holder=HOLDER, opening_vnd=92_318_400),
+    BankAccount(
+        bin=VIETINBANK_BIN,
+        number="00002026000333",
+        holder=HOLDER,
+        opening_vnd=8_150_000,
+        va_prefix=VA_PREFIX,
+    ),
 )
+LABELS = ("Tài khoản chuyên thu", "Tài khoản thu hộ", "Tài khoản thu lệ phí hồ sơ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +63,28 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantAccount:
-    """A merchant account with all that a client needs to play its provider."""
+    """A merchant account with all that a client needs to play its provider.
+
+    is_direct: the money reaches the bank account at once, not in a lump later.
+    """
 
     adapter: str
     account_key: str
     ipn_url: str
     bank_account: str
+    is_direct: bool
     settings: Mapping[str, str]
     secrets: Mapping[str, str] = field(repr=False)
+
+    def at_provider(self) -> Merchant:
+        """The same account as its provider in the sandbox knows it."""
+        return Merchant(
+            provider=self.adapter,
+            ipn_url=self.ipn_url,
+            account_number=self.bank_account,
+            settings=self.settings,
+            secrets=self.secrets,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,32 +97,30 @@ class World:
     logins: tuple[Login, ...]
     api_key: str = field(repr=False)
     pupils: int
+    applications: int
     invoices: int
     invoiced_vnd: int
 
-    def subscribers(self) -> tuple[Subscriber, ...]:
-        """Whom the sandbox bank tells about which account."""
-        return tuple(
-            Subscriber(
-                provider=merchant.adapter,
-                account_number=merchant.bank_account,
-                ipn_url=merchant.ipn_url,
-                secrets=merchant.secrets,
-            )
-            for merchant in self.merchants
-            if merchant.adapter in {"sepay", "vietqrvn"}
-        )
+    def merchant(self, adapter: str, bank_account: str) -> MerchantAccount:
+        """The school's account with a provider for a bank account. Raises KeyError for none."""
+        for merchant in self.merchants:
+            if (merchant.adapter, merchant.bank_account) == (adapter, bank_account):
+                return merchant
+        raise KeyError((adapter, bank_account))
 
-    def terminals(self) -> tuple[Terminal, ...]:
-        """The school's terminals at the sandbox's VNPAY."""
-        return tuple(
-            Terminal(
-                tmn_code=merchant.settings["tmn_code"],
-                ipn_url=merchant.ipn_url,
-                hash_secret=merchant.secrets["hash_secret"],
-            )
-            for merchant in self.merchants
-            if merchant.adapter == "vnpay"
+    def told(self) -> dict[str, Merchant]:
+        """Account number -> who hears of a transfer to it."""
+        return {
+            number: self.merchant(tellers[0], number).at_provider()
+            for number, tellers in self.doors().tellers.items()
+        }
+
+    def doors(self) -> Doors:
+        """Who tells of transfers to which account."""
+        main, other, third = (account.number for account in BANK_ACCOUNTS)
+        return Doors(
+            tellers={main: ("sepay", "casso"), other: ("vietqrvn", "mb"), third: ("vietinbank",)},
+            va_prefixes={third: VA_PREFIX},
         )
 
 
@@ -125,7 +146,7 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
                 bin=account.bin,
                 number=account.number,
                 holder=account.holder,
-                label="Tài khoản chuyên thu" if position == 0 else "Tài khoản thu hộ",
+                label=LABELS[position],
                 is_default=position == 0,
             )
             for position, account in enumerate(BANK_ACCOUNTS)
@@ -158,6 +179,20 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
         issued = await issue(
             db, keys, school_id, drafted.schedule_id, on=issued_on, actor=ACCOUNTANT
         )
+        service = await draft_schedule(
+            db, school_id, _example("service.xlsx"), "service.xlsx", actor=ACCOUNTANT
+        )
+        await approve_schedule(db, school_id, service.schedule_id, actor=APPROVER)
+        submitted = await accept_forms(
+            db,
+            keys,
+            school_id,
+            service.schedule_id,
+            _example("applications.xlsx"),
+            "applications.xlsx",
+            on=issued_on,
+            actor=ACCOUNTANT,
+        )
     return World(
         school_id=school_id,
         bank_account_ids=bank_account_ids,
@@ -165,23 +200,31 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
         logins=logins,
         api_key=api_key,
         pupils=roster.created,
+        applications=len(submitted.created),
         invoices=issued.invoices,
         invoiced_vnd=issued.total_vnd,
     )
 
 
-async def open_bills(db: Driver, school_id: int) -> list[Bill]:
-    """The invoices that wait for money, as their parents' pages show them."""
+async def open_bills(db: Driver, school_id: int) -> tuple[list[Bill], list[Bill]]:
+    """The invoices that wait for money, as their parents' pages show them: the roster's, applicants'."""
     rows = await db.fetch(
         """
-        SELECT i.reference, i.token, i.total_vnd, b.number AS account_number
-          FROM invoice i JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
+        SELECT f.kind, p.code, i.reference, i.token, i.total_vnd, b.number AS account_number
+          FROM invoice i
+          JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
+          JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
+          JOIN student p ON p.school_id = i.school_id AND p.id = i.student_id
          WHERE i.school_id = $1 AND i.paid_vnd = 0 AND i.cancelled_at IS NULL
          ORDER BY i.id
         """,
         school_id,
     )
-    return [Bill(**row) for row in rows]
+    columns = ("code", "reference", "token", "total_vnd", "account_number")
+    bills: dict[str, list[Bill]] = {"roster": [], "application": []}
+    for row in rows:
+        bills[row["kind"]].append(Bill(**{name: row[name] for name in columns}))
+    return bills["roster"], bills["application"]
 
 
 def _example(name: str) -> bytes:
@@ -208,52 +251,29 @@ def _draw_logins() -> tuple[Login, ...]:
 async def _add_merchants(
     db: Driver, keys: Keys, school_id: int, bank_account_ids: Mapping[str, int], base_url: str
 ) -> tuple[MerchantAccount, ...]:
-    main, other = (account.number for account in BANK_ACCOUNTS)
-    wanted: tuple[tuple[str, str, str, dict[str, str], dict[str, str]], ...] = (
-        ("sepay", main, "direct", {"hmac_secret": secrets.token_hex(32)}, {"auth": "hmac"}),
-        (
-            "vietqrvn",
-            other,
-            "direct",
-            {
-                "username": "vietqr-hoasen",
-                "password": secrets.token_urlsafe(18),
-                "jwt_secret": secrets.token_hex(32),
-            },
-            {},
-        ),
-        (
-            "vnpay",
-            main,
-            "batch",
-            {"hash_secret": secrets.token_hex(16).upper()},
-            {
-                "tmn_code": TMN_CODE,
-                "pay_url": f"{base_url}/sandbox/vnpay/pay",
-                "query_url": f"{base_url}/sandbox/vnpay/query",
-            },
-        ),
-    )
+    numbers = tuple(account.number for account in BANK_ACCOUNTS)
+    wanted = merchants_of(base_url, numbers, VA_PREFIX)
     made: list[MerchantAccount] = []
-    for adapter, number, settlement, sealed, settings in wanted:
+    for one in wanted:
         created = await add_merchant_account(
             db,
             keys,
             school_id,
-            adapter=adapter,
-            bank_account_id=bank_account_ids[number],
-            settlement=settlement,
-            secrets=sealed,
-            settings=settings,
+            adapter=one.adapter,
+            bank_account_id=bank_account_ids[one.bank_account],
+            settlement=one.settlement,
+            secrets=one.secrets,
+            settings=one.settings,
         )
         made.append(
             MerchantAccount(
-                adapter=adapter,
+                adapter=one.adapter,
                 account_key=created.account_key,
-                ipn_url=f"{base_url}/ipn/{adapter}/{created.account_key}",
-                bank_account=number,
-                settings=settings,
-                secrets=sealed,
+                ipn_url=f"{base_url}/ipn/{one.adapter}/{created.account_key}",
+                bank_account=one.bank_account,
+                is_direct=one.settlement == "direct",
+                settings=one.settings,
+                secrets=one.secrets,
             )
         )
     return tuple(made)

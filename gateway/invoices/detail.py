@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDetail:
-    """Everything about one invoice. Amounts in VND."""
+    """Everything about one invoice. Amounts in VND; `class_name` is "" for an application."""
 
     id: int
     reference: str
@@ -101,7 +101,8 @@ class InvoiceDetail:
 
 HEAD = """
 SELECT i.id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on, i.cancelled_at,
-       s.code AS student_code, s.full_name, c.name AS class_name, f.name AS schedule_name,
+       s.code AS student_code, s.full_name, CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name,
+       f.name AS schedule_name,
        coalesce(g.full_name, '') AS guardian_name, coalesce(g.phone, '') AS guardian_phone,
        coalesce(nullif(b.label, ''), b.holder) AS bank_name, b.number AS bank_number,
        (SELECT coalesce(sum(CASE WHEN t.credit_account_id = a.id THEN t.amount_vnd ELSE -t.amount_vnd END), 0)::bigint

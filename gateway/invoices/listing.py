@@ -25,7 +25,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One invoice. Amounts in VND; dates are business dates of Vietnam."""
+    """One invoice. Amounts in VND; dates are business dates of Vietnam.
+
+    Of an application `student_code` is the file code and `class_name` "".
+    """
 
     id: int
     reference: str
@@ -65,7 +68,8 @@ class PaidPart:
 
 
 _LISTED = """
-SELECT i.id, i.reference, i.token, s.code AS student_code, c.name AS class_name, f.name AS schedule,
+SELECT i.id, i.reference, i.token, s.code AS student_code,
+       CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, f.name AS schedule,
        b.bin AS account_bin, b.number AS account_number, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on,
        CASE WHEN i.cancelled_at IS NOT NULL THEN 'cancelled' WHEN i.paid_vnd = i.total_vnd THEN 'paid'
             WHEN i.paid_vnd > 0 THEN 'part' ELSE 'unpaid' END AS status,
@@ -80,7 +84,7 @@ SELECT i.id, i.reference, i.token, s.code AS student_code, c.name AS class_name,
 # The primary key (school_id, id) gives the order: a page costs the rows it shows, however deep it is.
 _PAGE = f"""
 {_LISTED} AND i.id > $3
-   AND ($4::text IS NULL OR c.name = $4) AND ($5::text IS NULL OR s.code = $5)
+   AND ($4::text IS NULL OR c.kind = 'class' AND c.name = $4) AND ($5::text IS NULL OR s.code = $5)
    AND CASE $6::text
          WHEN 'cancelled' THEN i.cancelled_at IS NOT NULL
          WHEN 'unpaid' THEN i.paid_vnd = 0 AND i.cancelled_at IS NULL

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from adapters import CHECKOUT
+from adapters import CREATE, REDIRECT
 from adapters.banks import bank
+from adapters.virtual import virtual_account
 from gateway.kit.database import Driver
 from gateway.kit.text import mask_name
 
@@ -40,7 +41,10 @@ class PublicLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayeeAccount:
-    """The school's bank account that this invoice is paid to. `bank_name` is "" where unknown."""
+    """Where a transfer for this invoice goes: the school's bank account, or a virtual one of it.
+
+    A virtual account's number carries the invoice's reference. `bank_name` is "" where unknown.
+    """
 
     bin: str
     number: str
@@ -60,7 +64,10 @@ class CheckoutOption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicInvoice:
-    """An invoice as its parents see it. Amounts in VND; `pupil` is masked."""
+    """An invoice as its parents see it. Amounts in VND; `pupil` is masked.
+
+    `class_name` is "" for an application: whoever applies is in no class.
+    """
 
     school_id: int
     invoice_id: int
@@ -92,11 +99,15 @@ class PublicInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLink:
-    """A payment that reached an invoice: where its receipt stands, and its part in this invoice."""
+    """A payment that reached an invoice: where its receipt stands, and its part in this invoice.
+
+    `has_official`: the provider's own receipt is here too.
+    """
 
     token: str
     amount_vnd: int
     paid_at: datetime
+    has_official: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +129,7 @@ class PublicReceipt:
 
     `parts` hold what still stands today, after any correction; `other_vnd` is the rest of
     `amount_vnd` (kept as the pupil's credit, or taken back). `number` is our number of the payment.
+    `has_official`: the provider's own receipt is here too.
     """
 
     number: int
@@ -129,6 +141,7 @@ class PublicReceipt:
     amount_vnd: int
     paid_at: datetime
     business_date: date
+    has_official: bool
     parts: tuple[ReceiptPart, ...]
 
     @property
@@ -155,12 +168,16 @@ _LINES = """
 # the token has an index of its own (ix_invoice_token): the link names no school
 INVOICE = f"""
 SELECT i.school_id, i.id, i.token, s.name AS school_name, f.name AS title, p.full_name,
-       c.name AS class_name, i.reference, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on,
+       CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, i.reference,
+       i.total_vnd, i.paid_vnd, i.issued_on, i.due_on,
        i.cancelled_at IS NOT NULL AS is_cancelled, b.bin, b.number, b.holder, {_LINES},
        (SELECT json_agg(json_build_array(m.id, m.adapter, m.account_key, m.settings) ORDER BY m.id)
           FROM merchant_account m
          WHERE m.school_id = i.school_id AND m.bank_account_id = i.bank_account_id
-           AND m.enabled AND m.adapter = ANY($2::text[]))::text AS checkouts
+           AND m.enabled AND m.adapter = ANY($2::text[]))::text AS checkouts,
+       (SELECT m.settings->>'va_prefix' FROM merchant_account m
+         WHERE m.school_id = i.school_id AND m.bank_account_id = i.bank_account_id
+           AND m.enabled AND m.settings->>'va_prefix' <> '' ORDER BY m.id LIMIT 1) AS va_prefix
   FROM invoice i
   JOIN school s ON s.id = i.school_id
   JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
@@ -173,7 +190,7 @@ SELECT i.school_id, i.id, i.token, s.name AS school_name, f.name AS title, p.ful
 
 async def invoice_by_token(db: Driver, token: str) -> PublicInvoice | None:
     """The invoice behind a parent's link; None when there is none. One query."""
-    row = await db.fetchrow(INVOICE, token, list(CHECKOUT))
+    row = await db.fetchrow(INVOICE, token, [*REDIRECT, *CREATE])
     if row is None:
         return None
     payee = bank(row["bin"])
@@ -194,7 +211,9 @@ async def invoice_by_token(db: Driver, token: str) -> PublicInvoice | None:
         is_cancelled=row["is_cancelled"],
         payee=PayeeAccount(
             bin=row["bin"],
-            number=row["number"],
+            number=virtual_account(row["va_prefix"], row["reference"])
+            if row["va_prefix"]
+            else row["number"],
             holder=row["holder"],
             bank_name=payee.short_name if payee else "",
         ),
@@ -226,8 +245,13 @@ JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
                      AND r.id IN (t.credit_account_id, t.debit_account_id)
 """
 
+_HAS_OFFICIAL = """
+EXISTS (SELECT FROM official_receipt o WHERE o.school_id = p.school_id AND o.payment_id = p.id
+           AND o.content IS NOT NULL) AS has_official
+"""
+
 RECEIPTS_OF_INVOICE = f"""
-SELECT p.token, p.paid_at, settled.amount_vnd
+SELECT p.token, p.paid_at, settled.amount_vnd, {_HAS_OFFICIAL}
   FROM (SELECT t.school_id, t.payment_id, {_SETTLED} AS amount_vnd
           FROM transfer t {_RECEIVABLE}
          WHERE t.school_id = $1 AND t.invoice_id = $2 AND t.payment_id IS NOT NULL
@@ -246,15 +270,16 @@ async def receipts_of_invoice(
     return tuple(ReceiptLink(**row) for row in rows)
 
 
-RECEIPT = """
+RECEIPT = f"""
 SELECT p.school_id, p.id AS number, p.token, s.name AS school_name, s.address AS school_address,
-       p.channel, p.bank_transaction_id, p.amount_vnd, p.paid_at, p.business_date
+       p.channel, p.bank_transaction_id, p.amount_vnd, p.paid_at, p.business_date, {_HAS_OFFICIAL}
   FROM payment p JOIN school s ON s.id = p.school_id
  WHERE p.token = $1
 """
 
 RECEIPT_PARTS = f"""
-SELECT i.reference, f.name AS title, p.full_name, c.name AS class_name, i.total_vnd,
+SELECT i.reference, f.name AS title, p.full_name,
+       CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, i.total_vnd,
        settled.amount_vnd, {_LINES}
   FROM (SELECT t.school_id, t.invoice_id, {_SETTLED} AS amount_vnd
           FROM transfer t {_RECEIVABLE}

@@ -43,7 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRow:
-    """One invoice in a list. Amounts in VND; `full_name` is for the school's own staff."""
+    """One invoice in a list. Amounts in VND; `full_name` is for the school's own staff.
+
+    `class_name` is "" for an application.
+    """
 
     id: int
     reference: str
@@ -77,7 +80,7 @@ SEARCH = """
 WITH found AS (
   SELECT i.id, i.reference, i.total_vnd, i.paid_vnd, i.due_on, i.cancelled_at,
          s.code AS student_code, s.full_name, s.search_name, c.name AS class_name, c.grade,
-         f.name AS schedule_name
+         c.kind AS class_kind, f.name AS schedule_name
     FROM invoice i
     JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id
     JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
@@ -138,7 +141,7 @@ async def classes_of(db: Driver, school_id: int, limit: int = 300) -> Sequence[t
     rows = await db.fetch(
         """
         SELECT c.id, c.name FROM school_class c
-         WHERE c.school_id = $1 AND EXISTS (SELECT FROM invoice i
+         WHERE c.school_id = $1 AND c.kind = 'class' AND EXISTS (SELECT FROM invoice i
                WHERE i.school_id = c.school_id AND i.class_id = c.id)
          ORDER BY c.school_year DESC, c.grade, c.name LIMIT $2
         """,
@@ -168,7 +171,7 @@ def _row(row: Any, today: date) -> InvoiceRow:
         reference=row["reference"],
         student_code=row["student_code"],
         full_name=row["full_name"],
-        class_name=row["class_name"],
+        class_name=row["class_name"] if row["class_kind"] == "class" else "",
         schedule_name=row["schedule_name"],
         total_vnd=row["total_vnd"],
         paid_vnd=row["paid_vnd"],

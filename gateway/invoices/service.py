@@ -45,7 +45,7 @@ WITH line AS MATERIALIZED (
     JOIN fee_item i ON i.school_id = l.school_id AND i.id = l.fee_item_id
     JOIN ledger_account a ON a.school_id = i.school_id AND a.fee_item_id = i.id
          AND a.kind = CASE i.nature WHEN 'on_behalf' THEN 'on_behalf' ELSE 'income' END
-   WHERE c.school_id = $1 AND c.school_year = $3
+   WHERE c.school_id = $1 AND c.school_year = $3 AND c.kind = 'class'
    ORDER BY c.id, l.fee_item_id, CASE split_part(l.scope, ':', 1) WHEN 'class' THEN 0 WHEN 'grade' THEN 1 ELSE 2 END
 ), charge AS (
   SELECT e.student_id, line.*
@@ -58,17 +58,20 @@ WITH line AS MATERIALIZED (
 )
 """
 
-RESERVE = f"""
-{CHARGES}
+# A reference's number, a journal's and an invoice's id for each of as many bills as `{count}` says.
+NUMBERS = """
 SELECT nextval('reference_number_seq') AS number, nextval('journal_number_seq') AS journal_id,
        nextval(pg_get_serial_sequence('invoice', 'id')) AS invoice_id
-  FROM generate_series(1, (SELECT count(*) FROM (SELECT DISTINCT student_id, bank_account_id FROM charge) AS bill))
+  FROM generate_series(1, {count})
 """
+BILLS = "(SELECT count(*) FROM (SELECT DISTINCT student_id, bank_account_id FROM charge) AS bill)"
+RESERVE = CHARGES + NUMBERS.format(count=BILLS)
 
-# $4 invoice ids, $5 references, $6 journal numbers: the nth of each belongs to the nth bill. A pupil who
-# came in between is left to the next issue (bill_no beyond the arrays). $7 day, $8 due, $9 receivable.
-ISSUE = f"""
-{CHARGES}, numbered AS MATERIALIZED (
+# Bills what the query before it calls `charge`, a row per line. $4 invoice ids, $5 references, $6 journal
+# numbers: the nth of each belongs to the nth bill. A pupil who came in between is left to the next issue
+# (bill_no beyond the arrays). $7 day, $8 due, $9 receivable.
+WRITE = f"""
+, numbered AS MATERIALIZED (
   SELECT charge.*, dense_rank() OVER (ORDER BY student_id, bank_account_id) AS bill_no,
          row_number() OVER (PARTITION BY student_id, bank_account_id ORDER BY line_no) AS place
     FROM charge
@@ -98,6 +101,7 @@ ISSUE = f"""
 )
 SELECT count(*) AS invoices, coalesce(sum(total_vnd), 0)::bigint AS total_vnd FROM bill
 """
+ISSUE = CHARGES + WRITE
 
 
 async def issue(
@@ -106,18 +110,26 @@ async def issue(
     """Make every missing invoice of an approved schedule, dated `on` (a day in Vietnam).
 
     Issues in one school wait for one another. The transaction's statement timeout becomes
-    `TIMEOUT_S`, its work_mem 64 MB. Raises Problem: 404 no such schedule; 409 it is not approved, nobody is to be charged,
-    or another schedule of the month has charged the same pupils for the same item.
+    `TIMEOUT_S`, its work_mem 64 MB. Raises Problem: 404 no such schedule; 409 it is not approved or not
+    for the roster, nobody is to be charged, or another schedule of the month has charged the same
+    pupils for the same item.
     """
     await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'; SET LOCAL work_mem = '64MB'")
     await lock_fees(db, school_id)
     schedule = await db.fetchrow(
-        "SELECT school_year, month, due_on, status FROM fee_schedule WHERE school_id = $1 AND id = $2",
+        "SELECT kind, school_year, month, due_on, status FROM fee_schedule WHERE school_id = $1 AND id = $2",
         school_id,
         schedule_id,
     )
     if schedule is None:
         raise not_found("đợt thu này", "fee schedule")
+    if schedule["kind"] != "roster":
+        raise Problem(
+            "not_for_the_roster",
+            vi="Đây là dịch vụ thu theo hồ sơ: phiếu báo thu được lập khi có hồ sơ, không phát hành theo lớp.",
+            en="This is a service: its invoices are made as applications come in, never for the roster.",
+            status=409,
+        )
     if schedule["status"] == "drafted":
         raise Problem(
             "not_approved",

@@ -12,7 +12,8 @@ from gateway.models.identity import (
 )
 from gateway.models.invoices import invoice, invoice_line, reference_number
 from gateway.models.ledger import journal_number, ledger_account, transfer
-from gateway.models.payments import checkout, notice, notice_conflict, payment
+from gateway.models.payments import checkout, lookup, notice, notice_conflict, payment
+from gateway.models.portal import application, official_receipt
 from gateway.models.reconciliation import (
     day_close,
     exception,
@@ -22,12 +23,14 @@ from gateway.models.reconciliation import (
     voucher,
     voucher_export,
 )
+from gateway.models.refunds import payout_list, refund
 from gateway.models.schools import bank_account, merchant_account, school
 from gateway.models.students import enrolment, guardian, school_class, student
 
 __all__ = [
     "api_key",
     "app_user",
+    "application",
     "audit_entry",
     "bank_account",
     "checkout",
@@ -45,13 +48,17 @@ __all__ = [
     "journal_number",
     "ledger_account",
     "login_attempt",
+    "lookup",
     "match",
     "merchant_account",
     "metadata",
     "notice",
     "notice_conflict",
+    "official_receipt",
     "payment",
+    "payout_list",
     "reference_number",
+    "refund",
     "school",
     "school_class",
     "session",

@@ -39,6 +39,11 @@ fee_item = Table(
     Column("bank_account_id", BigInteger, nullable=False),
     Column("is_optional", Boolean, nullable=False),
     Column("legal_basis", Text, nullable=False, server_default=""),
+    # the administrative procedure on the National Public Service Portal (MaTTHC, MaDVC); "" if none
+    Column("procedure_code", Text, nullable=False, server_default=""),
+    Column("procedure_name", Text, nullable=False, server_default=""),
+    Column("service_code", Text, nullable=False, server_default=""),
+    Column("service_name", Text, nullable=False, server_default=""),
     tenant_key(),
     belongs_to("bank_account"),
     UniqueConstraint("school_id", "code"),
@@ -51,6 +56,8 @@ fee_schedule = Table(
     metadata,
     school_column(),
     id_column(),
+    # "roster": charged to the pupils enrolled; "application": a service, charged to who applies for it
+    Column("kind", Text, nullable=False, server_default="roster"),
     Column("name", Text, nullable=False),
     Column("school_year", Text, nullable=False),
     Column("month", Date, nullable=False),
@@ -68,10 +75,11 @@ fee_schedule = Table(
     of_school(),
     UniqueConstraint("school_id", "content_hash"),
     CheckConstraint("status IN ('drafted', 'approved', 'issued')", name="status_known"),
+    CheckConstraint("kind IN ('roster', 'application')", name="kind_known"),
     CheckConstraint("approved_by IS NULL OR approved_by <> drafted_by", name="two_persons"),
 )
 
-# scope: "all", "grade:3" or "class:3A"
+# scope: "all", "grade:3" or "class:3A"; of a service "application"
 fee_schedule_line = Table(
     "fee_schedule_line",
     metadata,

@@ -8,7 +8,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    DateTime,
     Index,
     Integer,
     LargeBinary,
@@ -37,16 +36,15 @@ checkout = Table(
     Column("merchant_account_id", BigInteger, nullable=False),
     Column("invoice_id", BigInteger, nullable=False),
     Column("merchant_reference", Text, nullable=False),
+    # what the provider called the order when it was told of it; "" where it gave no name
+    Column("provider_reference", Text, nullable=False, server_default=""),
     money("amount_vnd"),
     instant("expires_at"),
     # when the provider is asked next what became of it; NULL once its end is known or given up
-    Column(
-        "next_ask_at",
-        DateTime(timezone=True),
-        nullable=True,
-        server_default=text("now() + interval '15 minutes'"),
-    ),
+    instant("next_ask_at", nullable=True),
     Column("ask_count", Integer, nullable=False, server_default="0"),
+    # when the provider was told that nobody shall pay this order any more
+    instant("withdrawn_at", nullable=True),
     created_at(),
     tenant_key(),
     belongs_to("merchant_account"),
@@ -54,6 +52,14 @@ checkout = Table(
     UniqueConstraint("school_id", "merchant_account_id", "merchant_reference"),
     # what the worker asks about next, over all schools
     Index("ix_checkout_due", "next_ask_at", postgresql_where=text("next_ask_at IS NOT NULL")),
+    # what is being asked about, channel by channel
+    Index(
+        "ix_checkout_asked",
+        "school_id",
+        "merchant_account_id",
+        "created_at",
+        postgresql_where=text("next_ask_at IS NOT NULL"),
+    ),
 )
 
 # The identity of a fact is (merchant account, provider transaction): whoever inserts it first wins.
@@ -75,6 +81,8 @@ notice = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("verdict", Text, nullable=False),
+    # the provider's word for a state that its protocol does not define
+    Column("unmapped_status", Text, nullable=False, server_default=""),
     # the payment that another channel had booked before: this notice tells of the same money
     Column("confirms_payment_id", BigInteger, nullable=True),
     created_at(),
@@ -95,6 +103,15 @@ notice = Table(
         "merchant_reference",
         postgresql_where=text("merchant_reference <> ''"),
     ),
+    # the last that a channel said
+    Index("ix_notice_channel", "school_id", "merchant_account_id", "id"),
+    # what the console shows of words that no protocol defines
+    Index(
+        "ix_notice_unmapped",
+        "school_id",
+        "merchant_account_id",
+        postgresql_where=text("unmapped_status <> ''"),
+    ),
 )
 
 # same transaction, other content: refused, kept here once per content
@@ -111,6 +128,21 @@ notice_conflict = Table(
     tenant_key(),
     belongs_to("notice"),
     UniqueConstraint("school_id", "notice_id", "fingerprint"),
+)
+
+# a question what a code owes, asked by a bank's counter or the portal: kept by a keyed hash of the code
+lookup = Table(
+    "lookup",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("merchant_account_id", BigInteger, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("is_known", Boolean, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("merchant_account"),
+    Index("ix_lookup_recent", "school_id", "merchant_account_id", "created_at"),
 )
 
 # A payment is a notice of money that arrived: it has the same id. What it paid stands in `transfer`.
@@ -138,6 +170,8 @@ payment = Table(
     Column("reference", Text, nullable=True),
     Column("is_corrected", Boolean, nullable=False, server_default=text("false")),
     Column("suspense_reason", Text, nullable=True),
+    # the provider does not sign the amount: no voucher before a statement or another channel confirms
+    Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
     created_at(),
     tenant_key(),
     # the notice vouches for the merchant account, the allocations for the student: no keys of their own
@@ -159,6 +193,13 @@ payment = Table(
         "school_id",
         "reference",
         postgresql_where=text("reference IS NOT NULL"),
+    ),
+    # what may still wait for its confirmation
+    Index(
+        "ix_payment_provisional",
+        "school_id",
+        "business_date",
+        postgresql_where=text("is_provisional"),
     ),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
 )

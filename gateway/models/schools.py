@@ -37,6 +37,8 @@ school = Table(
     Column("province", Text, nullable=False, server_default=""),
     # which chart of accounts applies: a key of the dated chart data, e.g. "TT24/2024"
     Column("accounting_regime", Text, nullable=False),
+    # a refund above this needs a second person; 0: every one does
+    Column("refund_approval_above_vnd", BigInteger, nullable=False, server_default="0"),
     created_at(),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Date,
     Index,
@@ -32,9 +33,12 @@ school_class = Table(
     Column("school_year", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("grade", SmallInteger, nullable=False),
+    # "class", or "applicants": who applied for the service of that name; nobody is enrolled there
+    Column("kind", Text, nullable=False, server_default="class"),
     tenant_key(),
     of_school(),
-    UniqueConstraint("school_id", "school_year", "name"),
+    UniqueConstraint("school_id", "school_year", "kind", "name"),
+    CheckConstraint("kind IN ('class', 'applicants')", name="kind_known"),
 )
 
 student = Table(

@@ -1,5 +1,8 @@
 """`/ipn/{adapter}/{account_key}`: bounded body -> verify over raw bytes -> record -> acknowledge.
 
+`/portal/{account_key}/lookup` and `/result` are the same door under the names that the National Public
+Service Portal calls it by.
+
 Nothing is acknowledged before its commit. What fails verification stores nothing under the order's
 key; it is counted and logged without its content.
 """
@@ -16,14 +19,23 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters import IPN
-from adapters.contract import IpnAdapter, Refused, RefusedError, Reply, Request, VerdictKind
+from adapters import IPN, LOOKUP
+from adapters.contract import (
+    IpnAdapter,
+    Lookup,
+    Refused,
+    RefusedError,
+    Reply,
+    Request,
+    VerdictKind,
+)
 from gateway.house import House
 from gateway.kit.clock import now_utc
 from gateway.kit.network import address_of
+from gateway.notices.lookups import look_up
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant
-from gateway.payments.recorder import RecorderBusyError
+from gateway.payments.recorder import RecorderBusyError, log_unmapped
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +43,8 @@ NOTICES = Counter("hocphi_notices", "Notices by verdict", ["adapter", "verdict",
 REFUSALS = Counter("hocphi_ipn_refusals", "IPN messages refused", ["adapter", "reason"])
 SECONDS = Histogram("hocphi_ipn_seconds", "From the last byte of an IPN to its acknowledgement")
 
+PORTAL = "dvcqg"
+PORTAL_CALLS = ("lookup", "result")
 NO_SUCH_ADAPTER = Reply(
     status=404,
     body=b'{"type":"about:blank","title":"Not Found","status":404,"code":"not_found"}',
@@ -38,7 +52,7 @@ NO_SUCH_ADAPTER = Reply(
 )
 
 
-@asgi("/ipn", is_mount=True, copy_scope=True, exclude_from_csrf=True)
+@asgi(["/ipn", "/portal"], is_mount=True, copy_scope=True, exclude_from_csrf=True)
 async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
     """Take one message of a provider and answer it in the provider's words.
 
@@ -83,6 +97,9 @@ async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _address(scope: HTTPScope) -> tuple[str, str, str]:
     """(adapter, account key, what a protocol names itself below: "" or "/bank/api/transaction-sync")."""
+    if scope["raw_path"].startswith(b"/portal/"):  # `path` has lost what this door is mounted at
+        account_key, _, below = scope["path"].strip("/").partition("/")
+        return (PORTAL, account_key, f"/{below}") if below in PORTAL_CALLS else ("", "", "")
     adapter, _, rest = scope["path"].removeprefix("/ipn").strip("/").partition("/")
     account_key, _, below = rest.partition("/")
     return adapter, account_key, f"/{below}" if below else ""
@@ -114,13 +131,16 @@ async def _receive(house: House, speaks: IpnAdapter, message: Request, merchant:
     read = speaks.read(message, merchant.account)
     if isinstance(read, Reply):
         return read
+    if isinstance(read, Lookup):
+        debt = await look_up(house.engine, house.keys, merchant, read.code)
+        return LOOKUP[speaks.NAME].tell(message, merchant.account, debt)
     raw = message.query if message.method == "GET" else message.body
+    incoming = [Incoming(merchant, notice, raw) for notice in read.items]
     try:
-        verdicts = await house.recorder.record(
-            [Incoming(merchant, notice, raw) for notice in read.items]
-        )
+        verdicts = await house.recorder.record(incoming)
     except RecorderBusyError as error:
         raise RefusedError(Refused.BUSY) from error
+    log_unmapped(incoming, verdicts)
     for verdict in verdicts:
         NOTICES.labels(speaks.NAME, verdict.kind, verdict.duplicate).inc()
         if verdict.kind is VerdictKind.CONFLICT:

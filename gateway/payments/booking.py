@@ -20,29 +20,29 @@ WRITE = f"""
 WITH new_payment AS (
   INSERT INTO payment (school_id, id, merchant_account_id, bank_account_id, student_id, channel,
                        amount_vnd, paid_at, business_date, content, bank_transaction_id, reference,
-                       is_corrected, suspense_reason)
+                       is_corrected, suspense_reason, is_provisional)
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
                        $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::text[],
-                       $13::boolean[], $14::text[])
+                       $13::boolean[], $14::text[], $15::boolean[])
 ), new_transfer AS (
-  INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(15)}
+  INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(16)}
 ), paid AS (
   UPDATE invoice SET paid_vnd = paid_vnd + p.amount_vnd
     FROM (SELECT school_id, invoice_id, sum(amount_vnd)::bigint AS amount_vnd
-            FROM unnest($27::bigint[], $28::bigint[], $29::bigint[]) AS a(school_id, invoice_id, amount_vnd)
+            FROM unnest($28::bigint[], $29::bigint[], $30::bigint[]) AS a(school_id, invoice_id, amount_vnd)
            GROUP BY 1, 2) AS p
    WHERE invoice.school_id = p.school_id AND invoice.id = p.invoice_id
 ), judged AS (
   UPDATE notice SET verdict = v.verdict
-    FROM unnest($30::bigint[], $31::bigint[], $32::text[]) AS v(school_id, id, verdict)
+    FROM unnest($31::bigint[], $32::bigint[], $33::text[]) AS v(school_id, id, verdict)
    WHERE notice.school_id = v.school_id AND notice.id = v.id
 )
 INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id,
                        invoice_id, detail)
 SELECT school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id,
        detail::jsonb
-  FROM unnest($33::bigint[], $34::text[], $35::text[], $36::bigint[], $37::date[], $38::bigint[],
-              $39::bigint[], $40::bigint[], $41::text[])
+  FROM unnest($34::bigint[], $35::text[], $36::text[], $37::bigint[], $38::date[], $39::bigint[],
+              $40::bigint[], $41::bigint[], $42::text[])
        AS e(school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id, detail)
 ON CONFLICT DO NOTHING
 """
@@ -71,7 +71,7 @@ async def write_decisions(
     if payments or judged:
         await db.execute(
             WRITE,
-            *columns(payments, 14),
+            *columns(payments, 15),
             *posting_arguments(postings),
             *columns(paid, 3),
             *columns(judged, 3),
@@ -97,6 +97,7 @@ def _payment_row(one: Fresh, placement: Placement) -> tuple[object, ...]:
         placement.reference,
         placement.is_corrected,
         placement.suspense_reason,
+        notice.is_provisional,
     )
 
 

@@ -10,31 +10,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from adapters import NUMBERED, QUERY
 from gateway.kit.database import Driver
 from gateway.kit.problem import Problem
-from gateway.kit.reference import ALPHABET
+from gateway.kit.reference import ALPHABET, code_of
+from gateway.payments.merchants import Merchant
 
 LIFETIME: Final = timedelta(minutes=15)
 AT_ONCE: Final = 20
 """Checkouts of one invoice that may be alive together; a parent needs a handful."""
+NUMBERED_ATTEMPTS: Final = 2**10
+"""Attempts that fit a numbered order: with the reference's 40 bits they stay below 2**50."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCheckout:
     """An order for a provider. `merchant_reference` is unique; the amount is what was open, in VND."""
 
+    checkout_id: int
     merchant_reference: str
     amount_vnd: int
     expires_at: datetime
 
 
 async def open_checkout(
-    db: Driver, school_id: int, invoice_id: int, merchant_account_id: int, *, at: datetime
+    db: Driver, merchant: Merchant, invoice_id: int, *, at: datetime
 ) -> OpenCheckout:
     """Write the next checkout of an invoice for all that is open on it, valid for `LIFETIME` from `at`.
 
-    Raises Problem: 404 for no such invoice, 409 when nothing is open, 429 with too many alive.
+    The provider is asked about it for the first time on that provider's own advice. Raises Problem:
+    404 for no such invoice, 409 when nothing is open, 429 with too many alive.
     """
+    school_id, merchant_account_id = merchant.school_id, merchant.merchant_account_id
     invoice = await db.fetchrow(
         "SELECT reference, total_vnd - paid_vnd AS open_vnd, cancelled_at FROM invoice"
         " WHERE school_id = $1 AND id = $2 FOR UPDATE",
@@ -61,30 +68,50 @@ async def open_checkout(
         merchant_account_id,
         at,
     )
-    if made["alive"] >= AT_ONCE:
+    is_numbered = merchant.adapter in NUMBERED
+    if made["alive"] >= AT_ONCE or (is_numbered and made["before"] >= NUMBERED_ATTEMPTS):
         raise Problem(
             "too_many_checkouts",
             vi="Có quá nhiều lượt thanh toán đang mở. Hãy thử lại sau 15 phút.",
             en="Too many checkouts are open. Please try again in 15 minutes.",
             status=429,
         )
-    opened = OpenCheckout(
-        merchant_reference=invoice["reference"] + attempt_code(made["before"]),
-        amount_vnd=invoice["open_vnd"],
-        expires_at=at + LIFETIME,
-    )
-    await db.execute(
+    merchant_reference = invoice["reference"] + attempt_code(made["before"])
+    if is_numbered:
+        merchant_reference = str(code_of(invoice["reference"]) * NUMBERED_ATTEMPTS + made["before"])
+    asked = QUERY.get(merchant.adapter)
+    expires_at = at + LIFETIME
+    checkout_id: int = await db.fetchval(
         "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
-        " amount_vnd, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        " amount_vnd, expires_at, created_at, next_ask_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " RETURNING id",
         school_id,
         merchant_account_id,
         invoice_id,
-        opened.merchant_reference,
-        opened.amount_vnd,
-        opened.expires_at,
+        merchant_reference,
+        invoice["open_vnd"],
+        expires_at,
         at,  # the provider is asked later by the very time that it was told
+        at + asked.FIRST_ASK if asked else None,
     )
-    return opened
+    return OpenCheckout(
+        checkout_id=checkout_id,
+        merchant_reference=merchant_reference,
+        amount_vnd=invoice["open_vnd"],
+        expires_at=expires_at,
+    )
+
+
+async def name_order(
+    db: Driver, merchant: Merchant, opened: OpenCheckout, provider_reference: str
+) -> None:
+    """Keep what the provider called the order, so that it can be asked about it."""
+    await db.execute(
+        "UPDATE checkout SET provider_reference = $3 WHERE school_id = $1 AND id = $2",
+        merchant.school_id,
+        opened.checkout_id,
+        provider_reference,
+    )
 
 
 def attempt_code(attempts_before: int) -> str:

@@ -26,7 +26,7 @@ class PaymentBody(msgspec.Struct, frozen=True):
     """Money that arrived, VND. `suspense_reason` tells why it is not placed; null once it is.
 
     `paid_at` in UTC, `business_date` in Vietnam. What is neither allocated nor in suspense is the
-    pupil's credit.
+    pupil's credit, or was refunded.
     """
 
     id: int

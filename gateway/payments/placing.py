@@ -39,6 +39,7 @@ class OpenInvoice:
     """An invoice as the rules see it; `open_vnd` is what is still owed."""
 
     invoice_id: int
+    reference: str
     student_id: int
     bank_account_id: int
     total_vnd: int
@@ -181,17 +182,21 @@ def _to_invoice(arrival: Arrival, reference: str, target: InvoiceTarget) -> Plac
 
 
 def _to_student(arrival: Arrival, reference: str, target: StudentTarget) -> Placement:
+    """Oldest due first, but what is payable to the account that received the money before the rest."""
     due = sorted(
         (i for i in target.invoices if not i.is_cancelled and i.open_vnd > 0),
-        key=lambda i: (i.due_on, i.invoice_id),
+        key=lambda i: (i.bank_account_id != arrival.bank_account_id, i.due_on, i.invoice_id),
     )
     allocations = _allocations(due, arrival.amount_vnd)
     credit_vnd = arrival.amount_vnd - sum(a.amount_vnd for a in allocations)
     reasons: tuple[Reason, ...] = ()
+    settled = due[: len(allocations)]
     if not due:
         reasons = (Reason.DUPLICATE_PAYMENT,)
     elif credit_vnd:
         reasons = (Reason.AMOUNT_MISMATCH,)
+    if any(invoice.bank_account_id != arrival.bank_account_id for invoice in settled):
+        reasons = (*reasons, Reason.WRONG_ACCOUNT)
     return Placement(
         verdict=VerdictKind.RECORDED if due else VerdictKind.ALREADY_PAID,
         allocations=allocations,

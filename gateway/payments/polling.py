@@ -1,39 +1,40 @@
 """Asking providers what became of a checkout; the answer goes down the same path as an IPN.
 
-A checkout whose end is not known is asked about 15 minutes after it was made, then at doubling
+A checkout whose end is not known is asked about first when its provider advises, then at doubling
 intervals for three days. A timeout or an unreadable answer means "unknown": it is asked again. A race
-with the IPN is harmless, since both are the same notice.
+with the IPN is harmless, since both are the same notice. An order that is still open at its provider
+while its invoice is settled is withdrawn, so that nobody pays twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import asyncpg
 import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters import QUERY
-from adapters.contract import Notice, Outcome, OutgoingRequest, Query, RefusedError
+from adapters import CANCEL, QUERY
+from adapters.contract import Answer, Notice, Outcome, OutgoingRequest, Query, RefusedError
 from gateway.kit.database import transaction
 from gateway.kit.seal import Keys
 from gateway.payments.arriving import Incoming
+from gateway.payments.calling import UnansweredError, send
 from gateway.payments.merchants import Merchant, merchants_by_id
-from gateway.payments.recorder import commit_notices
+from gateway.payments.recorder import commit_notices, log_unmapped
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 BATCH = 50
 AT_ONCE = 8
-TIMEOUT_S = 15.0
-FIRST_WAIT = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(days=3)
-ANSWER_LIMIT = 64 * 1024
-FINAL = (Outcome.PAID, Outcome.FAILED)
 
 # what an IPN has already ended needs no question
 CLOSE_ENDED = """
@@ -42,20 +43,38 @@ UPDATE checkout c SET next_ask_at = NULL
    AND EXISTS (SELECT FROM notice n
                 WHERE n.school_id = c.school_id AND n.merchant_account_id = c.merchant_account_id
                   AND n.merchant_reference = c.merchant_reference AND n.merchant_reference <> ''
-                  AND n.outcome IN ('paid', 'failed'))
+               HAVING sum(n.amount_vnd) FILTER (WHERE n.outcome = 'paid') >= c.amount_vnd
+                   OR bool_or(n.outcome = 'failed'))
 """
 # taken by one worker at a time; the next question is set before this one is asked
 TAKE_DUE = """
 UPDATE checkout c
    SET ask_count = c.ask_count + 1,
-       next_ask_at = CASE WHEN c.created_at < $1 - $3::interval THEN NULL
-                          ELSE $1 + $4::interval * power(2, least(c.ask_count, 8)) END
-  FROM (SELECT d.school_id, d.id, m.adapter FROM checkout d
+       next_ask_at = CASE WHEN c.created_at < $1 - $4::interval THEN NULL
+                          ELSE $1 + due.first_ask * power(2, least(c.ask_count, 8)) END
+  FROM (SELECT d.school_id, d.id, m.adapter, a.first_ask
+          FROM checkout d
           JOIN merchant_account m ON m.school_id = d.school_id AND m.id = d.merchant_account_id
-         WHERE d.next_ask_at <= $1 AND m.adapter = ANY($2::text[])
+          JOIN unnest($2::text[], $3::interval[]) AS a(adapter, first_ask) ON a.adapter = m.adapter
+         WHERE d.next_ask_at <= $1
          ORDER BY d.next_ask_at LIMIT $5 FOR UPDATE OF d SKIP LOCKED) AS due
  WHERE c.school_id = due.school_id AND c.id = due.id
-RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.created_at, due.adapter
+RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.provider_reference,
+          c.amount_vnd, c.created_at
+"""
+# settled otherwise, cancelled or out of time, while the order can still be paid
+TAKE_OVERTAKEN = """
+UPDATE checkout c SET withdrawn_at = $1
+  FROM (SELECT d.school_id, d.id
+          FROM checkout d
+          JOIN merchant_account m ON m.school_id = d.school_id AND m.id = d.merchant_account_id
+          JOIN invoice i ON i.school_id = d.school_id AND i.id = d.invoice_id
+         WHERE d.next_ask_at IS NOT NULL AND d.withdrawn_at IS NULL AND m.adapter = ANY($2::text[])
+           AND (i.paid_vnd = i.total_vnd OR i.cancelled_at IS NOT NULL OR d.expires_at < $1)
+         ORDER BY d.id LIMIT $3 FOR UPDATE OF d SKIP LOCKED) AS over
+ WHERE c.school_id = over.school_id AND c.id = over.id
+RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.provider_reference,
+          c.amount_vnd, c.created_at
 """
 
 
@@ -63,64 +82,134 @@ async def ask_about_checkouts(
     engine: AsyncEngine, keys: Keys, http: httpx.AsyncClient, *, at: datetime
 ) -> int:
     """Ask about every checkout that is due at `at`, up to `BATCH`; how many were asked about."""
+    first_asks = {name: adapter.FIRST_ASK for name, adapter in QUERY.items()}
     async with transaction(engine) as db:
         await db.execute(CLOSE_ENDED, at)
-        due = await db.fetch(TAKE_DUE, at, list(QUERY), GIVE_UP_AFTER, FIRST_WAIT, BATCH)
-        merchants = await merchants_by_id(
-            db, keys, ((row["school_id"], row["merchant_account_id"]) for row in due)
+        due = await db.fetch(
+            TAKE_DUE, at, list(first_asks), list(first_asks.values()), GIVE_UP_AFTER, BATCH
         )
-    gate = asyncio.Semaphore(AT_ONCE)
+        merchants = await merchants_by_id(db, keys, map(_merchant_of, due))
 
-    async def ask_one(row: asyncpg.Record) -> tuple[Incoming, asyncpg.Record] | None:
-        async with gate:
-            merchant = merchants[row["school_id"], row["merchant_account_id"]]
-            answer = await _ask(http, merchant, row, at)
-            return (Incoming(merchant, answer[0], answer[1]), row) if answer else None
+    async def ask(row: asyncpg.Record) -> tuple[asyncpg.Record, list[Incoming]]:
+        merchant = merchants[_merchant_of(row)]
+        speaks = QUERY[merchant.adapter]
+        query = _query(row, at)
+        found = await _call(
+            http,
+            merchant,
+            lambda: speaks.ask(query, merchant.account),
+            lambda answer: _told(speaks.read_answer(query, answer, merchant.account), answer),
+        )
+        notices, raw = found or ((), b"")
+        return row, [Incoming(merchant, notice, raw) for notice in notices]
 
-    answered = [one for one in await asyncio.gather(*(ask_one(row) for row in due)) if one]
-    if answered:
-        await commit_notices(engine, [incoming for incoming, _ in answered])
-        ended = [row for incoming, row in answered if incoming.notice.outcome in FINAL]
-        async with transaction(engine) as db:
-            await db.execute(
-                "UPDATE checkout SET next_ask_at = NULL"
-                " WHERE (school_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
-                [row["school_id"] for row in ended],
-                [row["id"] for row in ended],
-            )
+    answered = await _all(ask, due)
+    incoming = [one for _, told in answered for one in told]
+    if incoming:
+        recorded = await commit_notices(engine, incoming)
+        log_unmapped(incoming, recorded.verdicts)
+        await _end(engine, [row for row, told in answered if _is_ended(row, told)])
     return len(due)
 
 
-async def _ask(
-    http: httpx.AsyncClient, merchant: Merchant, row: Mapping[str, object], at: datetime
-) -> tuple[Notice, bytes] | None:
-    """The provider's answer as a notice with its raw bytes; None while nothing is known."""
-    speaks = QUERY[merchant.adapter]
-    created_at = row["created_at"]
-    assert isinstance(created_at, datetime)  # noqa: S101 - timestamptz, by the schema
-    query = Query(
+async def withdraw_overtaken(
+    engine: AsyncEngine, keys: Keys, http: httpx.AsyncClient, *, at: datetime
+) -> int:
+    """Tell providers which open orders nobody shall pay any more; how many were told of.
+
+    A provider that did not answer is told again in the next round.
+    """
+    async with transaction(engine) as db:
+        over = await db.fetch(TAKE_OVERTAKEN, at, list(CANCEL), BATCH)
+        merchants = await merchants_by_id(db, keys, map(_merchant_of, over))
+
+    async def withdraw(row: asyncpg.Record) -> tuple[asyncpg.Record, bool]:
+        merchant = merchants[_merchant_of(row)]
+        speaks = CANCEL[merchant.adapter]
+        query = _query(row, at)
+        done = await _call(
+            http,
+            merchant,
+            lambda: speaks.cancel(query, merchant.account),
+            lambda answer: speaks.read_cancelled(query, answer, merchant.account),
+        )
+        return row, bool(done)
+
+    told = await _all(withdraw, over)
+    unheard = [row for row, done in told if not done]
+    if unheard:
+        async with transaction(engine) as db:
+            await db.execute(
+                "UPDATE checkout SET withdrawn_at = NULL"
+                " WHERE (school_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
+                [row["school_id"] for row in unheard],
+                [row["id"] for row in unheard],
+            )
+    return len(over)
+
+
+async def _all(
+    work: Callable[[asyncpg.Record], Any], rows: Sequence[asyncpg.Record]
+) -> list[tuple[asyncpg.Record, Any]]:
+    """The work on each row, a few at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(row: asyncpg.Record) -> tuple[asyncpg.Record, Any]:
+        async with gate:
+            result: tuple[asyncpg.Record, Any] = await work(row)
+            return result
+
+    return await asyncio.gather(*(one(row) for row in rows))
+
+
+def _merchant_of(row: asyncpg.Record) -> tuple[int, int]:
+    return row["school_id"], row["merchant_account_id"]
+
+
+def _query(row: asyncpg.Record, at: datetime) -> Query:
+    return Query(
         request_id=secrets.token_hex(16),
-        merchant_reference=str(row["merchant_reference"]),
-        ordered_at=created_at,
+        merchant_reference=row["merchant_reference"],
+        provider_reference=row["provider_reference"],
+        amount_vnd=row["amount_vnd"],
+        ordered_at=row["created_at"],
         asked_at=at,
         client_ip="127.0.0.1",
     )
+
+
+def _told(notices: tuple[Notice, ...], answer: Answer) -> tuple[tuple[Notice, ...], bytes]:
+    return notices, answer.body
+
+
+def _is_ended(row: asyncpg.Record, told: Sequence[Incoming]) -> bool:
+    """Failed, or paid whole: one order may be paid in several parts."""
+    notices = [incoming.notice for incoming in told]
+    paid_vnd = sum(notice.amount_vnd for notice in notices if notice.outcome is Outcome.PAID)
+    is_failed = any(notice.outcome is Outcome.FAILED for notice in notices)
+    return is_failed or paid_vnd >= row["amount_vnd"]
+
+
+async def _call(
+    http: httpx.AsyncClient,
+    merchant: Merchant,
+    build: Callable[[], OutgoingRequest],
+    read: Callable[[Answer], T],
+) -> T | None:
+    """What the provider's answer says; None while nothing is known."""
     try:
-        body = await _send(http, speaks.ask(query, merchant.account))
-        notice = speaks.read_answer(query, body, merchant.account)
-    except (httpx.HTTPError, httpx.InvalidURL, RefusedError) as error:
-        log.warning("checkout.unanswered", adapter=merchant.adapter, error=type(error).__name__)
+        return read(await send(http, build()))
+    except (UnansweredError, RefusedError, ValueError) as error:
+        log.warning("provider.unanswered", adapter=merchant.adapter, error=type(error).__name__)
         return None
-    return (notice, body) if notice else None
 
 
-async def _send(http: httpx.AsyncClient, request: OutgoingRequest) -> bytes:
-    answer = await http.request(
-        request.method,
-        request.url,
-        headers=dict(request.headers),
-        content=request.body,
-        timeout=TIMEOUT_S,
-    )
-    answer.raise_for_status()
-    return answer.content[:ANSWER_LIMIT]
+async def _end(engine: AsyncEngine, rows: Sequence[asyncpg.Record]) -> None:
+    """Ask no more about these checkouts."""
+    async with transaction(engine) as db:
+        await db.execute(
+            "UPDATE checkout SET next_ask_at = NULL"
+            " WHERE (school_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
+            [row["school_id"] for row in rows],
+            [row["id"] for row in rows],
+        )

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters import LOOKUP
 from adapters.contract import Outcome, Verdict, VerdictKind
 from gateway.kit.clock import business_date
 from gateway.kit.database import Driver
-from gateway.kit.reference import find_references
+from gateway.kit.reference import find_references, is_reference
 from gateway.payments.arriving import Fresh, Incoming, columns, likely_verdict
 from gateway.payments.booking import write_conflicts, write_decisions
 from gateway.payments.confirming import Telling, Told, booked_before
@@ -120,10 +121,10 @@ def _judge(
 INSERT_NOTICES = """
 INSERT INTO notice (school_id, merchant_account_id, transaction_id, outcome, amount_vnd, paid_at,
                     business_date, content, merchant_reference, payee_account, bank_transaction_id,
-                    fingerprint, raw, verdict)
+                    fingerprint, raw, verdict, unmapped_status)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
                      $6::timestamptz[], $7::date[], $8::text[], $9::text[], $10::text[], $11::text[],
-                     $12::bytea[], $13::bytea[], $14::text[])
+                     $12::bytea[], $13::bytea[], $14::text[], $15::text[])
 ON CONFLICT (school_id, merchant_account_id, transaction_id) DO NOTHING
 RETURNING school_id, merchant_account_id, transaction_id, id, nextval('journal_number_seq') AS journal_id
 """
@@ -154,6 +155,7 @@ async def _insert_notices(
                 item.notice.fingerprint(),
                 item.raw,
                 likely_verdict(item.notice),
+                item.notice.unmapped_status,
             )
             for item in sorted_items
         ),
@@ -242,8 +244,9 @@ async def _stored(
     }
 
 
-# Invoices behind references, checkouts and standing student references, locked in id order. A key
-# with no invoice (a student who owes nothing) still answers, with NULLs.
+# Invoices behind references, checkouts, standing student references and, where a bank's counter asked
+# for them, the school's own codes of pupils; locked in id order. A key with no invoice (a student who
+# owes nothing) still answers, with NULLs.
 LOCK_INVOICES = """
 WITH pointer AS (
   SELECT w.school_id, w.reference, NULL::bigint AS student_id, i.id AS invoice_id, NULL::bigint AS asked_vnd
@@ -259,13 +262,20 @@ WITH pointer AS (
   SELECT c.school_id, c.merchant_reference, NULL, c.invoice_id, c.amount_vnd
     FROM unnest($3::bigint[], $4::bigint[], $5::text[]) AS a(school_id, merchant_account_id, merchant_reference)
     JOIN checkout c USING (school_id, merchant_account_id, merchant_reference)
+  UNION ALL
+  SELECT w.school_id, w.code, s.id, i.id, NULL
+    FROM unnest($6::bigint[], $7::text[]) AS w(school_id, code)
+    JOIN student s USING (school_id, code)
+    LEFT JOIN invoice i ON i.school_id = s.school_id AND i.student_id = s.id
+                       AND i.paid_vnd < i.total_vnd AND i.cancelled_at IS NULL
 ), locked AS (
   SELECT i.* FROM invoice i
    WHERE (i.school_id, i.id) IN (SELECT school_id, invoice_id FROM pointer)
    ORDER BY i.school_id, i.id FOR UPDATE
 )
 SELECT p.school_id, p.reference, p.student_id AS standing_student_id, p.asked_vnd,
-       i.id, i.student_id, i.bank_account_id, i.total_vnd, i.paid_vnd, i.due_on, i.cancelled_at
+       i.id, i.reference AS invoice_reference, i.student_id, i.bank_account_id, i.total_vnd, i.paid_vnd,
+       i.due_on, i.cancelled_at
   FROM pointer p LEFT JOIN locked i ON i.school_id = p.school_id AND i.id = p.invoice_id
  ORDER BY p.school_id, p.reference, i.id
 """
@@ -283,10 +293,20 @@ async def _place(db: Driver, fresh: Sequence[Fresh]) -> dict[int, Placement]:
         for one in fresh
         if (reference := one.incoming.notice.merchant_reference)
     }
+    coded = {
+        (one.incoming.merchant.school_id, code)
+        for one in fresh
+        if (code := one.incoming.notice.merchant_reference)
+        and one.incoming.merchant.adapter in LOOKUP
+        and not is_reference(code)
+    }
     rows: list[Any] = []
     if wanted or asked:
         rows = await db.fetch(
-            LOCK_INVOICES, *columns(sorted(wanted), 2), *columns(sorted(asked), 3)
+            LOCK_INVOICES,
+            *columns(sorted(wanted), 2),
+            *columns(sorted(asked), 3),
+            *columns(sorted(coded), 2),
         )
     invoices = {row["id"]: _open_invoice(row) for row in rows if row["id"] is not None}
     pointed: dict[tuple[int, str], list[Any]] = {}
@@ -308,6 +328,7 @@ async def _place(db: Driver, fresh: Sequence[Fresh]) -> dict[int, Placement]:
 def _open_invoice(row: Any) -> OpenInvoice:
     return OpenInvoice(
         invoice_id=row["id"],
+        reference=row["invoice_reference"],
         student_id=row["student_id"],
         bank_account_id=row["bank_account_id"],
         total_vnd=row["total_vnd"],
@@ -331,6 +352,9 @@ def _decide(one: Fresh, targets: Mapping[str, Target]) -> Placement:
         ),
         targets,
     )
+    named = targets.get(placement.reference or "")
+    if isinstance(named, InvoiceTarget):  # an order is called by its invoice, whatever we called it
+        placement = dataclasses.replace(placement, reference=named.invoice.reference)
     if notice.outcome is Outcome.PAID:
         return placement
     # no money in it: some protocols still want to hear that the order or its amount is not ours

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.contract import Verdict
+from adapters.contract import Verdict, VerdictKind
 from gateway.kit.database import Driver, borrowed
 from gateway.payments.arriving import Incoming
 from gateway.payments.record import Recorded, record_notices
@@ -154,6 +154,14 @@ async def commit_notices(engine: AsyncEngine, items: Sequence[Incoming]) -> Reco
         if recorded.paid:
             await announce_paid(db, recorded.paid)
     return recorded
+
+
+def log_unmapped(items: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
+    """Log states that no protocol defines, once per recorded notice: the provider's word and no more."""
+    for item, verdict in zip(items, verdicts, strict=True):
+        status = item.notice.unmapped_status
+        if status and not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT:
+            log.warning("notice.unmapped_status", adapter=item.merchant.adapter, status=status)
 
 
 async def announce_paid(db: Driver, paid: frozenset[tuple[int, int]]) -> None:

@@ -43,6 +43,9 @@ async def world_with_file(engine: AsyncEngine, folder: Path) -> tuple[World, str
         await db.execute(
             "DELETE FROM ledger_account WHERE bank_account_id = $1", world.other_bank_account_id
         )
+        await db.execute(
+            "DELETE FROM merchant_account WHERE bank_account_id = $1", world.other_bank_account_id
+        )
         await db.execute("DELETE FROM bank_account WHERE id = $1", world.other_bank_account_id)
     path = folder / "saoke.csv"
     path.write_bytes(

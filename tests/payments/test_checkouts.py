@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from factories import World, make_world
+from factories import World, make_world, merchant_in
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,9 +29,8 @@ async def world(engine: AsyncEngine) -> World:
 async def opened(engine: AsyncEngine, world: World, **more: object) -> OpenCheckout:
     at = more.pop("at", now_utc())
     async with transaction(engine) as db:
-        return await open_checkout(
-            db, world.school_id, world.invoices[0].id, world.merchants["vnpay"][0], at=at
-        )
+        merchant = await merchant_in(db, world, str(more.get("adapter", "vnpay")))
+        return await open_checkout(db, merchant, world.invoices[0].id, at=at)
 
 
 async def test_concurrent_checkouts_have_references_of_their_own(

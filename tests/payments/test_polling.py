@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from factories import KEYS, SECRETS, SETTINGS, World, make_world
+import structlog
+from factories import KEYS, SECRETS, SETTINGS, World, make_world, merchant_in
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Notice, Outcome
@@ -65,13 +66,8 @@ async def world(engine: AsyncEngine) -> World:
 
 async def opened(engine: AsyncEngine, world: World) -> str:
     async with transaction(engine) as db:
-        checkout = await open_checkout(
-            db,
-            world.school_id,
-            world.invoices[0].id,
-            world.merchants["vnpay"][0],
-            at=datetime.now(UTC),
-        )
+        merchant = await merchant_in(db, world, "vnpay")
+        checkout = await open_checkout(db, merchant, world.invoices[0].id, at=datetime.now(UTC))
     return checkout.merchant_reference
 
 
@@ -98,6 +94,31 @@ async def test_a_lost_ipn_is_healed_once(engine: AsyncEngine, world: World) -> N
     assert await ask(engine, vnpay_answers("00"), 16) == 1
     assert await paid(engine) == (TOTAL_VND, 1)
     assert await ask(engine, vnpay_answers("00"), 600) == 0
+
+
+async def test_a_state_that_nobody_defined_is_pending_and_logged_once(
+    engine: AsyncEngine, world: World
+) -> None:
+    before = structlog.get_config()
+    reference = await opened(engine, world)
+    structlog.reset_defaults()
+    try:
+        with structlog.testing.capture_logs() as lines:
+            assert await ask(engine, vnpay_answers("88"), 16) == 1
+            assert await ask(engine, vnpay_answers("88"), 600) == 1
+    finally:
+        structlog.configure(**before)
+    said = {
+        "event": "notice.unmapped_status",
+        "adapter": "vnpay",
+        "status": "88",
+        "log_level": "warning",
+    }
+    assert lines == [said]
+    async with transaction(engine) as db:
+        row = await db.fetchrow("SELECT outcome, unmapped_status, merchant_reference FROM notice")
+    assert tuple(row) == ("pending", "88", reference)
+    assert await paid(engine) == (0, 0)
 
 
 async def test_the_answer_and_the_ipn_are_one_payment(engine: AsyncEngine, world: World) -> None:
@@ -179,7 +200,6 @@ async def test_the_provider_is_asked_by_the_time_it_was_told(
 ) -> None:
     at = datetime(2026, 9, 10, 2, 0, 59, tzinfo=UTC)
     async with transaction(engine) as db:
-        await open_checkout(
-            db, world.school_id, world.invoices[0].id, world.merchants["vnpay"][0], at=at
-        )
-        assert await db.fetchval("SELECT created_at FROM checkout") == at
+        merchant = await merchant_in(db, world, "vnpay")
+        await open_checkout(db, merchant, world.invoices[0].id, at=at)
+        assert await db.fetchval("SELECT min(created_at) FROM checkout") == at

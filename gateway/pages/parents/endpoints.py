@@ -10,25 +10,32 @@ import re
 from ipaddress import ip_address
 from typing import Any, Final
 
+import structlog
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent
 
-from adapters import CHECKOUT
-from adapters.contract import Order, Outcome, RefusedError
+from adapters import CREATE, REDIRECT
+from adapters.contract import Checkout, Order, Outcome, Refused, RefusedError
+from adapters.ways import words_of
 from gateway.house import House
+from gateway.invoices.debts import order_parts
 from gateway.invoices.qr import qr_png, qr_svg
 from gateway.invoices.queries import PublicInvoice, invoice_by_token, receipts_of_invoice
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
+from gateway.kit.money import format_vnd
 from gateway.kit.network import client_ip
 from gateway.kit.problem import Problem, not_found
 from gateway.pages.parents.live import Streams, standings
-from gateway.pages.parents.sheet import Sheet, channel_words, make_sheet, vietqr_of
+from gateway.pages.parents.sheet import Sheet, make_sheet, offers_of, vietqr_of
 from gateway.pages.rendering import Lang, in_lang, lang_of, page, strict_headers
-from gateway.payments.checkouts import open_checkout
+from gateway.payments.calling import UnansweredError, send
+from gateway.payments.checkouts import name_order, open_checkout
 from gateway.payments.merchants import Merchant
+
+log = structlog.get_logger(__name__)
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -105,39 +112,97 @@ async def begin_checkout(
     token: FromPath[str],
     adapter: FromPath[str],
 ) -> Response[Any]:
-    """Write the checkout, then send the browser to the provider: by 303, or by a form of its own."""
+    """Write the checkout, then send the browser to the provider: by 303, by a link, or by a form.
+
+    A provider that does not answer costs the parent nothing but another try: the page comes back and
+    says so, with every other way to pay still on it.
+    """
     invoice = await _invoice(house, token)
     merchant = await _merchant(house, invoice, adapter)
-    lang = lang_of(request)
+    _expect_open(invoice, adapter)
+    try:
+        target = await _checkout(request, house, invoice, merchant)
+    except UnansweredError as error:
+        log.warning("checkout.unanswered", adapter=adapter, error=str(error))
+        sheet = await _sheet(house, token)
+        return _invoice_page(request, house, sheet, unanswered=adapter, status_code=502)
+    if target.fields:
+        origins = _sheet_of(invoice).form_origins
+        return page(request, "checkout.html", form_origins=origins, target=target, invoice=invoice)
+    if adapter in CREATE:  # its page may stand on any host: a link, not a redirect after a form
+        return page(request, "leaving.html", target=target, invoice=invoice)
+    headers = {**strict_headers(), "location": target.url}
+    return Response(b"", status_code=303, media_type=MediaType.HTML, headers=headers)
+
+
+def _expect_open(invoice: PublicInvoice, adapter: str) -> None:
+    """Raise Problem (409) where the way does not take what is left to pay."""
+    for offer in offers_of(invoice, business_date(now_utc())):
+        if offer.adapter == adapter and offer.limit and not offer.is_open:
+            low, high = offer.limit.min_vnd, offer.limit.max_vnd
+            raise Problem(
+                "amount_out_of_range",
+                vi=f"{offer.vi} chỉ nhận từ {format_vnd(low, 'vi')} đến {format_vnd(high, 'vi')} mỗi lần.",
+                en=f"{offer.en} takes {format_vnd(low, 'en')} to {format_vnd(high, 'en')} at once.",
+                status=409,
+            )
+
+
+async def _checkout(
+    request: HttpRequest, house: House, invoice: PublicInvoice, merchant: Merchant
+) -> Checkout:
+    """The way to the provider's page for a checkout that is written first.
+
+    Raises Problem, and UnansweredError when the provider could not be reached this time: what became
+    of the order is then unknown, and it is asked about like any other.
+    """
     at = now_utc()
+    lang = lang_of(request)
+    adapter, base_url = merchant.adapter, house.settings.base_url
     async with transaction(house.engine) as db:
-        opened = await open_checkout(
-            db, invoice.school_id, invoice.invoice_id, merchant.merchant_account_id, at=at
-        )
+        opened = await open_checkout(db, merchant, invoice.invoice_id, at=at)
+        parts = await order_parts(db, merchant, invoice.invoice_id)
     order = Order(
         merchant_reference=opened.merchant_reference,
         amount_vnd=opened.amount_vnd,
         description=f"Thanh toan {invoice.reference}",
-        return_url=f"{house.settings.base_url}/pay/{token}/return/{adapter}/{lang}",
+        return_url=f"{base_url}/pay/{invoice.token}/return/{adapter}/{lang}",
+        ipn_url=f"{base_url}/ipn/{adapter}/{merchant.account.account_key}",
         client_ip=_address(client_ip(request, house.settings.trusted_proxies)),
         locale=lang,
         created_at=at,
         expires_at=opened.expires_at,
+        bill=parts.bill,
+        payer=parts.payer,
+        payee=parts.payee,
     )
     try:
-        target = CHECKOUT[adapter].checkout(order, merchant.account)
+        if adapter in REDIRECT:
+            return REDIRECT[adapter].checkout(order, merchant.account)
+        answer = await send(house.http, CREATE[adapter].create(order, merchant.account))
+        target = CREATE[adapter].read_created(order, answer, merchant.account)
+        _expect_web(target.url, is_sandbox=house.settings.sandbox)
     except (RefusedError, ValueError) as error:
+        if isinstance(error, RefusedError) and error.reason is Refused.BUSY:
+            raise UnansweredError(error.field) from error
+        log.warning("checkout.refused", adapter=adapter, error=str(error))
         raise Problem(
             "checkout_unavailable",
             vi="Kênh thanh toán này tạm thời chưa dùng được cho khoản này. Hãy chuyển khoản bằng mã QR.",
             en="This way to pay is not available for this amount now. Please pay by the QR code.",
             status=409,
         ) from error
-    if not target.fields:
-        headers = {**strict_headers(), "location": target.url}
-        return Response(b"", status_code=303, media_type=MediaType.HTML, headers=headers)
-    origins = _sheet_of(invoice).form_origins
-    return page(request, "checkout.html", form_origins=origins, target=target, invoice=invoice)
+    if target.provider_reference:
+        async with transaction(house.engine) as db:
+            await name_order(db, merchant, opened, target.provider_reference)
+    return target
+
+
+def _expect_web(url: str, *, is_sandbox: bool) -> None:
+    """Raise ValueError unless a provider's address is one that a browser may be sent to."""
+    schemes = ("https://", "http://") if is_sandbox else ("https://",)
+    if not url.startswith(schemes) or not url.isprintable():
+        raise ValueError("not a web address")
 
 
 @get(
@@ -164,7 +229,8 @@ async def return_from_checkout(
     sheet = await _sheet(house, token)
     merchant = await _merchant(house, sheet.invoice, adapter)
     try:
-        said: Outcome | None = CHECKOUT[adapter].read_return(query, merchant.account)
+        returning = REDIRECT.get(adapter) or CREATE[adapter]
+        said: Outcome | None = returning.read_return(query, merchant.account)
     except RefusedError:
         said = None
     return _invoice_page(request, house, sheet, returned=said or "unverified")
@@ -175,22 +241,24 @@ def _lang(locale: str) -> Lang:
 
 
 def _invoice_page(
-    request: HttpRequest, house: House, sheet: Sheet, returned: str = ""
+    request: HttpRequest,
+    house: House,
+    sheet: Sheet,
+    returned: str = "",
+    unanswered: str = "",
+    status_code: int = 200,
 ) -> Response[str]:
     invoice = sheet.invoice
     return page(
         request,
         "pay.html",
+        status_code=status_code,
         form_origins=sheet.form_origins,
         sheet=sheet,
         invoice=invoice,
-        channels=[
-            (option.adapter, channel_words(option.adapter))
-            for option in invoice.checkouts
-            if invoice.open_vnd
-        ],
         offers_sandbox=house.settings.sandbox and invoice.open_vnd > 0,
         returned=returned,
+        unanswered=words_of(unanswered) if unanswered else None,
         path=f"/pay/{invoice.token}",
     )
 
@@ -219,7 +287,7 @@ def _sheet_of(invoice: PublicInvoice) -> Sheet:
 
 
 async def _payload(house: House, token: str) -> str:
-    payload = vietqr_of(await _invoice(house, token))
+    payload = vietqr_of(await _invoice(house, token), business_date(now_utc()))
     if payload is None:
         raise not_found("mã QR này", "QR code")
     return payload

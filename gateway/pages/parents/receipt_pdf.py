@@ -13,9 +13,9 @@ from importlib import resources
 
 import typst
 
+from adapters.ways import words_of
 from gateway.invoices.queries import PublicReceipt
 from gateway.kit.money import amount_in_words_vi, format_vnd
-from gateway.pages.parents.sheet import channel_words
 from gateway.pages.rendering import Lang, day_text, moment_text
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -50,7 +50,7 @@ def _words(receipt: PublicReceipt, lang: Lang) -> dict[str, object]:
         "amount_in_words": amount_in_words_vi(receipt.amount_vnd),
         "paid_at": moment_text(receipt.paid_at),
         "business_date": day_text(receipt.business_date),
-        "channel": channel_words(receipt.channel)[lang == "en"],
+        "channel": words_of(receipt.channel)[lang == "en"],
         "bank_transaction_id": receipt.bank_transaction_id,
         "other": vnd(receipt.other_vnd) if receipt.other_vnd > 0 else "",
         "parts": [

@@ -1,6 +1,6 @@
-"""`/receipts/{token}`: what a payer gets to keep, as a page and as PDF.
+"""`/receipts/{token}`: what a payer gets to keep, as a page and as PDF, and the provider's own e-receipt.
 
-It confirms that the school received this money; it is no e-invoice and says so. The token is the
+Ours confirms that the school received this money; it is no e-invoice and says so. The token is the
 payment's own; a payment that settles nothing (yet) has no receipt.
 """
 
@@ -14,15 +14,17 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from adapters.ways import words_of
 from gateway.house import House
 from gateway.invoices.queries import PublicReceipt, receipt_by_token
 from gateway.kit.database import transaction
 from gateway.kit.money import amount_in_words_vi
 from gateway.kit.problem import not_found
 from gateway.pages.parents.receipt_pdf import receipt_pdf
-from gateway.pages.parents.sheet import channel_words
 from gateway.pages.rendering import lang_of, page, strict_headers
+from gateway.portal.receipts import PDF, receipt_of_token
 
+_TOKEN: Final = re.compile(r"[0-9A-Za-z]{16,64}")
 _ADDRESS: Final = re.compile(r"([0-9A-Za-z]{16,64})(\.pdf)?")
 
 
@@ -40,7 +42,7 @@ async def show_receipt(
             request,
             "receipt.html",
             receipt=receipt,
-            channel=channel_words(receipt.channel),
+            channel=words_of(receipt.channel),
             amount_in_words=amount_in_words_vi(receipt.amount_vnd),
         )
     document = await asyncio.to_thread(receipt_pdf, receipt, lang_of(request))
@@ -50,6 +52,32 @@ async def show_receipt(
         headers={
             **strict_headers(),
             "content-disposition": f'inline; filename="xac-nhan-{receipt.number}.pdf"',
+        },
+    )
+
+
+@get(
+    "/receipts/{token:str}/official.pdf",
+    operation_id="download_official_receipt",
+    include_in_schema=False,
+)
+async def download_official_receipt(
+    house: NamedDependency[House], token: FromPath[str]
+) -> Response[bytes]:
+    """The e-receipt that the provider issued, as it came: a download, for it is no document of ours."""
+    found = None
+    if _TOKEN.fullmatch(token):
+        async with transaction(house.engine) as db:
+            found = await receipt_of_token(db, token)
+    if found is None:
+        raise not_found("biên lai điện tử này", "e-receipt")
+    number, content = found
+    return Response(
+        content,
+        media_type=PDF,
+        headers={
+            **strict_headers(),
+            "content-disposition": f'attachment; filename="bien-lai-{number}.pdf"',
         },
     )
 

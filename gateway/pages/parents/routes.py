@@ -22,7 +22,7 @@ from gateway.pages.parents.endpoints import (
     show_qr_svg,
 )
 from gateway.pages.parents.live import Streams
-from gateway.pages.parents.receipts import show_receipt
+from gateway.pages.parents.receipts import download_official_receipt, show_receipt
 
 PER_MINUTE = 240
 """Requests per minute and address: a school's whole wifi is one address, so it is generous. Tokens
@@ -64,6 +64,7 @@ def parents_router(trusted_proxies: int) -> Router:
             begin_checkout,
             return_from_checkout,
             show_receipt,
+            download_official_receipt,
         ],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
         middleware=[limit.middleware],

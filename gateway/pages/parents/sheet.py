@@ -10,20 +10,27 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 from urllib.parse import urlsplit
 
+from adapters import REDIRECT
 from adapters.bankapps import AppLink, app_links
-from adapters.vietqr import MAX_AMOUNT_VND, encode
+from adapters.vietqr import encode
+from adapters.ways import VIETQR, Limit, in_order, limit_of, words_of
 from gateway.invoices.queries import PublicInvoice, ReceiptLink, State
 
-CHANNELS: Final[Mapping[str, tuple[str, str]]] = {
-    "vnpay": ("Ví hoặc thẻ qua VNPAY", "Wallet or card by VNPAY"),
-    "sepay": ("Chuyển khoản ngân hàng", "Bank transfer"),
-    "vietqrvn": ("Chuyển khoản ngân hàng", "Bank transfer"),
-    "statement": ("Chuyển khoản ngân hàng", "Bank transfer"),
-}
-_OTHER_CHANNEL: Final = ("Kênh thanh toán khác", "Other channel")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A provider's page that the parent may choose. `limit`: what it takes, where that is known.
+
+    `is_open`: whether it takes what is left to pay.
+    """
+
+    adapter: str
+    vi: str
+    en: str
+    limit: Limit | None
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,7 @@ class Sheet:
     invoice: PublicInvoice
     receipts: tuple[ReceiptLink, ...]
     payload: str | None
+    offers: tuple[Offer, ...]
     apps: tuple[AppLink, ...]
     days_left: int
     version: str
@@ -41,11 +49,12 @@ class Sheet:
 
 def make_sheet(invoice: PublicInvoice, receipts: Iterable[ReceiptLink], today: date) -> Sheet:
     """Everything the page shows; `today` is the business date."""
-    payload = vietqr_of(invoice)
+    payload = vietqr_of(invoice, today)
     return Sheet(
         invoice=invoice,
         receipts=tuple(receipts),
         payload=payload,
+        offers=offers_of(invoice, today),
         apps=app_links(
             bin=invoice.payee.bin,
             account=invoice.payee.number,
@@ -56,13 +65,29 @@ def make_sheet(invoice: PublicInvoice, receipts: Iterable[ReceiptLink], today: d
         else (),
         days_left=(invoice.due_on - today).days,
         version=version_of(invoice.token, invoice.state, invoice.paid_vnd),
-        form_origins=provider_origins(option.settings for option in invoice.checkouts),
+        form_origins=provider_origins(
+            option.settings for option in invoice.checkouts if option.adapter in REDIRECT
+        ),
     )
 
 
-def vietqr_of(invoice: PublicInvoice) -> str | None:
+def offers_of(invoice: PublicInvoice, today: date) -> tuple[Offer, ...]:
+    """What the school has enabled for this invoice, in the order to be shown; none once it is paid."""
+    if not invoice.open_vnd:
+        return ()
+    offers = []
+    for adapter in in_order(sorted({option.adapter for option in invoice.checkouts})):
+        limit = limit_of(adapter, today)
+        vi, en = words_of(adapter)
+        is_open = limit is None or limit.takes(invoice.open_vnd)
+        offers.append(Offer(adapter=adapter, vi=vi, en=en, limit=limit, is_open=is_open))
+    return tuple(offers)
+
+
+def vietqr_of(invoice: PublicInvoice, today: date) -> str | None:
     """The VietQR payload for what is left to pay; None where one transfer cannot pay it."""
-    if not 1 <= invoice.open_vnd <= MAX_AMOUNT_VND:
+    limit = limit_of(VIETQR, today)
+    if not invoice.open_vnd or (limit and not limit.takes(invoice.open_vnd)):
         return None
     return encode(
         bin=invoice.payee.bin,
@@ -85,8 +110,3 @@ def provider_origins(settings: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
         if parts and parts.netloc and not set(parts.netloc) & set(" ;,'\""):
             found.add(f"{parts.scheme}://{parts.netloc}")
     return tuple(sorted(found))
-
-
-def channel_words(adapter: str) -> tuple[str, str]:
-    """How the money came, in Vietnamese and English."""
-    return CHANNELS.get(adapter, _OTHER_CHANNEL)
