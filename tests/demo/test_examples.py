@@ -10,12 +10,13 @@ import pytest
 
 from adapters.spreadsheet import read_sheets
 from gateway.fees.schedule import read_schedule
+from gateway.portal.forms import ServiceLine, read_forms, settle
 from gateway.students.roster import read_roster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["roster.xlsx", "fees.xlsx"])
+@pytest.mark.parametrize("name", ["roster.xlsx", "fees.xlsx", "service.xlsx", "applications.xlsx"])
 def test_the_committed_file_is_what_the_generator_makes(name: str, tmp_path: Path) -> None:
     script = tmp_path / "make_examples.py"
     script.write_bytes((EXAMPLES / "make_examples.py").read_bytes())
@@ -41,3 +42,25 @@ def test_the_fees_are_read_without_a_fault() -> None:
     assert {line.nature for line in schedule.lines} == {"service", "on_behalf"}
     assert len({line.account for line in schedule.lines}) == 2
     assert len(schedule.registrations) > 300
+
+
+def test_the_applications_are_read_for_the_service_without_a_fault() -> None:
+    service = read_schedule((EXAMPLES / "service.xlsx").read_bytes(), "service.xlsx")
+    assert (service.faults, service.kind) == ((), "application")
+    assert {line.procedure.service_code for line in service.lines} == {"9.900001.01"}
+    lines = [
+        ServiceLine(
+            item_code=line.item_code,
+            name=line.name,
+            unit=line.unit,
+            unit_price_vnd=line.unit_price_vnd,
+            quantity=line.quantity,
+            is_optional=line.is_optional,
+        )
+        for line in service.lines
+    ]
+    file = read_forms((EXAMPLES / "applications.xlsx").read_bytes(), "applications.xlsx", lines)
+    wanted, faults = settle(file.forms, lines)
+    assert (file.faults, faults, file.ignored_columns) == ((), (), ("STT", "Ghi chú"))
+    assert len(wanted) == 24
+    assert {one.quantities.get("BS") for one in wanted} == {None, 1, 2}

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from gateway.demo.plan import Bill, make_plan
+from gateway.demo.plan import CHECKOUTS, Bill, Doors, Plan, make_plan
 from gateway.kit.clock import business_date
 from gateway.kit.reference import find_references, make_references
 from sandbox.noise import Payee
@@ -16,6 +16,21 @@ DAY = date(2026, 11, 21)
 PAYEES = [
     Payee(number="A", holder="TRUONG", bank="VCB"),
     Payee(number="B", holder="TRUONG", bank="MB"),
+    Payee(number="C", holder="TRUONG", bank="VietinBank"),
+]
+DOORS = Doors(
+    tellers={"A": ("sepay", "casso"), "B": ("vietqrvn", "mb"), "C": ("vietinbank",)},
+    va_prefixes={"C": "HSEN"},
+)
+FILES = [
+    Bill(
+        code=f"G22-{n:04d}",
+        reference=reference,
+        token=f"t{n}",
+        total_vnd=20_000,
+        account_number="C",
+    )
+    for n, reference in enumerate(make_references(range(10_000, 10_024), b"k" * 32))
 ]
 
 
@@ -23,6 +38,7 @@ def bills(count: int) -> list[Bill]:
     references = make_references(range(count), b"k" * 32)
     return [
         Bill(
+            code=f"HS{number:05d}",
             reference=reference,
             token=f"token{number}",
             total_vnd=500_000 + number * 1_000,
@@ -32,18 +48,39 @@ def bills(count: int) -> list[Bill]:
     ]
 
 
+def planned(seed: int, count: int = 730) -> Plan:
+    return make_plan(bills(count), FILES, PAYEES, DOORS, DAY, seed=seed)
+
+
 def test_a_seed_gives_the_same_day() -> None:
-    open_bills = bills(730)
-    first = make_plan(open_bills, PAYEES, DAY, seed=1)
-    assert make_plan(bills(730), PAYEES, DAY, seed=1) == first
-    assert make_plan(open_bills, PAYEES, DAY, seed=2) != first
+    first = planned(1)
+    assert planned(1) == first
+    assert planned(2) != first
+
+
+def test_the_day_goes_through_every_door() -> None:
+    plan = planned(1)
+    told = Counter(one.teller for one in plan.transfers)
+    assert told.keys() == {"", "sepay", "casso", "vietqrvn", "mb", "vietinbank", "bvbank"}
+    paid = Counter(one.adapter for one in plan.checkouts if one.is_paid)
+    assert paid == CHECKOUTS
+    assert Counter(one.adapter for one in plan.visits) == {
+        "bidv": 6,
+        "agribank": 6,
+        "vietcombank": 6,
+        "dvcqg": 8,
+    }
+    named = [one.bill.reference for one in (*plan.checkouts, *plan.visits)]
+    assert len(set(named)) == len(named)
 
 
 def test_the_day_holds_every_mishap() -> None:
-    plan = make_plan(bills(730), PAYEES, DAY)
-    paid_in = [one for one in plan.transfers if one.amount_vnd > 0]
-    assert plan.payments == 550
+    plan = planned(20_261_121)
+    paid_in = [one for one in plan.transfers if one.amount_vnd > 0 and not one.virtual_account]
+    assert plan.payments == 574
     assert sum(one.mishap.is_lost for one in paid_in) == 3
+    lost = Counter(one.adapter for one in plan.checkouts if one.mishap.is_lost)
+    assert lost == dict.fromkeys(CHECKOUTS, 1)
     assert sum(one.mishap.is_tampered for one in paid_in) == 1
     assert sum(one.contradiction_vnd is not None for one in paid_in) == 1
     assert sum(not checkout.is_paid for checkout in plan.checkouts) == 2
@@ -58,4 +95,4 @@ def test_the_day_holds_every_mishap() -> None:
 
 def test_too_few_bills_make_no_day() -> None:
     with pytest.raises(ValueError, match="too few"):
-        make_plan(bills(400), PAYEES, DAY)
+        planned(1, count=400)
