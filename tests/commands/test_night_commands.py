@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from factories import DAY, World, make_world
+from factories import BATCH, DAY, World, make_world
 from sqlalchemy.ext.asyncio import AsyncEngine
 from statementfiles import Entry, mb_csv
 
@@ -41,7 +41,9 @@ async def world_with_file(engine: AsyncEngine, folder: Path) -> tuple[World, str
         world = await make_world(db, [100_000])
         # one account only, so that a whole day can close
         await db.execute(
-            "DELETE FROM ledger_account WHERE bank_account_id = $1", world.other_bank_account_id
+            "DELETE FROM ledger_account WHERE bank_account_id = $1 OR merchant_account_id IN"
+            " (SELECT id FROM merchant_account WHERE bank_account_id = $1)",
+            world.other_bank_account_id,
         )
         await db.execute(
             "DELETE FROM merchant_account WHERE bank_account_id = $1", world.other_bank_account_id
@@ -73,7 +75,7 @@ async def test_a_night_by_hand(engine: AsyncEngine, operator: Path) -> None:
     assert night["created"] == 1
     assert {proof["account"]: proof["difference_vnd"] for proof in night["proof"]} == {
         world.bank_number: 0,
-        f"vnpay:{world.bank_number}": 0,
+        **{f"{provider}:{world.bank_number}": 0 for provider in BATCH},
     }
 
     done = await hocphi("export", "--format", "misa-receipts", "--json")

@@ -11,9 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 from click.testing import CliRunner, Result
+from live import listening, served
 
 from gateway.cli import main
 from gateway.settings import settings
+from sandbox.desks import Trouble
+from sandbox.payos import Payos
+from sandbox.provider import Merchant
+from sandbox.providers import open_desks
 
 LIST = "Mã học sinh,Họ và tên,Ngày sinh,Lớp\nA1,Nguyễn Minh An,05/09/2017,3A\nA2,Lê Bình,,3B\n"
 
@@ -93,6 +98,94 @@ def test_a_school_with_its_accounts(terminal: Terminal, tmp_path: Path) -> None:
         assert "TOP-SECRET" not in refused.output
     assert terminal.ask("SELECT count(*) FROM merchant_account WHERE adapter = 'sepay'") == 2
     terminal.run(*words[:4], "999", *words[5:], typed=credentials, fails=True)
+
+
+def open_payos(terminal: Terminal, api_url: str) -> str:
+    """A merchant account with payOS; its account_key."""
+    terminal.run(
+        "add-bank-account", "--bin", "970436", "--number", "0071000123456", "--holder", "TH"
+    )
+    credentials = {
+        "secrets": {"api_key": "OLD-API-KEY", "checksum_key": "OLD-CHECKSUM"},
+        "settings": {"client_id": "c1", "api_url": api_url, "partner_code": "P1"},
+    }
+    words = ("--adapter", "payos", "--account", "0071000123456", "--settlement", "direct")
+    made = terminal.json("add-merchant-account", *words, typed=json.dumps(credentials))
+    key: str = made["account_key"]
+    return key
+
+
+def test_keys_are_replaced_in_place(terminal: Terminal, tmp_path: Path) -> None:
+    key = open_payos(terminal, "https://payos.example")
+    words = ("set-credentials", "--account-key", key)
+    new = json.dumps(
+        {"secrets": {"checksum_key": "NEW-CHECKSUM"}, "settings": {"partner_code": ""}}
+    )
+    said = terminal.run(*words, typed=new)
+    assert said.stdout.startswith("Đã đổi: secrets.checksum_key, settings.partner_code;")
+    assert "15 giây" in said.stdout
+    assert "NEW-CHECKSUM" not in said.output
+    assert terminal.ask("SELECT settings ? 'partner_code' FROM merchant_account WHERE adapter = 'payos'") is False  # fmt: skip
+    assert terminal.ask("SELECT detail::text FROM audit_entry WHERE actor = 'operator'") == (
+        '{"adapter": "payos", "changed": ["secrets.checksum_key", "settings.partner_code"]}'
+    )
+    file = tmp_path / "payos.json"
+    file.write_text(new)
+    assert "Không có gì thay đổi." in terminal.run(*words, "--credentials", str(file)).stdout
+    file.write_text('{"settings": {"client_id": "c2"}}')
+    again = terminal.json(*words, "--credentials", str(file))
+    assert again == {"changed": ["settings.client_id"]}
+
+    for wrong in (
+        "{",
+        "[]",
+        "{}",
+        '{"secret": {"api_key": "TOP-SECRET"}}',
+        '{"secrets": {"api_key": "TOP-SECRET"}, "setings": {}}',
+        '{"secrets": {"pin": "TOP-SECRET"}}',
+        '{"secrets": {"api_key": ""}}',
+    ):
+        refused = terminal.run(*words, typed=wrong, fails=True)
+        assert refused.stderr
+        assert "TOP-SECRET" not in refused.output
+    unknown = terminal.run("set-credentials", "--account-key", "nobody", typed=new, fails=True)
+    assert "Không tìm thấy kênh thu" in unknown.stderr
+    assert terminal.ask("SELECT count(*) FROM audit_entry WHERE actor = 'operator'") == 2
+
+
+def test_payos_is_told_our_address(terminal: Terminal) -> None:
+    with listening() as (listener, url):
+        api_url = f"{url}/sandbox/payos"
+        key = open_payos(terminal, api_url)
+        merchant = Merchant(
+            provider="payos",
+            ipn_url="",
+            account_number="0071000123456",
+            settings={"client_id": "c1", "api_url": api_url},
+            secrets={"api_key": "OLD-API-KEY", "checksum_key": "OLD-CHECKSUM"},
+        )
+        desks = open_desks([merchant])
+        desk = desks.desks["payos"]
+        assert isinstance(desk, Payos)
+        words = ("register-webhook", "--account-key", key)
+        with served(desks, listener):
+            said = terminal.run(*words)
+            address = f"https://hocphi.example/ipn/payos/{key}"
+            assert said.stdout.splitlines() == [
+                "payos đã nhận địa chỉ IPN. / payos keeps the IPN address.",
+                address,
+            ]
+            assert desk.webhooks == {"c1": address}
+            assert terminal.json(*words) == {"adapter": "payos", "ipn_url": address}
+            desks.trouble("payos", Trouble.HTML)
+            refused = terminal.run(*words, fails=True)
+            assert "chưa nhận địa chỉ" in refused.stderr
+            assert "OLD-API-KEY" not in refused.output
+        refused = terminal.run(*words, fails=True)  # nobody is there any more
+        assert "không trả lời" in refused.stderr
+    refused = terminal.run("register-webhook", "--account-key", "nobody", fails=True)
+    assert "Không tìm thấy kênh thu" in refused.stderr
+    assert terminal.ask("SELECT count(*) FROM audit_entry WHERE action LIKE '%registered'") == 2
 
 
 def test_a_user_and_a_key(terminal: Terminal) -> None:
