@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.invoices.search import InvoiceStatus, status_of
+from gateway.invoices.virtual import VA_PREFIX, virtual_or
 from gateway.kit.database import Driver
 from gateway.kit.problem import not_found
 from gateway.statistics.queries import PAYMENT_STATE, PaymentState
@@ -74,6 +75,8 @@ class InvoiceDetail:
     schedule_name: str
     bank_name: str
     bank_number: str
+    student_reference: str
+    va_prefix: str | None
     total_vnd: int
     paid_vnd: int
     credit_vnd: int
@@ -83,6 +86,17 @@ class InvoiceDetail:
     lines: tuple[Line, ...]
     payments: tuple[Received, ...]
     entries: tuple[Entry, ...]
+
+    @property
+    def virtual_accounts(self) -> tuple[str, str] | None:
+        """The invoice's and the pupil's virtual account; None where the bank gave no prefix."""
+        if not self.va_prefix:
+            return None
+        own, pupils = (
+            virtual_or(self.va_prefix, reference, "")
+            for reference in (self.reference, self.student_reference)
+        )
+        return own, pupils
 
     @property
     def status(self) -> InvoiceStatus:
@@ -99,12 +113,13 @@ class InvoiceDetail:
         return 0 if self.cancelled_at else self.total_vnd - self.paid_vnd
 
 
-HEAD = """
+HEAD = f"""
 SELECT i.id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on, i.cancelled_at,
        s.code AS student_code, s.full_name, CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name,
        f.name AS schedule_name,
        coalesce(g.full_name, '') AS guardian_name, coalesce(g.phone, '') AS guardian_phone,
        coalesce(nullif(b.label, ''), b.holder) AS bank_name, b.number AS bank_number,
+       s.reference AS student_reference, {VA_PREFIX},
        (SELECT coalesce(sum(CASE WHEN t.credit_account_id = a.id THEN t.amount_vnd ELSE -t.amount_vnd END), 0)::bigint
           FROM transfer t JOIN ledger_account a ON a.school_id = t.school_id AND a.kind = 'student_credit'
                            AND a.id IN (t.credit_account_id, t.debit_account_id)

@@ -25,13 +25,18 @@ from gateway.invoices.listing import (
     paid_parts,
 )
 from gateway.invoices.search import InvoiceStatus
+from gateway.invoices.virtual import virtual_or
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import not_found
 
 
 class InvoiceBody(msgspec.Struct, frozen=True):
-    """An invoice. `pay_url` is the parent's page; amounts in VND, dates in Vietnam."""
+    """An invoice. `pay_url` is the parent's page; amounts in VND, dates in Vietnam.
+
+    virtual_account pays this invoice without a memo, student_virtual_account whatever the pupil owes
+    first; both null where the bank gave the school no prefix.
+    """
 
     reference: str
     pay_url: str
@@ -40,6 +45,8 @@ class InvoiceBody(msgspec.Struct, frozen=True):
     schedule: str
     account_bin: str
     account_number: str
+    virtual_account: str | None
+    student_virtual_account: str | None
     total_vnd: int
     paid_vnd: int
     open_vnd: int
@@ -168,6 +175,8 @@ def _body(one: Listed, base_url: str) -> InvoiceBody:
         schedule=one.schedule,
         account_bin=one.account_bin,
         account_number=one.account_number,
+        virtual_account=virtual_or(one.va_prefix, one.reference, "") or None,
+        student_virtual_account=virtual_or(one.va_prefix, one.student_reference, "") or None,
         total_vnd=one.total_vnd,
         paid_vnd=one.paid_vnd,
         open_vnd=0 if one.status is InvoiceStatus.CANCELLED else one.total_vnd - one.paid_vnd,

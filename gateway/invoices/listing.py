@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from gateway.invoices.search import InvoiceStatus
+from gateway.invoices.virtual import VA_PREFIX
 from gateway.kit.database import Driver
 
 
@@ -38,6 +39,8 @@ class Listed:
     schedule: str
     account_bin: str
     account_number: str
+    student_reference: str
+    va_prefix: str | None
     total_vnd: int
     paid_vnd: int
     status: InvoiceStatus
@@ -67,10 +70,11 @@ class PaidPart:
     paid_at: datetime
 
 
-_LISTED = """
+_LISTED = f"""
 SELECT i.id, i.reference, i.token, s.code AS student_code,
        CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, f.name AS schedule,
-       b.bin AS account_bin, b.number AS account_number, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on,
+       b.bin AS account_bin, b.number AS account_number, s.reference AS student_reference,
+       {VA_PREFIX}, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on,
        CASE WHEN i.cancelled_at IS NOT NULL THEN 'cancelled' WHEN i.paid_vnd = i.total_vnd THEN 'paid'
             WHEN i.paid_vnd > 0 THEN 'part' ELSE 'unpaid' END AS status,
        i.cancelled_at IS NULL AND i.paid_vnd < i.total_vnd AND i.due_on < $2 AS is_overdue

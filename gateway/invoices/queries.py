@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from adapters import CREATE, REDIRECT
 from adapters.banks import bank
-from adapters.virtual import virtual_account
+from gateway.invoices.virtual import VA_PREFIX, virtual_or
 from gateway.kit.database import Driver
 from gateway.kit.text import mask_name
 
@@ -175,9 +175,7 @@ SELECT i.school_id, i.id, i.token, s.name AS school_name, f.name AS title, p.ful
           FROM merchant_account m
          WHERE m.school_id = i.school_id AND m.bank_account_id = i.bank_account_id
            AND m.enabled AND m.adapter = ANY($2::text[]))::text AS checkouts,
-       (SELECT m.settings->>'va_prefix' FROM merchant_account m
-         WHERE m.school_id = i.school_id AND m.bank_account_id = i.bank_account_id
-           AND m.enabled AND m.settings->>'va_prefix' <> '' ORDER BY m.id LIMIT 1) AS va_prefix
+       {VA_PREFIX}
   FROM invoice i
   JOIN school s ON s.id = i.school_id
   JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
@@ -211,9 +209,7 @@ async def invoice_by_token(db: Driver, token: str) -> PublicInvoice | None:
         is_cancelled=row["is_cancelled"],
         payee=PayeeAccount(
             bin=row["bin"],
-            number=virtual_account(row["va_prefix"], row["reference"])
-            if row["va_prefix"]
-            else row["number"],
+            number=virtual_or(row["va_prefix"], row["reference"], row["number"]),
             holder=row["holder"],
             bank_name=payee.short_name if payee else "",
         ),
