@@ -220,6 +220,7 @@ def _decode_bytes(data: bytes) -> str:
 
 
 _EXCEL_HINT = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
+_GROUPING_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _QUOTED_DIGITS = re.compile(r'="(\d*)"')  # how exporters keep a leading zero from Excel
 
 
@@ -251,11 +252,16 @@ def _csv_cell(value: str) -> Cell:
 
 
 def _sniff(text: str, sample: int = 60) -> str:
-    """The delimiter under which most records have the same, largest number of cells."""
+    """The delimiter under which most records have the same, largest number of cells.
 
-    def score(delimiter: str) -> int:
+    A comma between thousands speaks for none, unless nothing else does.
+    """
+    head = text[:200_000]
+    ungrouped = _GROUPING_COMMA.sub("", head)
+
+    def score(text: str, delimiter: str) -> int:
         widths: Counter[int] = Counter()
-        reader = csv.reader(io.StringIO(text[:200_000], newline=""), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
             for record, _ in zip(reader, range(sample), strict=False):
                 widths[len(record)] += 1
@@ -263,4 +269,4 @@ def _sniff(text: str, sample: int = 60) -> str:
             return 0
         return max(((width - 1) * count for width, count in widths.items()), default=0)
 
-    return max("\t;,", key=score)
+    return max("\t;,", key=lambda mark: (score(ungrouped, mark), score(head, mark)))

@@ -1,7 +1,8 @@
 """Bank statements: bytes of a file in, `Statement` out, whichever bank wrote it.
 
-The layout is known by the words of its header, never by position or file name. To add a bank: one
-small file beside `vcb.py` with its header phrases, and its name in `LAYOUTS` below.
+Excel and CSV are known by the words of their header, never by position or file name; MT940 and camt by
+what they say they are. To add a bank: one small file beside `vcb.py` with its header phrases, and its
+name in `LAYOUTS` below.
 """
 
 from __future__ import annotations
@@ -10,16 +11,37 @@ from types import MappingProxyType
 
 from adapters.contract import FileError, Statement
 from adapters.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
-from adapters.statements import generic, mb, vcb
+from adapters.statements import (
+    acb,
+    agribank,
+    bidv,
+    camt,
+    generic,
+    mb,
+    msb,
+    mt940,
+    techcombank,
+    tpbank,
+    vcb,
+    vib,
+    vietinbank,
+)
 from adapters.statements.generic import Mapping, mapped
-from adapters.statements.table import Layout, Role, read_table
+from adapters.statements.headers import Layout, Role
+from adapters.statements.table import read_table
 
 __all__ = ["LAYOUTS", "Layout", "Mapping", "Role", "mapped", "read_statement", "read_statements"]
 
 LAYOUTS = MappingProxyType(
-    {layout.name: layout for layout in (vcb.LAYOUT, mb.LAYOUT, generic.AGRIBANK, generic.LAYOUT)}
+    {
+        bank.LAYOUT.name: bank.LAYOUT
+        for bank in (
+            *(vcb, vietinbank, mb, techcombank, msb, acb, agribank, bidv, vib, tpbank),
+            generic,
+        )
+    }
 )
-"""Every known layout by name, in the order in which they are tried: the most telling first."""
+"""Every known table by name, in the order in which they are tried: the most telling first."""
 
 
 def read_statement(
@@ -44,12 +66,24 @@ def read_statements(
 ) -> tuple[Statement, ...]:
     """Read every account's statement in a file (VCB CashUp puts several one below the other).
 
-    Rows are counted from 1 within their sheet. Sheets without a statement's header are left out.
+    Rows are counted from 1 within their sheet (MT940: within the file; camt: transactions, from 1).
+    Sheets without a statement's header are left out. A `layout` given reads tables only.
 
     Raises:
-        FileError: those of `read_sheets`; "unknown_layout" when no header is recognised,
-            "ambiguous_header" when two columns claim the same money.
+        FileError: those of `read_sheets`, `mt940.read_messages` and `camt.read_document`;
+            "unknown_layout" when no header is recognised, "ambiguous_header" when two columns
+            claim the same money.
     """
+    if layout is None and len(data) <= max_bytes:
+        for kind, read in (
+            (mt940.is_mt940, mt940.read_messages),
+            (camt.is_camt, camt.read_document),
+        ):
+            if kind(data):
+                try:
+                    return read(data)
+                except FileError as error:
+                    raise FileError(error.code, f"{name}: {error.detail}") from error
     sheets = read_sheets(data, name, max_bytes=max_bytes)
     layouts = (layout,) if layout else tuple(LAYOUTS.values())
     try:

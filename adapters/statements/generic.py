@@ -1,8 +1,7 @@
 """Any other bank: by the words most banks use, or by a mapping that the school wrote once.
 
-`LAYOUT` knows the headers of VietinBank, BIDV, Agribank, ACB, Techcombank, MSB, VIB and TPBank. It
-takes a single amount column only where its sign is known (Agribank's "acctccyamt"): a column "Số
-tiền" without a sign would make every payment out look like one in. Such a file needs a `Mapping`.
+`LAYOUT` is tried last, after every bank with a file of its own. It takes no single amount column: a
+"Số tiền" without a sign would make every payment out look like one in. Such a file needs a `Mapping`.
 """
 
 from __future__ import annotations
@@ -11,26 +10,20 @@ from dataclasses import dataclass
 
 from adapters.contract import FileError
 from adapters.spreadsheet import normalise_header
-from adapters.statements.table import Layout, Role
+from adapters.statements.headers import Layout, Role
 
 LAYOUT = Layout(
     name="generic",
     headers={
         Role.DATE: (
-            *("ngay hach toan", "posting date", "accounting date", "ngay giao dich"),
-            *("transaction date", "ngay gd", "ngay phat sinh", "ngay hieu luc", "trdt"),
+            *("tnx date", "ngay hach toan", "posting date", "accounting date", "ngay giao dich"),
+            *("transaction date", "ngay gd", "ngay phat sinh", "ngay hieu luc"),
             *("ngay chung tu", "=ngay", "=date", "ngay", "date"),
         ),
         Role.TRANSACTION: (
             *("so giao dich", "transaction number", "so but toan", "ma giao dich", "so gd"),
-            *(
-                "so chung tu",
-                "so tham chieu",
-                "so ct",
-                "reference",
-                "transaction no",
-                "transaction id",
-            ),
+            *("so chung tu", "so tham chieu", "so ct", "reference"),
+            *("transaction no", "transaction id"),
         ),
         Role.CREDIT: (
             *("so tien ghi co", "ghi co", "phat sinh co", "co credit", "tien gui vao", "tien vao"),
@@ -40,24 +33,13 @@ LAYOUT = Layout(
             *("so tien ghi no", "ghi no", "phat sinh no", "no debit", "tien rut ra", "tien ra"),
             *("debit", "=no"),
         ),
-        Role.BALANCE: ("so du", "running balance", "balance", "aftrbal"),
+        Role.BALANCE: ("so du", "running balance", "balance"),
         Role.CONTENT: (
             *("noi dung", "dien giai", "mo ta", "description", "transactions in detail"),
-            *("transaction details", "remark", "=rem"),
+            *("transaction details", "remark"),
         ),
     },
     required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
-)
-
-AGRIBANK = Layout(
-    name="agribank",
-    headers={
-        Role.DATE: ("trdt",),
-        Role.AMOUNT: ("acctccyamt",),
-        Role.BALANCE: ("aftrbal",),
-        Role.CONTENT: ("=rem",),
-    },
-    required=frozenset({Role.DATE, Role.AMOUNT, Role.CONTENT}),
 )
 
 

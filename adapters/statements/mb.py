@@ -7,7 +7,7 @@ number. The posting date is the one that the balance follows.
 
 from __future__ import annotations
 
-from adapters.statements.table import Layout, Role
+from adapters.statements.headers import Layout, Role
 
 LAYOUT = Layout(
     name="mb",

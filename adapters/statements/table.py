@@ -9,12 +9,11 @@ Credit is money IN: the bank's view, not the school's own book.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 
-from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
+from adapters.contract import Statement, StatementLine, UnreadableLine
 from adapters.spreadsheet import (
     Cell,
     CellError,
@@ -23,13 +22,21 @@ from adapters.spreadsheet import (
     Sheet,
     column_letter,
     is_blank,
-    normalise_header,
     parse_date,
     parse_text,
     parse_vnd,
     show,
 )
 from adapters.statements.balances import check_balances
+from adapters.statements.headers import (
+    MONEY,
+    Header,
+    Layout,
+    Role,
+    find_header,
+    find_split_header,
+    is_titled,
+)
 from adapters.statements.labels import (
     Labels,
     is_balance_label,
@@ -40,45 +47,11 @@ from adapters.statements.labels import (
 from adapters.wire import MAX_ID
 
 
-class Role(StrEnum):
-    """What a column means. `AMOUNT` is signed: above zero came in, below zero went out."""
-
-    CREDIT = "credit"
-    DEBIT = "debit"
-    AMOUNT = "amount"
-    BALANCE = "balance"
-    DATE = "date"
-    TRANSACTION = "transaction"
-    CONTENT = "content"
-
-
-MONEY = (Role.CREDIT, Role.DEBIT, Role.AMOUNT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How a bank names its columns.
-
-    headers: phrases by role in normalised form (`normalise_header`), the most telling first; a
-        phrase matches whole words inside a header, "=phrase" only a whole header.
-    required: without all of these a row is no header of this layout. Either CREDIT (with or
-        without DEBIT) or AMOUNT must be among them.
-    date_carries_id: the date's cell also holds the document number ("01/08/2026\\n5389.82579").
-    """
-
-    name: str
-    headers: Mapping[Role, tuple[str, ...]]
-    required: frozenset[Role]
-    date_carries_id: bool = False
-
-
 @dataclass(slots=True)
 class _Section:
-    """One account's table while it is being read. `columns` are indexes from 0."""
+    """One account's table while it is being read."""
 
-    layout: Layout
-    columns: dict[Role, int]
-    names: dict[int, str]
+    header: Header
     labels: Labels
     header_row: int
     day: date | None = None
@@ -86,14 +59,14 @@ class _Section:
     unreadable: list[UnreadableLine] = field(default_factory=list)
 
     def at(self, row: Row, role: Role) -> Cell:
-        column = self.columns.get(role)
+        column = self.header.columns.get(role)
         return None if column is None else row.at(column)
 
-    def problem(self, role: Role, detail: str) -> _UnreadableError:
-        column = self.columns.get(role, 0)
-        return _UnreadableError(
-            f"{self.names.get(column, '')} (cột {column_letter(column)})", detail
-        )
+    def problem(self, at: Role | int, detail: str) -> _UnreadableError:
+        """Say what is wrong in a role's column, or in the column of that index (from 0)."""
+        column = self.header.columns.get(at, 0) if isinstance(at, Role) else at
+        name = self.header.names.get(column, "")
+        return _UnreadableError(f"{name} (cột {column_letter(column)})", detail)
 
 
 class _UnreadableError(Exception):
@@ -112,40 +85,49 @@ def read_table(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Statement, ...]
     sections: list[_Section] = []
     upcoming = Labels()
     section: _Section | None = None
+    known = [known for known in layouts if not known.titles or is_titled(known, sheet.name)]
     skip_row = 0
     for row, following in zip(sheet.rows, (*sheet.rows[1:], None), strict=True):
         if row.number == skip_row:
             continue
-        known_layouts = layouts if section is None else (section.layout,)
-        found = (
-            None if section and _has_day(section, row) else _match_rows(row, None, known_layouts)
-        )
+        found = None if section and _has_day(section, row) else find_header(row, known)
         if section and not found and _starts_line(section, row):
             upcoming = Labels()
             _add_line(section, row)
             continue
-        found = found or _find_split_header(row, following, known_layouts)
+        found = found or find_split_header(row, following, known)
         if found:
-            layout, columns, names, height = found
             if section is None or upcoming.account_number:
-                section = _Section(layout, columns, names, upcoming, row.number)
+                section = _Section(found, upcoming, row.number)
                 sections.append(section)
                 upcoming = Labels()
+                known = [found.layout]
             else:  # the same account goes on, on a new page
-                section.columns, section.names, section.header_row = columns, names, row.number
-            if height == 2 and following:
+                section.header, section.header_row = found, row.number
+            if found.height == 2 and following:
                 skip_row = following.number
                 section.header_row = skip_row
             continue
         labels = read_labels(row)
         if section is None:
             upcoming.absorb(labels)
+            known = _with_titled(known, layouts, row)
             continue
-        known = section.labels.account_number
-        if known and labels.account_number not in {"", known}:
+        own_number = section.labels.account_number
+        if own_number and labels.account_number not in {"", own_number}:
             upcoming = Labels(account_number=labels.account_number)
         (upcoming if upcoming.account_number else section.labels).absorb(labels)
     return tuple(map(_finish, sections))
+
+
+def _with_titled(known: list[Layout], layouts: Sequence[Layout], row: Row) -> list[Layout]:
+    """The layouts known so far and those whose bank this row names, in the order of `layouts`."""
+    texts = [cell for cell in row.cells if isinstance(cell, str)]
+    return [
+        layout
+        for layout in layouts
+        if layout in known or any(is_titled(layout, text) for text in texts)
+    ]
 
 
 def _finish(section: _Section) -> Statement:
@@ -154,7 +136,7 @@ def _finish(section: _Section) -> Statement:
         section.lines, [line.row for line in section.unreadable], labels.opening, labels.closing
     )
     return Statement(
-        layout=section.layout.name,
+        layout=section.header.layout.name,
         account_number=labels.account_number,
         opening_vnd=checked.opening_vnd,
         closing_vnd=checked.closing_vnd,
@@ -162,74 +144,6 @@ def _finish(section: _Section) -> Statement:
         unreadable=tuple(section.unreadable),
         gaps=checked.gaps,
     )
-
-
-_Header = tuple[Layout, dict[Role, int], dict[int, str], int]
-
-
-def _find_split_header(
-    row: Row, following: Row | None, layouts: Sequence[Layout]
-) -> _Header | None:
-    """Match a header of two lines (Phát sinh over Nợ | Có), unless the second is one by itself."""
-    if following is None or following.number != row.number + 1:
-        return None
-    if any(not is_blank(cell) and not isinstance(cell, str) for cell in following.cells):
-        return None
-    if _match_rows(following, None, layouts):
-        return None
-    return _match_rows(row, following, layouts)
-
-
-def _match_rows(row: Row, below: Row | None, layouts: Sequence[Layout]) -> _Header | None:
-    texts = {i: cell for i, cell in enumerate(row.cells) if isinstance(cell, str)}
-    if len(texts) < 3:
-        return None
-    for i, cell in enumerate(below.cells if below else ()):
-        if isinstance(cell, str):
-            texts[i] = f"{texts.get(i, '')} {cell}".strip()
-    words = {i: _header_words(texts[i]) for i in sorted(texts)}
-    for layout in layouts:
-        columns = match_header(layout, words)
-        if columns:
-            names = {i: " ".join(text.split()) for i, text in texts.items()}
-            return layout, columns, names, 2 if below else 1
-    return None
-
-
-def _header_words(text: str) -> str:
-    # "No." is the counting column; without this it would read as "Nợ" (debit) once marks are gone.
-    return "stt" if text.strip().rstrip(".").lower() == "no" else normalise_header(text)
-
-
-def match_header(layout: Layout, words: Mapping[int, str]) -> dict[Role, int] | None:
-    """Assign columns to roles by the layout's phrases; None when a required role finds none.
-
-    Raises:
-        FileError: "ambiguous_header" when all are found but two columns fit one money phrase.
-    """
-    columns: dict[Role, int] = {}
-    rivals: list[str] = []
-    for role in Role:
-        for phrase in layout.headers.get(role, ()):
-            fits = [
-                i for i, text in words.items() if i not in columns.values() and _fits(phrase, text)
-            ]
-            if fits:
-                columns[role] = fits[0]
-                if role in MONEY and len(fits) > 1:
-                    rivals = [column_letter(i) for i in fits]
-                break
-    if not layout.required <= columns.keys():
-        return None
-    if rivals:
-        raise FileError("ambiguous_header", f"Các cột {', '.join(rivals)} có tiêu đề cùng nghĩa")
-    return columns
-
-
-def _fits(phrase: str, words: str) -> bool:
-    if phrase.startswith("="):
-        return words == phrase[1:]
-    return f" {phrase} " in f" {words} "
 
 
 _DASHES = {"-", "–", "—"}
@@ -254,12 +168,33 @@ def _starts_line(section: _Section, row: Row) -> bool:
         return has_money and not _moves_both_ways(section, row)
     if has_money:
         # A title repeated on a new page may put an account number under an amount's header.
-        first, content = _first_filled(row), section.columns.get(Role.CONTENT)
-        return first == content or not (_is_label(row.at(first)) or is_title_label(row.at(first)))
+        first, content = _first_filled(row), section.header.columns.get(Role.CONTENT)
+        if first == content:
+            return True
+        is_title = is_title_label(row.at(first)) and not _is_filled_in(section, row)
+        return not (is_title or _is_label(row.at(first)))
     # No date and no amount that can be read: still a line if most of its columns are filled.
-    filled = [role for role in section.columns if not is_blank(section.at(row, role))]
+    filled = [role for role in section.header.columns if not is_blank(section.at(row, role))]
     numbers = any(_shows_number(section.at(row, role)) for role in (Role.DATE, Role.BALANCE))
     return len(filled) >= 3 and numbers and not any(map(_is_label, row.cells))
+
+
+def _is_filled_in(section: _Section, row: Row) -> bool:
+    """A text, and amounts that can be read: a damaged line, whatever its first cell says."""
+    if is_blank(section.at(row, Role.CONTENT)):
+        return False
+    if Role.BALANCE in section.header.columns and is_blank(section.at(row, Role.BALANCE)):
+        return False
+    cells = [section.at(row, role) for role in (*MONEY, Role.BALANCE)]
+    return all(_is_nothing(cell) or _is_vnd(cell) for cell in cells)
+
+
+def _is_vnd(cell: Cell) -> bool:
+    try:
+        parse_vnd(cell, allow_negative=True)
+    except CellError:
+        return False
+    return True
 
 
 def _names_sum(section: _Section, row: Row) -> bool:
@@ -269,8 +204,12 @@ def _names_sum(section: _Section, row: Row) -> bool:
 
 def _moves_both_ways(section: _Section, row: Row) -> bool:
     """Both sides above zero: a total, for no transaction does that."""
-    amounts = [show(section.at(row, role)) for role in (Role.CREDIT, Role.DEBIT)]
-    return all(any(c in "123456789" for c in amount) for amount in amounts)
+    return all(_is_amount(section.at(row, role)) for role in (Role.CREDIT, Role.DEBIT))
+
+
+def _is_amount(cell: Cell) -> bool:
+    """Something other than an empty cell, a dash or a zero."""
+    return any(c in "123456789" for c in show(cell))
 
 
 def _is_label(cell: Cell) -> bool:
@@ -304,7 +243,7 @@ def _has_day(section: _Section, row: Row) -> bool:
 
 def _day_and_id(section: _Section, row: Row) -> tuple[Cell, str]:
     cell = section.at(row, Role.DATE)
-    if section.layout.date_carries_id and isinstance(cell, str):
+    if section.header.layout.date_carries_id and isinstance(cell, str):
         match = _DATE_AND_ID.fullmatch(cell)
         if match:
             return match["day"], " ".join(match["id"].split())
@@ -335,6 +274,9 @@ def _read_line(section: _Section, row: Row, cells: tuple[str, ...]) -> Statement
         raise section.problem(Role.CONTENT, "ô ngày trống: không rõ là giao dịch hay dòng tổng")
     if section.day is None:
         raise section.problem(Role.DATE, "ô trống, cần ngày tháng")
+    for column in section.header.extras:
+        if _is_amount(row.at(column)):
+            raise section.problem(column, "không rõ số này đã nằm trong tiền vào/tiền ra hay chưa")
     credit_vnd, debit_vnd = _read_money(section, row)
     balance_vnd = None
     balance = section.at(row, Role.BALANCE)
@@ -362,13 +304,13 @@ def _read_money(section: _Section, row: Row) -> tuple[int, int]:
     amounts = {
         role: 0 if _is_nothing(cell) else _read_vnd(section, role, cell, role is Role.AMOUNT)
         for role in MONEY
-        if role in section.columns
+        if role in section.header.columns
         for cell in (section.at(row, role),)
     }
     signed = amounts.get(Role.AMOUNT, 0)
     credit_vnd = amounts.get(Role.CREDIT, 0) or max(signed, 0)
     debit_vnd = amounts.get(Role.DEBIT, 0) or max(-signed, 0)
-    first = next(role for role in MONEY if role in section.columns)
+    first = next(role for role in MONEY if role in section.header.columns)
     if credit_vnd and debit_vnd:
         raise section.problem(first, "dòng có cả tiền vào lẫn tiền ra")
     if not credit_vnd and not debit_vnd:

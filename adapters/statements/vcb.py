@@ -8,7 +8,7 @@ effective date is never the posting date, and CashUp puts several accounts one b
 
 from __future__ import annotations
 
-from adapters.statements.table import Layout, Role
+from adapters.statements.headers import Layout, Role
 
 LAYOUT = Layout(
     name="vcb",

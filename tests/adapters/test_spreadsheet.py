@@ -16,6 +16,7 @@ import pytest
 import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tablefiles import cp1258, xls
 
 from adapters.contract import FileError
 from adapters.spreadsheet import (
@@ -45,44 +46,6 @@ def small_xlsx() -> bytes:
             sheet.write_row(row, 0, [f"HS{row:04}", row * 1000, "Nguyễn Văn An"])
 
     return xlsx(write)
-
-
-def xls(records: list[tuple[int, bytes]], shared: bytes = b"") -> bytes:
-    """A minimal BIFF8 workbook: one sheet "S" with these records, in a compound file.
-
-    `shared` is the body of a table of shared strings (SST).
-    """
-
-    def pack(kind: int, body: bytes = b"") -> bytes:
-        return struct.pack("<HH", kind, len(body)) + body
-
-    strings = pack(0xFC, shared) if shared else b""
-    bof = struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0x07CC, 0, 6)
-    start = len(pack(0x809, bof)) + len(pack(0x85, b"\0" * 9)) + len(strings) + 4
-    bound_sheet = struct.pack("<IHBB", start, 0, 1, 0) + b"S"
-    stream = pack(0x809, bof) + pack(0x85, bound_sheet) + strings + pack(0x0A)
-    stream += pack(0x809, bof[:2] + b"\x10\0" + bof[4:])
-    stream += b"".join(pack(*record) for record in records) + pack(0x0A)
-    stream = stream.ljust(-(-max(len(stream), 4096) // 512) * 512, b"\0")
-    count = len(stream) // 512
-    fats = next(n for n in range(1, 110) if n * 128 >= n + 1 + count)
-
-    def entry(name: str, kind: int, first: int, size: int, child: int) -> bytes:
-        raw = name.encode("utf-16-le") + b"\0\0"
-        body = raw.ljust(64, b"\0")
-        body += struct.pack("<HBBIII", len(raw), kind, 1, *(0xFFFFFFFF,) * 2, child)
-        return body + b"\0" * 36 + struct.pack("<III", first, size, 0)
-
-    end = 0xFFFFFFFE
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 16
-    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
-    header += struct.pack("<IIIIIIIII", 0, fats, fats, 0, 4096, end, 0, end, 0)
-    header += struct.pack(f"<{fats}I", *range(fats)).ljust(436, b"\xff")
-    fat = [0xFFFFFFFD] * fats + [end, *range(fats + 2, fats + 1 + count), end]
-    directory = entry("Root Entry", 5, end, 0, 1)
-    directory += entry("Workbook", 2, fats + 1, len(stream), 0xFFFFFFFF)
-    table = struct.pack(f"<{len(fat)}I", *fat).ljust(512 * fats, b"\xff")
-    return header + table + directory.ljust(512, b"\0") + stream
 
 
 def number_record(row: int, column: int, value: float) -> tuple[int, bytes]:
@@ -284,20 +247,6 @@ def csv_text(delimiter: str) -> str:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows(TABLE)
     return out.getvalue()
-
-
-def cp1258(text: str) -> bytes:
-    """As Windows writes Vietnamese: a base letter (â, ê, ô, ơ, ư ready made), then the tone."""
-    out = bytearray()
-    for letter in text:
-        try:
-            out += letter.encode("cp1258")
-        except UnicodeEncodeError:
-            marks = unicodedata.normalize("NFD", letter)
-            tone = next(m for m in marks if m in "\u0300\u0301\u0303\u0309\u0323")
-            base = unicodedata.normalize("NFC", marks.replace(tone, ""))
-            out += (base + tone).encode("cp1258")
-    return bytes(out)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

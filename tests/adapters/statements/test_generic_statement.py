@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
 
 import pytest
 
@@ -16,66 +15,6 @@ def csv_file(rows: list[list[str]], delimiter: str = ",", encoding: str = "utf-8
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows(rows)
     return out.getvalue().encode(encoding)
-
-
-@pytest.mark.parametrize(
-    ("header", "line"),
-    [
-        (  # VietinBank eFAST
-            "Ngày hạch toán/Accounting date|Ngày phát sinh/Transaction date|Mô tả giao dịch/Transaction description|Nợ/ Debit|Có / Credit|Số dư TK/Account balance|Số giao dịch/Transaction number",
-            "02/08/2026|01/08/2026|HP01|0|1,250,000|11,250,000|T1",
-        ),
-        (  # BIDV
-            "Ngày hiệu lực/Date|Ghi nợ/Debit|Ghi có/Credit|Số dư/Balance|Mô tả/Description",
-            "02/08/2026||1,250,000|11,250,000|HP01",
-        ),
-        (  # ACB
-            "Ngày giao dịch|Số GD|Nội dung|Tiền rút ra|Tiền gửi vào|Số dư",
-            "02/08/2026|T1|HP01||1.250.000|11.250.000",
-        ),
-        (  # Techcombank
-            "Ngày KH thực hiện/Requesting date|Ngày giao dịch/Transaction date|Số bút toán/Reference number|Tài khoản đích/Remitter's account number|Diễn giải/Description|Nợ/Debit|Có/Credit|Số dư/Running balance",
-            "2026-08-01|2026-08-02|T1|19020352517013|HP01||1,250,000|11,250,000",
-        ),
-        (  # VIB, TPBank: bare words, where "No." counts and "Nợ" is money
-            "No.|Ngày|Nợ|Có|Số dư|Nội dung|Số chứng từ",
-            "1|02/08/2026||1.250.000|11.250.000|HP01|T1",
-        ),
-    ],
-)
-def test_the_headers_of_other_banks(header: str, line: str) -> None:
-    statement = read_statement(csv_file([header.split("|"), line.split("|")]), "a.csv")
-    assert statement.layout == "generic"
-    (read,) = statement.lines
-    assert (read.posted_on, read.credit_vnd, read.debit_vnd) == (date(2026, 8, 2), 1_250_000, 0)
-    assert (read.balance_vnd, read.content) == (11_250_000, "HP01")
-    assert statement.opening_vnd == 10_000_000
-    assert read.bank_transaction_id == ("T1" if "T1" in line else "")
-
-
-def test_the_old_account_number_is_not_taken_for_the_account() -> None:
-    rows = [
-        ["Số tài khoản cũ: 12010000000001"],
-        ["Số tài khoản", "1201234567"],
-        ["Ngày", "Ghi nợ", "Ghi có", "Mô tả"],
-        ["01/08/2026", "", "5.000", "HP01"],
-    ]
-    assert read_statement(csv_file(rows), "bidv.csv").account_number == "1201234567"
-
-
-def test_agribank_signs_its_amounts() -> None:
-    rows = [
-        ["trdt", "acctccyamt", "aftrbal", "rem", "trcdnm", "toacctno"],
-        ["2026-08-01", "1250000.00", "11250000.00", "MB(1)(HP01)", "x", "123456"],
-        ["2026-08-02", "-250000.00", "11000000.00", "PHI", "x", ""],
-    ]
-    statement = read_statement(csv_file(rows), "agribank.csv")
-    assert statement.layout == "agribank"
-    assert [(line.credit_vnd, line.debit_vnd) for line in statement.lines] == [
-        (1_250_000, 0),
-        (0, 250_000),
-    ]
-    assert statement.gaps == ()
 
 
 ROWS = [
