@@ -3,6 +3,15 @@
 One statement sees one moment, so a payment that arrives while the night runs is in all figures of a
 proof or in none. Opening balances are posted here too: the books of a bank account begin with what
 its first statement says, less what they already knew of the time before.
+
+A line without the bank's number that two files show is taken for one line. Where the balance came back
+in between, it may have been two of the same text, and no sum would show that one is missing. So a day on
+which a balance comes back, and a line has no number, is proved only where one file surely holds it:
+within a file equal lines are told apart. Files are unbroken stretches of the account's lines, so one
+file holds the day if it is the only one of the day, or begins before it and ends after it; or if all its
+files begin before it, or all end after it, for then the longest holds the others. On any other day no
+line is taken for another: what lies between two equal lines leads from a balance back to it, and the
+files show it. A day left open closes when a file comes that goes on beyond it on both sides.
 """
 
 from __future__ import annotations
@@ -19,12 +28,14 @@ from reconciliation.proof import BankDay, Chain, ClearingDay
 REOPENED = "Số dư đầu kỳ tính lại theo sao kê sớm hơn hoặc khoản thu ghi nhận sau"
 
 # Every line, and every unreadable row whose money is known, as a step from one balance to the next.
+# A number of signs alone is none: nothing of it is in the line's identity.
 STEPS = """
-  SELECT s.bank_account_id, s.posted_on AS day, s.credit_vnd - s.debit_vnd AS net_vnd, s.balance_vnd
+  SELECT s.bank_account_id, s.posted_on AS day, s.credit_vnd - s.debit_vnd AS net_vnd, s.balance_vnd,
+         s.bank_transaction_id ~ '[0-9A-Za-z]' AS has_number
     FROM statement_line s WHERE s.school_id = $1
   UNION ALL
   SELECT (e.detail->>'bank_account_id')::bigint, e.business_date, (e.detail->>'net_vnd')::bigint,
-         (e.detail->>'balance_vnd')::bigint
+         (e.detail->>'balance_vnd')::bigint, false
     FROM exception e
    WHERE e.school_id = $1 AND e.reason = 'unreadable_line' AND (e.detail->>'net_vnd')::bigint <> 0
 """
@@ -32,8 +43,17 @@ STEPS = """
 CHAINS = f"""
 WITH step AS ({STEPS}), wanted AS (
   SELECT * FROM unnest($2::bigint[], $3::date[]) AS w(bank_account_id, day)
+), held AS (
+  SELECT w.bank_account_id, w.day,
+         count(*) = 1 OR bool_or(s.from_date < w.day AND s.to_date > w.day)
+           OR bool_and(s.from_date < w.day) OR bool_and(s.to_date > w.day) AS is_in_one_file
+    FROM wanted w
+    JOIN statement s ON s.school_id = $1 AND s.bank_account_id = w.bank_account_id
+                    AND w.day BETWEEN s.from_date AND s.to_date
+   GROUP BY 1, 2
 ), weight AS (
-  SELECT bank_account_id, day, vnd, sum(sign) AS weight
+  SELECT bank_account_id, day, vnd, sum(sign) AS weight, count(*) AS touches,
+         bool_and(has_number) AS has_numbers
     FROM step JOIN wanted USING (bank_account_id, day),
          LATERAL (VALUES (balance_vnd - net_vnd, 1), (balance_vnd, -1)) AS end_of(vnd, sign)
    GROUP BY 1, 2, 3
@@ -42,8 +62,10 @@ SELECT bank_account_id, day,
        coalesce(array_agg(vnd ORDER BY vnd) FILTER (WHERE weight = 1), '{{}}') AS starts,
        coalesce(array_agg(vnd ORDER BY vnd) FILTER (WHERE weight = -1), '{{}}') AS ends,
        bool_or(abs(weight) > 1) AS is_tangled,
-       CASE WHEN bool_and(weight = 0) THEN array_agg(vnd ORDER BY vnd) ELSE '{{}}' END AS circle
-  FROM weight GROUP BY 1, 2
+       CASE WHEN bool_and(weight = 0) THEN array_agg(vnd ORDER BY vnd) ELSE '{{}}' END AS circle,
+       -- n lines in a row pass n + 1 balances, if none of them twice; each line touches two
+       bool_and(is_in_one_file) OR bool_and(has_numbers) OR sum(touches) / 2 < count(*) AS is_all_known
+  FROM weight JOIN held USING (bank_account_id, day) GROUP BY 1, 2
 """
 
 Key = tuple[int, date]
@@ -60,6 +82,8 @@ async def _chains(db: Driver, school_id: int, wanted: set[Key]) -> dict[Key, Cha
             circle=tuple(row["circle"]),
             is_tangled=row["is_tangled"],
         )
+        if row["is_all_known"]
+        else Chain(is_tangled=True)
         for row in rows
     }
 

@@ -5,8 +5,9 @@ it means that a line is missing, doubled or altered. A jump beside a row that co
 that row's money: it is listed with the amount, never guessed into a payment.
 
 The identity of a line is the line itself: account, day, amounts, the balance after it, and the
-bank's transaction id or else its text. The balance tells two truly identical transfers apart even
-when they come in two files, and makes one transfer in two overlapping files the same.
+bank's transaction id or else its text; and, for equal lines, which of them in the file. The balance
+makes one transfer in two overlapping files the same, and tells two identical ones apart even when they
+come in two files, unless it came back in between: what then may be missing, `balances` says.
 """
 
 from __future__ import annotations
