@@ -37,6 +37,7 @@ from adapters.contract import (
     ReceiptAdapter,
     RedirectAdapter,
     RefundAdapter,
+    RegisterAdapter,
 )
 
 _RECEIVING: tuple[IpnAdapter, ...] = (
@@ -82,6 +83,7 @@ _ANSWERING: tuple[QueryAdapter, ...] = (
 _CANCELLING: tuple[CancelAdapter, ...] = (payos, sepaypg)
 _REFUNDING: tuple[RefundAdapter, ...] = (momo, shopeepay, viettelmoney, vnpay, zalopay)
 _RECEIPTING: tuple[ReceiptAdapter, ...] = (dvcqg,)
+_REGISTERING: tuple[RegisterAdapter, ...] = (payos,)
 
 IPN: Final = {adapter.NAME: adapter for adapter in _RECEIVING}
 LOOKUP: Final = {adapter.NAME: adapter for adapter in _LOOKED_UP}
@@ -91,8 +93,6 @@ QUERY: Final = {adapter.NAME: adapter for adapter in _ANSWERING}
 CANCEL: Final = {adapter.NAME: adapter for adapter in _CANCELLING}
 REFUND: Final = {adapter.NAME: adapter for adapter in _REFUNDING}
 RECEIPT: Final = {adapter.NAME: adapter for adapter in _RECEIPTING}
-REFUND_UNSEEN: Final = {"momo": frozenset({"42"}), "zalopay": frozenset({"-21"})}
-"""Codes by which a provider, asked about a refund, says that it has never seen it: the demand may go out
-again under its own id. Where a provider is not named here, nothing it says means that."""
+REGISTER: Final = {adapter.NAME: adapter for adapter in _REGISTERING}
 NUMBERED: Final[frozenset[str]] = frozenset({"payos"})
 """Those whose order must be a number: their merchant reference is decimal digits, below 2**50."""

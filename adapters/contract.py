@@ -449,6 +449,7 @@ class RefundState(StrEnum):
     DONE = "done"
     PENDING = "pending"  # accepted or in doubt: it is asked about until it is final
     REFUSED = "refused"  # final: no money moved
+    UNSEEN = "unseen"  # asked, it has never seen this demand: it may go out again under its own id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -479,7 +480,26 @@ class RefundAdapter(Protocol):
     def read_refund_status(
         self, order: RefundOrder, answer: Answer, account: MerchantAccount
     ) -> RefundAnswer:
-        """Verify and translate the answer to the question. Raises RefusedError: nothing is known."""
+        """Verify and translate the answer to the question: only here may the state be UNSEEN.
+
+        Raises RefusedError: nothing is known.
+        """
+
+
+class RegisterAdapter(Protocol):
+    """A provider that is told our IPN address by a call, tries it at once and keeps it if it answers."""
+
+    NAME: str
+
+    def register_webhook(self, url: str, account: MerchantAccount) -> OutgoingRequest:
+        """Build the call; sending it again changes nothing. Raises RefusedError(BUSY): incomplete."""
+
+    def read_registered(self, answer: Answer, account: MerchantAccount) -> None:
+        """Return when the address was kept.
+
+        Raises RefusedError: UNAUTHENTICATED for our credentials, BUSY when the provider could not this
+        time or does not say why, any other reason when it refused the address.
+        """
 
 
 class ReceiptAdapter(Protocol):

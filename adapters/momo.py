@@ -288,7 +288,7 @@ def read_refund_status(
 ) -> RefundAnswer:
     """The answer to the question. Raises RefusedError: nothing is known.
 
-    42 (no such refund) is pending: the demand may not have arrived yet, and may be repeated.
+    42 (no such refund): it is unseen, and the demand may be repeated.
     """
     message = answered(answer)
     _expect_about(message, account, order.request_id, request_id=_refund_question_id(order))
@@ -298,7 +298,10 @@ def read_refund_status(
             row for row in rows if isinstance(row, dict) and row.get("orderId") == order.request_id
         ]
         if len(own) != 1:
-            return RefundAnswer(state=RefundState.PENDING, code=_code(message))
+            code = _code(message)
+            is_unseen = not own and code == _NO_SUCH_ORDER
+            state = RefundState.UNSEEN if is_unseen else RefundState.PENDING
+            return RefundAnswer(state=state, code=code)
         return _refund_answer(order, own[0], is_demand=False)
     return _refund_answer(order, message, is_demand=False)
 
@@ -423,6 +426,8 @@ def _refund_answer(
             state = RefundState.REFUSED
         case Means.CONTENT if is_demand:
             state = RefundState.REFUSED
+        case _ if code == _NO_SUCH_ORDER:
+            state = RefundState.UNSEEN
         case _:
             pass
     return RefundAnswer(state=state, provider_refund_id=refund_id, code=code)
@@ -461,7 +466,7 @@ def _call(
 
 def _expect_payable(order: Order) -> None:
     rules = {
-        "merchant_reference": (r"(?=.{1,50}$)[0-9A-Za-z]([-_.]*[0-9A-Za-z]+)*", order.merchant_reference),
+        "merchant_reference": (r"(?=.{1,50}$)[0-9A-Za-z]([-_.]*[0-9A-Za-z])*", order.merchant_reference),
         "description": (r"[0-9A-Za-z .:,/_-]{1,200}", order.description),
         "return_url": (r"https?://[!-~]{1,192}", order.return_url),
         "ipn_url": (r"https?://[!-~]{1,192}", order.ipn_url),

@@ -223,9 +223,18 @@ def read_cancelled(query: Query, answer: Answer, account: MerchantAccount) -> bo
 def register_webhook(url: str, account: MerchantAccount) -> OutgoingRequest:
     """POST /confirm-webhook: payOS tries `url` with its test at once, and keeps it if that got a 2xx.
 
-    The answer is HTTP 200 with code "00". Raises RefusedError(BUSY) if the account is incomplete.
+    Raises RefusedError(BUSY) if the account is incomplete.
     """
     return _call("POST", "/confirm-webhook", account, {"webhookUrl": url})
+
+
+def read_registered(answer: Answer, account: MerchantAccount) -> None:  # noqa: ARG001 - the contract's
+    """The answer to register_webhook, of which only the code counts. See RegisterAdapter.
+
+    No SDK asks for its signature: nothing in it is used, and our own TLS connection vouches for it.
+    """
+    if not _is_taken(answer) or answer.status != 200:
+        raise RefusedError(Refused.BAD_FIELD, "webhookUrl")
 
 
 def sign_order(checksum_key: str, order: Mapping[str, object]) -> str:
@@ -312,7 +321,9 @@ def _signed_data(body: bytes, account: MerchantAccount) -> dict[str, Any]:
         raise RefusedError(Refused.MISSING_FIELD, "data")
     if not same(str(envelope.get("signature", "")).lower(), sign_data(key, signed)):
         raise RefusedError(Refused.BAD_SIGNATURE, "signature")
-    if any(isinstance(value, str) and re.search(r"&\w+=", value) for value in signed.values()):
+    values = [value for value in signed.values() if isinstance(value, str)]
+    are_names = all(re.fullmatch(r"\w+", name) for name in signed)
+    if not are_names or any(re.search(r"&\w+=", value) for value in values):
         raise RefusedError(Refused.MALFORMED, "data")
     data: dict[str, Any] = json_object(body)["data"]
     return data
@@ -320,6 +331,11 @@ def _signed_data(body: bytes, account: MerchantAccount) -> dict[str, Any]:
 
 def _answered(answer: Answer, account: MerchantAccount) -> dict[str, Any] | None:
     """The signed data of an answer; None where payOS does not know the order."""
+    return _signed_data(answer.body, account) if _is_taken(answer) else None
+
+
+def _is_taken(answer: Answer) -> bool:
+    """Whether payOS did what it was asked; False where it knows no such thing. Raises RefusedError."""
     expect_bounded(answer.body)
     try:
         envelope = json_object(answer.body)
@@ -327,9 +343,9 @@ def _answered(answer: Answer, account: MerchantAccount) -> dict[str, Any] | None
         raise RefusedError(Refused.BUSY) from None
     code = envelope.get("code")
     if code == "00":
-        return _signed_data(answer.body, account)
+        return True
     if code == "101" or answer.status == 404:
-        return None
+        return False
     if code == "20" or answer.status in (408, 429) or answer.status >= 500:
         raise RefusedError(Refused.BUSY, "code")
     if answer.status in (401, 403) or code == "401":

@@ -46,6 +46,11 @@ def reference_behind(account_number: str, account: MerchantAccount) -> str:
         raise RefusedError(Refused.BUSY, "va_prefix") from None
 
 
+def is_prefix(text: str) -> bool:
+    """Whether a bank may have given it: virtual accounts behind it fit a VietQR."""
+    return bool(_PREFIX.fullmatch(text))
+
+
 def _expect_prefix(prefix: str) -> None:
-    if not _PREFIX.fullmatch(prefix):
+    if not is_prefix(prefix):
         raise ValueError("a prefix has 1 to 7 digits and capital letters")

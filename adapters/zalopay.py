@@ -107,6 +107,7 @@ REFUND_REFUSED: Final = frozenset(
 )
 """Channel, failed, unknown, type, too late, amount, status, form of the id (twice), transaction."""
 _NO_SUCH_ORDER: Final = "-101"
+_NO_SUCH_REFUND: Final = "-21"
 _PAID, _FAIL, _PROCESSING = "1", "2", "3"
 
 
@@ -294,7 +295,7 @@ def read_refund(
     account: MerchantAccount,  # noqa: ARG001
 ) -> RefundAnswer:
     """The answer to the demand: never done yet. Raises RefusedError: nothing is known."""
-    return _refund_answer(answered(answer), when_one=RefundState.PENDING)
+    return _refund_answer(answered(answer), {})
 
 
 def ask_refund(order: RefundOrder, account: MerchantAccount) -> OutgoingRequest:
@@ -314,9 +315,10 @@ def read_refund_status(
 ) -> RefundAnswer:
     """The answer to the question. Raises RefusedError: nothing is known.
 
-    -21 (no such refund) is pending: the demand may not have arrived yet, and may be repeated.
+    -21 (no such refund): it is unseen, and the demand may be repeated.
     """
-    return _refund_answer(answered(answer), when_one=RefundState.DONE)
+    said = {_PAID: RefundState.DONE, _NO_SUCH_REFUND: RefundState.UNSEEN}
+    return _refund_answer(answered(answer), said)
 
 
 def _paid_notice(message: Mapping[str, Any], app_trans_id: str) -> Notice:
@@ -333,13 +335,11 @@ def _paid_notice(message: Mapping[str, Any], app_trans_id: str) -> Notice:
     )
 
 
-def _refund_answer(message: Mapping[str, Any], *, when_one: RefundState) -> RefundAnswer:
+def _refund_answer(message: Mapping[str, Any], said: Mapping[str, RefundState]) -> RefundAnswer:
+    """`said`: what codes mean in this answer, beside those that refuse a refund in any."""
     code = _code(message)
-    state = RefundState.PENDING
-    if code == _PAID:
-        state = when_one
-    elif code in REFUND_REFUSED:
-        state = RefundState.REFUSED
+    in_any = RefundState.REFUSED if code in REFUND_REFUSED else RefundState.PENDING
+    state = said.get(code, in_any)
     refund_id = identity(message, "refund_id", required=False)
     return RefundAnswer(state=state, provider_refund_id=refund_id, code=code)
 

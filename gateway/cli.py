@@ -7,8 +7,9 @@ import click
 from gateway.commands.applications import import_applications
 from gateway.commands.demo import demo
 from gateway.commands.doctor import doctor
+from gateway.commands.export import export_file
 from gateway.commands.fees import approve_fees, import_fees, issue_invoices
-from gateway.commands.night import export_file, import_statement_file, reconcile_day
+from gateway.commands.night import import_statement_file, reconcile_day
 from gateway.commands.refunds import set_refund_limit_command
 from gateway.commands.schools import (
     add_bank_account_command,
@@ -17,9 +18,12 @@ from gateway.commands.schools import (
     create_school_command,
     create_user_command,
     import_roster_command,
+    register_webhook_command,
     revoke_api_key_command,
+    set_credentials_command,
 )
 from gateway.commands.serve import migrate_schema, serve
+from gateway.commands.statistics import statistics
 from gateway.commands.worker import worker
 
 
@@ -36,6 +40,8 @@ main.add_command(doctor)
 main.add_command(create_school_command)
 main.add_command(add_bank_account_command)
 main.add_command(add_merchant_account_command)
+main.add_command(set_credentials_command)
+main.add_command(register_webhook_command)
 main.add_command(create_user_command)
 main.add_command(create_api_key_command)
 main.add_command(revoke_api_key_command)
@@ -48,6 +54,7 @@ main.add_command(import_applications)
 main.add_command(import_statement_file)
 main.add_command(reconcile_day)
 main.add_command(export_file)
+main.add_command(statistics)
 
 if __name__ == "__main__":
     main()

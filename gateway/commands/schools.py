@@ -1,7 +1,8 @@
 """`hocphi create-school`, accounts, users, keys and class lists: what sets a school up.
 
 A password, a credential and a key never stand among the arguments, where other users of the machine
-can read them: they come from a prompt, a file or standard input.
+can read them: they come from a prompt, a file or standard input. An `account_key` is none of these: it
+names a merchant account, as its IPN address does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+import asyncpg
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,8 +21,12 @@ from gateway.commands.context import json_option, print_result, run, school_id_o
 from gateway.house import keys_of
 from gateway.identity.service import ROLES, create_api_key, create_user, revoke_api_key
 from gateway.kit.clock import business_date, now_utc
-from gateway.kit.database import transaction
-from gateway.kit.problem import Fault, Problem
+from gateway.kit.database import Driver, transaction
+from gateway.kit.problem import Fault, Problem, not_found
+from gateway.payments.calling import provider_client
+from gateway.payments.merchants import CACHE_S
+from gateway.schools.credentials import replace_credentials
+from gateway.schools.registering import register_webhook
 from gateway.schools.service import (
     MerchantCreated,
     add_bank_account,
@@ -38,6 +44,16 @@ from gateway.students.service import (
 
 OPERATOR = "operator"
 """Who acts in the audit chain when a command does: whoever may run commands on the server."""
+
+credentials_option = click.option(
+    "--credentials",
+    type=click.File("rb"),
+    default="-",
+    help='JSON {"secrets": {…}, "settings": {…}}: a file, or "-" for standard input.',
+)
+account_key_option = click.option(
+    "--account-key", required=True, help="The last part of the merchant account's IPN address."
+)
 
 
 @click.command("create-school")
@@ -116,12 +132,7 @@ def add_bank_account_command(
 @click.option("--adapter", required=True, help="The provider, e.g. vnpay, sepay, vietqrvn.")
 @click.option("--account", "number", required=True, help="The bank account it pays to.")
 @click.option("--settlement", type=click.Choice(["direct", "batch"]), required=True)
-@click.option(
-    "--credentials",
-    type=click.File("rb"),
-    default="-",
-    help='JSON {"secrets": {…}, "settings": {…}}: a file, or "-" for standard input.',
-)
+@credentials_option
 @json_option
 def add_merchant_account_command(
     school_code: str | None,
@@ -154,7 +165,7 @@ def add_merchant_account_command(
             )
 
     made = run(work)
-    address = f"{settings().base_url}/ipn/{adapter}/{made.account_key}"
+    address = _ipn_url(adapter, made.account_key)
     print_result(
         {
             "merchant_account_id": made.id,
@@ -170,10 +181,10 @@ def _read_credentials(data: str | bytes) -> tuple[dict[str, str], dict[str, str]
     """(secrets, settings) of the JSON; neither is ever repeated in a message."""
     try:
         given = json.loads(data)
-        secrets, chosen = given["secrets"], given.get("settings", {})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        secrets = chosen = None
-    if not isinstance(secrets, dict) or not isinstance(chosen, dict):
+        secrets, chosen = given.pop("secrets", {}), given.pop("settings", {})
+    except (ValueError, TypeError, AttributeError):
+        given = secrets = chosen = None
+    if given != {} or not isinstance(secrets, dict) or not isinstance(chosen, dict):
         raise Problem(
             "bad_credentials_file",
             vi='Tệp thông tin kết nối phải là JSON: {"secrets": {…}, "settings": {…}}.',
@@ -181,6 +192,94 @@ def _read_credentials(data: str | bytes) -> tuple[dict[str, str], dict[str, str]
             status=422,
         )
     return secrets, chosen
+
+
+@click.command("set-credentials")
+@account_key_option
+@credentials_option
+@json_option
+def set_credentials_command(account_key: str, credentials: BinaryIO, as_json: bool) -> None:
+    """Đổi khóa kết nối. / Replace credentials of a merchant account; its IPN address stays.
+
+    What is not named stays; "" takes an optional value away. Running processes follow within seconds.
+    """
+
+    async def work(engine: AsyncEngine) -> tuple[str, ...]:
+        secrets, chosen = _read_credentials(credentials.read())
+        if not secrets and not chosen:
+            raise Problem(
+                "nothing_given",
+                vi="Hãy ghi ít nhất một giá trị cần đổi.",
+                en="Name at least one value to replace.",
+                status=422,
+            )
+        async with transaction(engine) as db:
+            named = await _merchant_named(db, account_key)
+            return await replace_credentials(
+                db,
+                keys_of(settings()),
+                named["school_id"],
+                named["id"],
+                secrets=secrets,
+                settings=chosen,
+                actor=OPERATOR,
+            )
+
+    changed = run(work)
+    print_result(
+        {"changed": changed},
+        as_json=as_json,
+        lines=[
+            f"Đã đổi: {', '.join(changed)}; có hiệu lực trong vòng {CACHE_S:.0f} giây.",
+            f"Replaced: {', '.join(changed)}; in force within {CACHE_S:.0f} seconds.",
+        ]
+        if changed
+        else ["Không có gì thay đổi. / Nothing changed."],
+    )
+
+
+@click.command("register-webhook")
+@account_key_option
+@json_option
+def register_webhook_command(account_key: str, as_json: bool) -> None:
+    """Đăng ký địa chỉ IPN. / Have the provider keep our IPN address, by its own call; it tries it at once."""
+
+    async def work(engine: AsyncEngine) -> tuple[str, str]:
+        async with transaction(engine) as db:
+            named = await _merchant_named(db, account_key)
+        url = _ipn_url(named["adapter"], account_key)
+        async with provider_client() as http:
+            await register_webhook(
+                engine,
+                keys_of(settings()),
+                http,
+                named["school_id"],
+                named["id"],
+                url=url,
+                actor=OPERATOR,
+            )
+        return named["adapter"], url
+
+    adapter, url = run(work)
+    print_result(
+        {"adapter": adapter, "ipn_url": url},
+        as_json=as_json,
+        lines=[f"{adapter} đã nhận địa chỉ IPN. / {adapter} keeps the IPN address.", url],
+    )
+
+
+async def _merchant_named(db: Driver, account_key: str) -> asyncpg.Record:
+    """school_id, id and adapter of a merchant account, on or off. Raises Problem (404)."""
+    rows = await db.fetch(
+        "SELECT school_id, id, adapter FROM merchant_account WHERE account_key = $1", account_key
+    )
+    if len(rows) != 1:
+        raise not_found("kênh thu mang account_key này", "channel with this account_key")
+    return rows[0]
+
+
+def _ipn_url(adapter: str, account_key: str) -> str:
+    return f"{settings().base_url}/ipn/{adapter}/{account_key}"
 
 
 @click.command("create-user")

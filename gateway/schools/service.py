@@ -11,7 +11,6 @@ import re
 import secrets as random
 import string
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from adapters import IPN
@@ -21,6 +20,7 @@ from gateway.kit.problem import Fault, Problem, not_found
 from gateway.kit.seal import Keys, seal_secrets
 from gateway.kit.text import unaccent
 from gateway.ledger.service import open_books
+from gateway.schools.credentials import check_credentials
 
 STATEMENT = "statement"
 """The adapter's name of the merchant account through which statement lines enter."""
@@ -214,7 +214,7 @@ async def add_merchant_account(
             "Cách quyết toán là direct hoặc batch.",
             "Settlement is direct or batch.",
         )
-    _check_credentials(adapter, secrets, chosen)
+    check_credentials(adapter, secrets, chosen)
     await _lock_school(db, school_id)
     if not await db.fetchval(
         "SELECT true FROM bank_account WHERE school_id = $1 AND id = $2", school_id, bank_account_id
@@ -231,70 +231,6 @@ async def add_merchant_account(
     )
     await open_books(db, school_id)
     return created
-
-
-def _check_credentials(
-    adapter: str, secrets: Mapping[str, str], settings: Mapping[str, str]
-) -> None:
-    """All that the adapter needs, nothing that it does not know. Values are never shown."""
-    module = IPN[adapter]
-    needed = module.needed(settings)
-    faults = [
-        *_name_faults("secrets", secrets, module.SECRETS, needed & module.SECRETS.keys()),
-        *_name_faults("settings", settings, module.SETTINGS, needed & module.SETTINGS.keys()),
-    ]
-    if adapter == "sepay" and settings.get("auth") not in {"apikey", "hmac"}:
-        faults.append(
-            Fault(
-                code="bad_setting",
-                column="settings.auth",
-                vi="auth là apikey hoặc hmac.",
-                en="auth is apikey or hmac.",
-            )
-        )
-    if faults:
-        raise Problem(
-            "bad_credentials",
-            vi="Thông tin kết nối chưa đúng.",
-            en="The credentials are not as the adapter needs them.",
-            status=422,
-            faults=tuple(faults),
-        )
-
-
-def _name_faults(
-    kind: str, given: Mapping[str, str], known: Mapping[str, str], needed: AbstractSet[str]
-) -> list[Fault]:
-    unknown = [
-        Fault(
-            code="unknown_name",
-            column=f"{kind}.{name[:40]}",
-            vi=f"Không có mục «{name[:40]}».",
-            en=f"There is no entry {name[:40]}.",
-        )
-        for name in sorted(given.keys() - known.keys())
-    ]
-    missing = [
-        Fault(
-            code="missing_value",
-            column=f"{kind}.{name}",
-            vi=f"Thiếu «{name}»: {known[name]}.",
-            en=f"Missing {name}: {known[name]}.",
-        )
-        for name in sorted(needed)
-        if not isinstance(given.get(name), str) or not given[name].strip()
-    ]
-    not_text = [
-        Fault(
-            code="not_text",
-            column=f"{kind}.{name[:40]}",
-            vi=f"«{name[:40]}» phải là chữ.",
-            en=f"{name[:40]} must be text.",
-        )
-        for name, value in sorted(given.items())
-        if name not in needed and not isinstance(value, str)
-    ]
-    return unknown + missing + not_text
 
 
 async def _write_merchant(

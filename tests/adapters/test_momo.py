@@ -672,6 +672,7 @@ def test_an_answer_about_something_else_says_nothing(name: str) -> None:
 
 
 DONE, PENDING, REFUSED = RefundState.DONE, RefundState.PENDING, RefundState.REFUSED
+UNSEEN = RefundState.UNSEEN
 
 
 @pytest.mark.parametrize("code", [*sorted(CODES), "5555"])
@@ -711,7 +712,11 @@ def _row(**more: Any) -> dict[str, Any]:
         ({"refundTrans": [_row(orderId="X")]}, PENDING, "0"),
         ({"refundTrans": [_row(), _row()]}, PENDING, "0"),
         ({"refundTrans": [7, None]}, PENDING, "0"),
-        ({"resultCode": 42}, PENDING, "42"),
+        ({"resultCode": 42}, UNSEEN, "42"),
+        ({"resultCode": 42, "refundTrans": []}, UNSEEN, "42"),
+        ({"resultCode": 42, "refundTrans": [_row(orderId="X")]}, UNSEEN, "42"),
+        ({"resultCode": 42, "refundTrans": [_row()]}, DONE, "0"),
+        ({"resultCode": 42, "refundTrans": [_row(), _row()]}, PENDING, "42"),
         ({"resultCode": 13}, PENDING, "13"),
         ({"resultCode": 20}, PENDING, "20"),
         ({"resultCode": 1081}, REFUSED, "1081"),
@@ -856,7 +861,7 @@ def test_a_refund_is_on_its_way_and_then_done_once() -> None:
     desk, notice = paid_desk()
     order = replace(REFUND_, transaction_id=notice.transaction_id)
     unknown = sent(desk, momo.ask_refund(order, ACCOUNT), RECEIVED)
-    assert momo.read_refund_status(order, unknown, ACCOUNT).state is PENDING
+    assert momo.read_refund_status(order, unknown, ACCOUNT).state is UNSEEN
     for code in ("7002", "40"):  # the repetition of what is not final is a repeated id
         demand = momo.read_refund(order, sent(desk, momo.refund(order, ACCOUNT), RECEIVED), ACCOUNT)
         assert (demand.state, demand.code) == (PENDING, code)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import CANCEL, CREATE, IPN, NUMBERED, QUERY, payos
+from adapters import CANCEL, CREATE, IPN, NUMBERED, QUERY, REGISTER, payos
 from adapters.contract import (
     Answer,
     Bill,
@@ -169,7 +169,7 @@ LINK: dict[str, Any] = {
 
 
 def test_it_stands_in_the_tables() -> None:
-    tables: tuple[dict[str, Any], ...] = (IPN, CREATE, QUERY, CANCEL)
+    tables: tuple[dict[str, Any], ...] = (IPN, CREATE, QUERY, CANCEL, REGISTER)
     assert all(table["payos"] is payos for table in tables)
     assert "payos" in NUMBERED
 
@@ -227,12 +227,44 @@ def test_confirm_webhook_and_its_ping() -> None:
     desk = sandbox_payos.Payos([MERCHANT])
     call = payos.register_webhook("https://pay.example.edu.vn/ipn/payos/k", ACCOUNT)
     answer = called(desk, call)
-    assert (answer.status, json.loads(answer.body)["code"]) == (200, "00")
+    payos.read_registered(answer, ACCOUNT)
     assert desk.webhooks == {"client-1": "https://pay.example.edu.vn/ipn/payos/k"}
     ping = pushed(sandbox_payos.test_ping(MERCHANT))
     assert read(ping).outcome is Outcome.TEST
     noted = Verdict(kind=VerdictKind.NOTED, record_id="")
     assert payos.acknowledge(ping, ACCOUNT, [noted]).status == 200
+
+
+def test_an_address_that_payos_does_not_keep() -> None:
+    desk = sandbox_payos.Payos([MERCHANT])
+    stranger = replace(ACCOUNT, secrets=SECRETS | {"api_key": "another"})
+    for url, account, reason in (
+        ("https://pay.example.edu.vn/ipn/payos/k", stranger, Refused.UNAUTHENTICATED),
+        ("ftp://pay.example.edu.vn", ACCOUNT, Refused.BUSY),  # 20: a bad address and a fault alike
+    ):
+        answer = called(desk, payos.register_webhook(url, account))
+        with pytest.raises(RefusedError) as caught:
+            payos.read_registered(answer, account)
+        assert caught.value.reason is reason
+    assert desk.webhooks == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (404, b'{"code": "404"}', Refused.BAD_FIELD),
+        (400, b'{"code": "214"}', Refused.BAD_FIELD),
+        (500, b'{"code": "00"}', Refused.BAD_FIELD),
+        (502, b"<h1>Bad gateway</h1>", Refused.BUSY),
+        (200, b"", Refused.BUSY),
+        (200, b"{}", Refused.BAD_FIELD),
+    ],
+)
+def test_an_answer_that_says_no_address_was_kept(status: int, body: bytes, reason: Refused) -> None:
+    answer = Answer(status=status, content_type="application/json", body=body)
+    with pytest.raises(RefusedError) as caught:
+        payos.read_registered(answer, ACCOUNT)
+    assert caught.value.reason is reason
 
 
 def test_a_forged_test_is_refused() -> None:
@@ -698,6 +730,7 @@ def test_any_bytes_only_ever_raise_a_refusal(body: bytes, header: str, status: i
         lambda: payos.read_answer(QUERY_, answer, ACCOUNT),
         lambda: payos.read_created(ORDER, answer, ACCOUNT),
         lambda: payos.read_cancelled(QUERY_, answer, ACCOUNT),
+        lambda: payos.read_registered(answer, ACCOUNT),
         lambda: payos.read_return(body, ACCOUNT),
     ):
         with contextlib.suppress(RefusedError):

@@ -579,8 +579,10 @@ DONE, PENDING, REFUSED = RefundState.DONE, RefundState.PENDING, RefundState.REFU
         *((failing(int(c)), REFUSED, REFUSED, c) for c in sorted(zalopay.REFUND_REFUSED)),
         *(
             (failing(c), PENDING, PENDING, str(c))
-            for c in (-1, -2, -3, -5, -21, -23, -25, -63, -401, -402, -429, -500, -999, -4711)
+            for c in (-1, -2, -3, -5, -23, -25, -63, -401, -402, -429, -500, -999, -4711)
         ),
+        (failing(-21), PENDING, RefundState.UNSEEN, "-21"),
+        (answer(return_code=-21), PENDING, RefundState.UNSEEN, "-21"),
         (answer(return_code=2), PENDING, PENDING, "2"),
         (answer(return_code=-500), PENDING, PENDING, "-500"),
     ],
@@ -764,7 +766,7 @@ def test_a_refund_is_on_its_way_and_then_done_once() -> None:
     order = replace(REFUND_, transaction_id=notice.transaction_id)
     at = REFUND_.asked_at
     unknown = sent(desk, zalopay.ask_refund(order, ACCOUNT), at)
-    assert zalopay.read_refund_status(order, unknown, ACCOUNT).state is PENDING
+    assert zalopay.read_refund_status(order, unknown, ACCOUNT).state is RefundState.UNSEEN
     for code in ("3", "-23"):
         reply = sent(desk, zalopay.refund(order, ACCOUNT), at)
         demand = zalopay.read_refund(order, reply, ACCOUNT)

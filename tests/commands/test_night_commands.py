@@ -86,6 +86,21 @@ async def test_a_night_by_hand(engine: AsyncEngine, operator: Path) -> None:
     assert json.loads(done.stdout)["file"] is None
 
 
+async def test_the_books_of_a_period_by_hand(engine: AsyncEngine, operator: Path) -> None:
+    await world_with_file(engine, operator)
+    period = ("--from", "2026-09-01", "--to", "2026-09-30", "--json")
+    for book in (("trial-balance",), ("detail-ledger", "--account", "131")):
+        done = await hocphi("export", "--format", *book, *period)
+        assert done.exit_code == 0
+        assert is_zip(Path(json.loads(done.stdout)["file"]))
+    done = await hocphi("export", "--format", "detail-ledger", *period)
+    assert (done.exit_code, "--account" in done.stderr) == (2, True)
+    done = await hocphi("export", "--format", "journal-csv", *period)
+    assert done.exit_code == 2
+    done = await hocphi("export", "--format", "detail-ledger", "--account", "999", *period)
+    assert done.exit_code == 1
+
+
 async def test_refusals_are_said_plainly(engine: AsyncEngine, operator: Path) -> None:
     world, path = await world_with_file(engine, operator)
     add_row(Path(path), "10/09/2026,10/09/2026,,,5,7,x\n")  # 7 is not the balance

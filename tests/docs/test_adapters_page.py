@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from factories import BATCH
 
-from adapters import CANCEL, CREATE, IPN, LOOKUP, NUMBERED, QUERY, RECEIPT, REDIRECT, REFUND
+from adapters import (
+    CANCEL,
+    CREATE,
+    IPN,
+    LOOKUP,
+    NUMBERED,
+    QUERY,
+    RECEIPT,
+    REDIRECT,
+    REFUND,
+    REGISTER,
+)
 from gateway.demo.merchants import merchants_of
 from gateway.pages.console.doors import doors_of
 
@@ -21,6 +32,7 @@ REGISTRIES: dict[str, Collection[str]] = {
     "look-up": LOOKUP,
     "refund": REFUND,
     "receipt": RECEIPT,
+    "register": REGISTER,
 }
 NAMES = sorted(IPN)
 CONTRACTS = merchants_of("https://school.test", ("1", "2", "3"), "2NDV")

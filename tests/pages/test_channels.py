@@ -19,11 +19,13 @@ from staff import PASSWORD, Desk, hire, receive
 
 from adapters import IPN
 from adapters.contract import MerchantAccount, Notice, Outcome, Refused, RefusedError, Request
+from adapters.ways import words_of
 from gateway.identity.audit import verify_chain
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.pages.console.channels import settings_of
 from gateway.pages.console.doors import doors_of
+from gateway.pages.console.words import words
 from gateway.payments import merchants
 from gateway.payments.arriving import Incoming
 from gateway.payments.checkouts import open_checkout
@@ -151,6 +153,24 @@ async def test_the_list_shows_what_each_channel_does(
     english = (await desk.get(f"{LIST}?lang=en")).text
     assert "MoMo wallet" in english
     assert "1 orders being asked about" in english
+
+
+@pytest.mark.parametrize("adapter", sorted(IPN))
+def test_every_screen_calls_a_channel_as_parents_know_it(adapter: str) -> None:
+    vi, en = words("channel", adapter)
+    assert (vi, en) == words_of(adapter)
+    assert adapter not in (vi, en)
+    assert (vi, en) != words("channel", "no such channel")
+
+
+async def test_the_last_payments_name_their_channel(
+    engine: AsyncEngine, world: World, desk: Desk
+) -> None:
+    await advise(engine, world, "casso", days_ago=0, number="FT1")
+    shown = (await desk.get("/console")).text
+    assert "Chuyển khoản ngân hàng" in shown
+    assert ">casso<" not in shown
+    assert words("channel", "statement")[0] in (await desk.get(LIST)).text
 
 
 async def test_an_undefined_state_is_pending_logged_once_and_shown(

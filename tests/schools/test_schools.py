@@ -172,7 +172,7 @@ async def test_credentials_are_those_the_adapter_documents(
         assert all(fault.value == "" for fault in caught.value.faults)
 
 
-@pytest.mark.parametrize("adapter", ["momo", "statement", ""])
+@pytest.mark.parametrize("adapter", ["hocphipay", "statement", ""])
 async def test_an_adapter_that_does_not_exist(engine: AsyncEngine, adapter: str) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)

@@ -16,14 +16,12 @@ from litestar.params import URLEncodedBody
 
 from adapters import CREATE, IPN, REDIRECT
 from adapters.banks import bank
-from adapters.ways import words_of
 from gateway.house import House
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
 from gateway.pages.console.doors import doors_of
 from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, screen, typed
-from gateway.pages.console.words import words
 from gateway.payments.merchants import CACHE_S
 from gateway.schools.service import STATEMENT
 from gateway.schools.switching import MAX_REASON, switch_channel
@@ -73,7 +71,6 @@ async def show_channels(
         channels=channels,
         unmapped=unmapped,
         overdue_before=overdue_before(today),
-        name_of=channel_name,
         bank_of=bank_name,
     )
 
@@ -114,11 +111,6 @@ async def switch(
         return await _channel_screen(request, house, staff, channel_id, problem)
     done = "channel_enabled" if is_enabled else "channel_disabled"
     return goto(request, f"{LIST}/{channel_id}", done=done)
-
-
-def channel_name(adapter: str) -> tuple[str, str]:
-    """How money comes by a channel, in Vietnamese and English."""
-    return words("channel", STATEMENT) if adapter == STATEMENT else words_of(adapter)
 
 
 def bank_name(bin: str) -> str:  # noqa: A002 - the word of the trade
@@ -188,6 +180,5 @@ async def _channel_screen(
         may_switch=staff.user.role == APPROVER,
         delay_s=int(CACHE_S),
         max_reason=MAX_REASON,
-        name_of=channel_name,
         bank_of=bank_name,
     )

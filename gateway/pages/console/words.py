@@ -1,4 +1,4 @@
-"""The words an accountant reads, by the codes of the house: (Vietnamese, English). Data, no logic.
+"""The words an accountant reads, by the codes of the house: (Vietnamese, English).
 
 A code that is missing here is shown as it is: a new reason must not break a screen.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+from adapters.ways import words_of
 
 Words = Mapping[str, tuple[str, str]]
 
@@ -101,10 +103,8 @@ EVIDENCE: Final[Words] = {
     "same_amount": ("đúng số tiền", "same amount"),
 }
 
+# what the house calls otherwise than parents do; all other names are those of adapters.ways
 CHANNEL: Final[Words] = {
-    "vnpay": ("VNPAY", "VNPAY"),
-    "sepay": ("Chuyển khoản (SePay)", "Bank transfer (SePay)"),
-    "vietqrvn": ("Chuyển khoản VietQR", "VietQR transfer"),
     "statement": ("Theo sao kê", "From the statement"),
 }
 
@@ -173,7 +173,12 @@ LEDGER_ACCOUNT: Final[Words] = {
 
 EXPORT_FORMAT: Final[Words] = {
     "misa-receipts": ("MISA – Phiếu thu tiền gửi (.xlsx)", "MISA – bank receipts (.xlsx)"),
+    "misa-general": (
+        "MISA – Chứng từ nghiệp vụ khác (.xlsx)",
+        "MISA – general vouchers (.xlsx)",
+    ),
     "journal-csv": ("Nhật ký chung (.csv)", "General journal (.csv)"),
+    "journal-xlsx": ("Nhật ký chung (.xlsx)", "General journal (.xlsx)"),
 }
 
 IMPORT_KIND: Final[Words] = {
@@ -274,6 +279,7 @@ DONE: Final[Words] = {
     "channel_enabled": ("Đã bật kênh thu.", "The channel was turned on."),
     "channel_disabled": ("Đã tắt kênh thu.", "The channel was turned off."),
     "exported": ("Đã xuất sổ.", "The export was made."),
+    "account_chosen": ("Đã ghi tài khoản.", "The account was recorded."),
     "nothing": (
         "Không có chứng từ mới: tất cả đã xuất trước đó.",
         "Nothing new: all vouchers were exported before.",
@@ -310,6 +316,8 @@ _SUBJECTS: Final[Mapping[str, Words]] = {
 def words(subject: str, code: str) -> tuple[str, str]:
     """(Vietnamese, English) of a code; in templates `t(*words("reason", code))`.
 
-    Raises KeyError for an unknown subject.
+    A channel is called as parents know it. Raises KeyError for an unknown subject.
     """
+    if subject == "channel" and code not in CHANNEL:
+        return words_of(code)
     return _SUBJECTS[subject].get(code, (code, code))
