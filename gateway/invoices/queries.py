@@ -127,8 +127,8 @@ class ReceiptPart:
 class PublicReceipt:
     """A payment as its payer sees it: what arrived, when, how, and what it settled.
 
-    `parts` hold what still stands today, after any correction; `other_vnd` is the rest of
-    `amount_vnd` (kept as the pupil's credit, or taken back). `number` is our number of the payment.
+    `parts` hold what still stands today, after any correction; `refunded_vnd` went back to the payer;
+    `other_vnd` is the rest of `amount_vnd` (kept as the pupil's credit, or not placed yet). `number` is our number of the payment.
     `has_official`: the provider's own receipt is here too.
     """
 
@@ -139,6 +139,7 @@ class PublicReceipt:
     channel: str
     bank_transaction_id: str
     amount_vnd: int
+    refunded_vnd: int
     paid_at: datetime
     business_date: date
     has_official: bool
@@ -146,8 +147,8 @@ class PublicReceipt:
 
     @property
     def other_vnd(self) -> int:
-        """What of the payment settles no invoice."""
-        return self.amount_vnd - sum(part.amount_vnd for part in self.parts)
+        """What of the payment settles no invoice and is still with the school."""
+        return self.amount_vnd - self.refunded_vnd - sum(part.amount_vnd for part in self.parts)
 
 
 def state_of(total_vnd: int, paid_vnd: int, *, is_cancelled: bool) -> State:
@@ -268,7 +269,9 @@ async def receipts_of_invoice(
 
 RECEIPT = f"""
 SELECT p.school_id, p.id AS number, p.token, s.name AS school_name, s.address AS school_address,
-       p.channel, p.bank_transaction_id, p.amount_vnd, p.paid_at, p.business_date, {_HAS_OFFICIAL}
+       p.channel, p.bank_transaction_id, p.amount_vnd, p.paid_at, p.business_date, {_HAS_OFFICIAL},
+       (SELECT coalesce(sum(t.amount_vnd), 0)::bigint FROM transfer t
+         WHERE t.school_id = p.school_id AND t.payment_id = p.id AND t.kind = 'refund') AS refunded_vnd
   FROM payment p JOIN school s ON s.id = p.school_id
  WHERE p.token = $1
 """

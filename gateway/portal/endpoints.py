@@ -25,6 +25,7 @@ from gateway.portal.forms import form_of_json
 from gateway.portal.queries import ApplicationRow, application_by_code
 
 MAX_AT_ONCE = 1_000
+RowId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class ApplicationForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +39,7 @@ class ApplicationForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ApplicationsForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Applications for one service: all are written, or none. `service_id`: its fee schedule."""
 
-    service_id: int
+    service_id: RowId
     applications: Annotated[
         list[ApplicationForm], msgspec.Meta(min_length=1, max_length=MAX_AT_ONCE)
     ]

@@ -114,12 +114,20 @@ def form_of_json(
 ) -> Form:
     """An application from a program; what is wrong is added to `faults`, named by its field."""
     row = Row(place, (file_code, full_name))
-    return Form(
+    named: dict[str, int] = {}
+    form = Form(
         row=place,
         file_code=read_cell(row, Column(0, "file_code"), parse_file_code, faults) or "",
         full_name=read_cell(row, Column(1, "full_name"), parse_applicant, faults) or "",
-        quantities={code.strip().upper(): number for code, number in quantities.items()},
+        quantities=named,
     )
+    for text, number in quantities.items():
+        code = text.strip().upper()
+        if code in named:
+            vi, en = "Khoản này được ghi hai lần.", "This item is named twice."
+            faults.append(_of_form(form, "duplicate_item", vi, en, str(number), column=code[:40]))
+        named[code] = number
+    return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +280,11 @@ def settle(
     wanted = []
     for form in forms:
         said = _contradictions(form, by_code)
-        row = first_row.setdefault(form.file_code, form.row)
-        if form.file_code and row != form.row:
+        row = first_row.get(form.file_code)
+        first_row.setdefault(form.file_code, form.row)
+        if (
+            form.file_code and row is not None
+        ):  # on another sheet it may be a row of the same number
             vi = f"Mã hồ sơ này đã có ở dòng {row}."
             en = f"This file code stands in row {row} already."
             said.append(_of_form(form, "duplicate_file_code", vi, en, form.file_code))

@@ -60,9 +60,10 @@ SELECT a.id, a.fee_schedule_id AS service_id, f.name AS service_name, a.file_cod
 
 async def application_by_code(db: Driver, school_id: int, file_code: str) -> ApplicationRow | None:
     """The application under a file code, in whatever case it was typed; None where there is none."""
-    row = await db.fetchrow(
-        f"{_APPLICATION} AND a.file_code = $2", school_id, file_code.strip().upper()
-    )
+    code = file_code.strip().upper()
+    if not code.isascii() or not code.isprintable():  # no row can hold it
+        return None
+    row = await db.fetchrow(f"{_APPLICATION} AND a.file_code = $2", school_id, code)
     return _row(row) if row else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
@@ -37,6 +38,11 @@ GIVE_UP_AFTER: Final = timedelta(days=3)
 MAX_BYTES: Final = 10 * 1024 * 1024
 PDF: Final = "application/pdf"
 _MAGIC: Final = b"%PDF-"
+# the last label begins with a letter: no notation of an IP address does
+_PUBLIC_NAME: Final = re.compile(r"(?:[0-9a-z_-]+\.)+[a-z][0-9a-z-]*[0-9a-z]")
+_INNER_NAMES: Final = frozenset(
+    {"arpa", "corp", "home", "internal", "intranet", "lan", "local", "localhost"}
+)
 
 # Every paid notice of such an account that has no row. A transaction ends within minutes, so below the
 # newest row that is a day old nothing can have been missed: each round reads one day, by the primary key.
@@ -124,7 +130,11 @@ async def fetch_receipts(
                 )
             return True
 
-    return sum(await asyncio.gather(*(fetch_one(row) for row in due)))
+    ends = await asyncio.gather(*(fetch_one(row) for row in due), return_exceptions=True)
+    for end in ends:  # one receipt's trouble is raised after the others are stored
+        if isinstance(end, BaseException):
+            raise end
+    return sum(end is True for end in ends)
 
 
 async def _ask(
@@ -150,7 +160,7 @@ async def _ask(
         answer = await send(http, speaks.ask_receipt(query, merchant.account), limit=MAX_BYTES)
         found = speaks.read_receipt(query, answer, merchant.account)
         if isinstance(found, OutgoingRequest):
-            if not _may_fetch(found.url, is_sandbox=is_sandbox):
+            if not may_fetch(found.url, is_sandbox=is_sandbox):
                 log.warning("receipt.address_refused", adapter=merchant.adapter)
                 return None
             fetched = await send(http, found, limit=MAX_BYTES)
@@ -164,10 +174,24 @@ async def _ask(
     return found
 
 
-def _may_fetch(url: str, *, is_sandbox: bool) -> bool:
-    parts = urlsplit(url)
-    schemes = ("https", "http") if is_sandbox else ("https",)
-    return parts.scheme in schemes and bool(parts.hostname) and parts.username is None
+def may_fetch(url: str, *, is_sandbox: bool) -> bool:
+    """Whether an address that a provider answered may be called: https, by a public name, at port 443.
+
+    Numbers in any notation and names of one's own network are refused, so that no answer makes the
+    gateway call its neighbours. The sandbox may stand anywhere.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None:
+        return False
+    if is_sandbox:
+        return parts.scheme in {"https", "http"}
+    name = parts.hostname.removesuffix(".")
+    is_public = _PUBLIC_NAME.fullmatch(name) and name.rpartition(".")[2] not in _INNER_NAMES
+    return parts.scheme == "https" and bool(is_public) and port in {None, 443}
 
 
 async def receipt_of_token(db: Driver, token: str) -> tuple[int, bytes] | None:

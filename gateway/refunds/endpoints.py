@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromQuery, JSONBody, PathParameter
 
 from gateway.api import cursor_of, id_of_cursor, page_size
 from gateway.house import House
@@ -29,9 +29,13 @@ class PayeeBody(msgspec.Struct, frozen=True):
     number: str
     holder: str
 
+    def __repr__(self) -> str:
+        return "PayeeBody()"
+
 
 class RefundWish(msgspec.Struct, frozen=True):
-    """A refund to be asked for, VND. `key`: yours; the same request sent again means the same refund.
+    """A refund to be asked for, VND. `key`: yours; the same request sent again means the same refund,
+    another one with it is refused (409).
 
     `payee` is needed by method "payout" and by it alone. `from_invoice_id`: give back what this invoice
     got; without it the pupil's credit goes first, then suspense, then what was settled last.
@@ -41,7 +45,7 @@ class RefundWish(msgspec.Struct, frozen=True):
     amount_vnd: Annotated[int, msgspec.Meta(ge=1, le=MAX_VND)]
     reason: str
     method: Method
-    key: str
+    key: Annotated[str, msgspec.Meta(min_length=1)]
     payee: PayeeBody | None = None
     from_invoice_id: RowId | None = None
 
@@ -91,7 +95,9 @@ async def get_refunds(
 
 @get("/refunds/{refund_id:int}", operation_id="get_refund", tags=["refunds"])
 async def get_refund(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], refund_id: FromPath[int]
+    house: NamedDependency[House],
+    caller: NamedDependency[ApiCaller],
+    refund_id: Annotated[int, PathParameter(gt=0, le=2**63 - 1)],
 ) -> RefundBody:
     """One refund."""
     async with transaction(house.engine) as db:
@@ -110,7 +116,7 @@ async def post_refund(
         method=data.method,
         payee=read_payee(payee.bin, payee.number, payee.holder) if payee else None,
         from_invoice_id=data.from_invoice_id,
-        key=f"{caller.actor}:{data.key}" if data.key else "",
+        key=f"{caller.actor}:{data.key}",
     )
     async with transaction(house.engine) as db:
         made = await request_refund(

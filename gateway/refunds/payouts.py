@@ -17,6 +17,7 @@ from gateway.kit.problem import Problem, not_found
 from gateway.kit.seal import Keys, seal, unseal
 from gateway.refunds.payee import unseal_payee
 from gateway.refunds.payout_file import Payout, write_payouts
+from gateway.refunds.service import IS_DISPUTED
 
 EXTENSIONS = ("xlsx", "csv")
 MAX_IN_LIST = 500
@@ -40,6 +41,7 @@ async def make_payout_list(
 ) -> PayoutFile | None:
     """List the approved payouts of a bank account that no list holds yet; None when there are none.
 
+    Left out, and listed once that is judged, are those of payments that came into dispute since.
     Raises Problem (422) for another extension than xlsx or csv.
     """
     if extension not in EXTENSIONS:
@@ -52,10 +54,12 @@ async def make_payout_list(
     # one list of a school at a time, so that its numbers run on
     await db.execute("SELECT id FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
     rows = await db.fetch(
-        """
-        SELECT id, number, amount_vnd, sealed_payee FROM refund
-         WHERE school_id = $1 AND bank_account_id = $2 AND method = 'payout' AND status = 'approved'
-         ORDER BY number LIMIT $3 FOR UPDATE
+        f"""
+        SELECT r.id, r.number, r.amount_vnd, r.sealed_payee
+          FROM refund r JOIN payment p ON p.school_id = r.school_id AND p.id = r.payment_id
+         WHERE r.school_id = $1 AND r.bank_account_id = $2 AND r.method = 'payout' AND r.status = 'approved'
+           AND NOT {IS_DISPUTED}
+         ORDER BY r.number LIMIT $3 FOR UPDATE OF r
         """,
         school_id,
         bank_account_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ class RefundRow:
     """A refund. Amount in VND; `payee` is masked, "" where the provider gives the money back.
 
     pupil and class_name: of the invoice or the pupil that the payment is for, "" where it is unplaced.
-    is_in_doubt: the provider has said nothing final for too long. is_on_statement: the bank's line is found.
+    is_in_doubt: the provider has said nothing final for too long, whatever became of the exception. is_on_statement: the bank's line is found.
     """
 
     id: int
@@ -31,13 +31,13 @@ class RefundRow:
     amount_vnd: int
     reason: str
     channel: str
-    pupil: str
+    pupil: str = field(repr=False)
     class_name: str
     invoice_id: int | None
     payment_vnd: int
     paid_at: datetime
     payee: str
-    payee_holder: str
+    payee_holder: str = field(repr=False)
     bank_account: str
     bank_account_id: int | None
     payout_list_number: int | None
@@ -103,8 +103,8 @@ SELECT r.id, r.number, r.payment_id, r.method, r.status, r.amount_vnd, r.reason,
        r.approved_at, r.closed_by, r.closed_at, r.note, r.request_id, r.demanded_at, r.next_ask_at,
        r.ask_count, r.provider_refund_id, r.provider_code, r.bank_transaction_id,
        r.statement_line_id IS NOT NULL AS is_on_statement,
-       EXISTS (SELECT FROM exception e
-                WHERE e.school_id = r.school_id AND e.reason = 'refund_unmatched' AND e.resolved_at IS NULL
+       r.status = 'sent' AND EXISTS (SELECT FROM exception e
+                WHERE e.school_id = r.school_id AND e.reason = 'refund_unmatched'
                   AND e.identity = 'refund:' || r.number || ':in_doubt') AS is_in_doubt,
        r.done_on
   FROM refund r
@@ -181,9 +181,9 @@ class PaymentFacts:
     channel: str
     amount_vnd: int
     paid_at: datetime
-    content: str
+    content: str = field(repr=False)
     bank_transaction_id: str
-    pupil: str
+    pupil: str = field(repr=False)
     class_name: str
 
 

@@ -4,14 +4,14 @@ The demand's own id and time are committed before the call, so a crash at any mo
 nothing sent or an id to ask about. A timeout, HTML, an error or an unreadable answer means "unknown":
 it is asked about after five minutes, then at doubling intervals, and after three days a person sees it;
 it is never given up. The same demand goes out again, under the same id, only when the provider says
-that it has never seen it (`adapters.REFUND_UNSEEN`).
+that it has never seen it (`RefundState.UNSEEN`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -19,7 +19,7 @@ import httpx
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters import REFUND, REFUND_UNSEEN
+from adapters import REFUND
 from adapters.contract import RefundAnswer, RefundOrder, RefundState, RefusedError
 from gateway.identity.audit import audit
 from gateway.kit.clock import business_date
@@ -29,7 +29,7 @@ from gateway.kit.text import unaccent
 from gateway.payments.calling import UnansweredError, send
 from gateway.payments.merchants import Merchant, merchants_by_id
 from gateway.payments.recorder import announce_paid
-from gateway.refunds.service import WORKER, Status, close, doubt_identity
+from gateway.refunds.service import IS_DISPUTED, WORKER, Status, close, doubt_identity
 from gateway.refunds.settling import Settled, settle_refunds
 
 log = structlog.get_logger(__name__)
@@ -41,15 +41,15 @@ ALARM_AFTER = timedelta(days=3)
 MAX_DOUBLINGS = 8  # 21 hours
 
 # Taken by one worker at a time. Before the first call the demand gets its id; the next question is set
-# before this one is asked.
-TAKE_DUE = """
+# before this one is asked. Nothing is demanded while the payment is in dispute.
+TAKE_DUE = f"""
 WITH due AS (
   SELECT r.school_id, r.id, r.request_id IS NULL AS is_first, p.merchant_account_id, m.adapter
     FROM refund r
     JOIN payment p ON p.school_id = r.school_id AND p.id = r.payment_id
     JOIN merchant_account m ON m.school_id = p.school_id AND m.id = p.merchant_account_id
    WHERE r.next_ask_at <= $1 AND r.method = 'provider' AND r.status IN ('approved', 'sent')
-     AND m.adapter = ANY($2::text[])
+     AND m.adapter = ANY($2::text[]) AND (r.request_id IS NOT NULL OR NOT {IS_DISPUTED})
    ORDER BY r.next_ask_at LIMIT $5 FOR UPDATE OF r SKIP LOCKED
 ), taken AS (
   UPDATE refund r
@@ -69,12 +69,21 @@ SELECT t.school_id, t.id, t.number, t.approved_at, t.request_id, t.demanded_at, 
                       AND c.merchant_reference = n.merchant_reference
 """
 
-IN_DOUBT = """
+ALARM = """
 INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, payment_id, detail)
 SELECT r.school_id, 'refund_unmatched', $3, r.amount_vnd, $4, r.payment_id,
        jsonb_build_object('refund_id', r.id)
   FROM refund r WHERE r.school_id = $1 AND r.id = $2
 ON CONFLICT DO NOTHING
+"""
+
+
+# Some providers speak of an order's last refund, whichever it is (VNPAY's querydr): a number that another
+# refund of the payment has says nothing about this one.
+IS_ANOTHERS = """
+SELECT EXISTS (SELECT FROM refund r
+                 JOIN refund o ON o.school_id = r.school_id AND o.payment_id = r.payment_id AND o.id <> r.id
+                WHERE r.school_id = $1 AND r.id = $2 AND o.provider_refund_id = $3 AND $3 <> '')
 """
 
 
@@ -129,8 +138,7 @@ async def _call(
     except (UnansweredError, RefusedError, ValueError) as error:
         _say_unanswered(merchant, error)
         return Heard(None, was_demanded=True)
-    unseen = REFUND_UNSEEN.get(merchant.adapter, frozenset())
-    if answer.state is RefundState.PENDING and answer.code in unseen:
+    if answer.state is RefundState.UNSEEN:
         again = await _demand(http, merchant, order)
         return Heard(again.answer, was_demanded=True, was_repeated=True)
     return Heard(answer, was_demanded=True)
@@ -194,9 +202,19 @@ async def _conclude(engine: AsyncEngine, row: asyncpg.Record, heard: Heard, at: 
             refund_id,
         )
         if status not in {Status.APPROVED, Status.SENT}:
-            return  # another worker heard the end before
+            # another worker heard the end before, or a person said no while this answer was on its way
+            if status == Status.REFUSED and answer is not None and answer.state is RefundState.DONE:
+                log.error("refund.paid_after_refusal", school=school_id, refund=refund_id)
+                identity = f"refund:{row['number']}:paid_after_refusal"
+                await db.execute(ALARM, school_id, refund_id, identity, business_date(at))
+            return
         if heard.was_repeated:
             await _audit(db, row, "demanded_again", {"request_id": row["request_id"]})
+        if answer is not None and await db.fetchval(
+            IS_ANOTHERS, school_id, refund_id, answer.provider_refund_id
+        ):
+            log.warning("refund.answer_of_another", adapter=row["adapter"], refund=refund_id)
+            heard, answer = replace(heard, answer=None), None
         if answer is not None and answer.state is RefundState.DONE:
             touched = await settle_refunds(
                 db,
@@ -250,7 +268,7 @@ async def _wait(db: Driver, row: asyncpg.Record, heard: Heard, at: datetime) -> 
     if at - row["approved_at"] > ALARM_AFTER:
         log.error("refund.in_doubt", school=row["school_id"], refund=row["id"])
         await db.execute(
-            IN_DOUBT, row["school_id"], row["id"], doubt_identity(row["number"]), business_date(at)
+            ALARM, row["school_id"], row["id"], doubt_identity(row["number"]), business_date(at)
         )
 
 

@@ -4,7 +4,8 @@ A refund holds back its amount from the moment it is asked for until it is rejec
 refused, so that two of them can never give back more than was received. Nothing is sent or booked
 here (`sending`, `payouts`, `settling`). Refused are payments whose money is not certain: an amount that
 nobody signed and no statement or other channel has confirmed, money claimed for an account that is
-not the school's, and money that the bank's statement of its day does not show.
+not the school's, money that the bank's statement of its day does not show, and amounts that are
+contradicted; whoever approves is refused likewise, for it may have come to light since.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gateway.kit.problem import Problem, not_found
 from gateway.kit.seal import Keys
 from gateway.ledger.refunding import NOTHING, Standing, standings
 from gateway.refunds.codes import code_of
-from gateway.refunds.payee import Payee, seal_payee
+from gateway.refunds.payee import Payee, seal_payee, unseal_payee
 
 MAX_REASON = 200
 MAX_KEY = 200
@@ -101,7 +102,20 @@ class Requested:
     is_new: bool
 
 
-FACTS = """
+# `p` is a payment. The bank's line or the provider itself tells of another amount, and nobody has judged it.
+IS_CONTRADICTED = """
+EXISTS (SELECT FROM exception e WHERE e.school_id = p.school_id AND e.resolved_at IS NULL
+           AND ((e.reason = 'amount_mismatch' AND e.payment_id = p.id AND e.statement_line_id IS NOT NULL)
+                OR (e.reason = 'conflicting_duplicate' AND e.notice_id = p.id)))
+"""
+IS_DISPUTED = f"""
+({IS_CONTRADICTED}
+ OR EXISTS (SELECT FROM exception e WHERE e.school_id = p.school_id AND e.payment_id = p.id
+               AND e.reason = 'missing_in_statement' AND e.resolved_at IS NULL))
+"""
+"""Nothing leaves for a bank or a provider while this holds."""
+
+FACTS = f"""
 SELECT p.id, p.amount_vnd, p.bank_account_id, p.suspense_reason, m.adapter,
        m.bank_account_id AS merchant_bank_account_id,
        p.is_provisional
@@ -110,6 +124,7 @@ SELECT p.id, p.amount_vnd, p.bank_account_id, p.suspense_reason, m.adapter,
                                                 AND n.confirms_payment_id = p.id) AS is_unconfirmed,
        EXISTS (SELECT FROM exception e WHERE e.school_id = p.school_id AND e.payment_id = p.id
                   AND e.reason = 'missing_in_statement' AND e.resolved_at IS NULL) AS is_missing,
+       {IS_CONTRADICTED} AS is_contradicted,
        (SELECT coalesce(sum(r.amount_vnd), 0)::bigint FROM refund r
          WHERE r.school_id = p.school_id AND r.payment_id = p.id AND r.status = ANY($3::text[])) AS held_vnd
   FROM payment p
@@ -118,12 +133,17 @@ SELECT p.id, p.amount_vnd, p.bank_account_id, p.suspense_reason, m.adapter,
 """
 
 
+# what goes or went back of a payment by one person's word
+ALONE = """
+SELECT coalesce(sum(amount_vnd), 0)::bigint FROM refund
+ WHERE school_id = $1 AND payment_id = $2 AND approved_at IS NOT NULL AND approved_by IS NULL
+   AND status = ANY($3::text[])
+"""
+
+
 async def refundable(db: Driver, school_id: int, payment_id: int) -> Refundable:
     """What may be given back of a payment. Raises Problem: 404, or 409 for money that is not certain."""
-    row = await db.fetchrow(FACTS, school_id, payment_id, list(UNDER_WAY))
-    if row is None:
-        raise not_found("khoản thu này", "payment")
-    _check_certain(row)
+    row = await _certain(db, school_id, payment_id)
     standing = (await standings(db, school_id, [payment_id])).get(payment_id, NOTHING)
     return Refundable(
         payment_id=payment_id,
@@ -137,7 +157,11 @@ async def refundable(db: Driver, school_id: int, payment_id: int) -> Refundable:
     )
 
 
-def _check_certain(row: Any) -> None:
+async def _certain(db: Driver, school_id: int, payment_id: int) -> Any:
+    """The payment's row. Raises Problem: 404, or 409 for money that is not certain."""
+    row = await db.fetchrow(FACTS, school_id, payment_id, list(UNDER_WAY))
+    if row is None:
+        raise not_found("khoản thu này", "payment")
     if row["is_unconfirmed"]:
         raise Problem(
             "payment_not_confirmed",
@@ -159,6 +183,14 @@ def _check_certain(row: Any) -> None:
             en="The statement does not show this payment. Clear up the exception before a refund.",
             status=409,
         )
+    if row["is_contradicted"]:
+        raise Problem(
+            "payment_contradicted",
+            vi="Số tiền của khoản thu này còn mâu thuẫn. Hãy làm rõ ngoại lệ trước khi hoàn tiền.",
+            en="The amount of this payment is contradicted. Clear up the exception before a refund.",
+            status=409,
+        )
+    return row
 
 
 async def request_refund(
@@ -166,21 +198,24 @@ async def request_refund(
 ) -> Requested:
     """Ask for a refund; up to the school's limit it is approved with that.
 
-    Raises Problem: 404 unknown payment, 409 money that is not certain, 422 an amount outside 1..what
-    remains, no reason, a method that the provider does not have, or a payout without a payee.
+    The limit is for all refunds of a payment that no second person approved, so that none is cut into
+    pieces below it. Raises Problem: 404 unknown payment, 409 money that is not certain or a key that
+    asked for something else, 422 an amount outside 1..what remains, no reason, a method that the
+    provider does not have, or a payout without a payee.
     """
     # one request of a school at a time: it counts its refunds
     limit_vnd = await db.fetchval(
         "SELECT refund_approval_above_vnd FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id
     )
-    if wish.key and (known := await _of_key(db, school_id, payment_id, wish.key)):
+    if wish.key and (known := await _of_key(db, keys, school_id, payment_id, wish)):
         return known
     await db.execute(
         "SELECT id FROM payment WHERE school_id = $1 AND id = $2 FOR UPDATE", school_id, payment_id
     )
     found = await refundable(db, school_id, payment_id)
     _check(wish, found)
-    is_approved = wish.amount_vnd <= limit_vnd
+    alone_vnd = await db.fetchval(ALONE, school_id, payment_id, [*UNDER_WAY, Status.DONE])
+    is_approved = alone_vnd + wish.amount_vnd <= limit_vnd
     row = await db.fetchrow(
         """
         INSERT INTO refund (school_id, number, payment_id, method, amount_vnd, reason, from_invoice_id,
@@ -224,8 +259,11 @@ def tidy(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-async def _of_key(db: Driver, school_id: int, payment_id: int, key: str) -> Requested | None:
-    if len(key) > MAX_KEY or not key.isprintable():
+async def _of_key(
+    db: Driver, keys: Keys, school_id: int, payment_id: int, wish: Wish
+) -> Requested | None:
+    """What this key asked for before. Raises Problem (409) where that was something else."""
+    if len(wish.key) > MAX_KEY or not wish.key.isprintable():
         raise Problem(
             "bad_key",
             vi=f"Mã yêu cầu có tối đa {MAX_KEY} ký tự in được.",
@@ -233,17 +271,20 @@ async def _of_key(db: Driver, school_id: int, payment_id: int, key: str) -> Requ
             status=422,
         )
     row = await db.fetchrow(
-        "SELECT id, number, status, payment_id FROM refund WHERE school_id = $1 AND form_key = $2",
+        "SELECT id, number, status, payment_id, amount_vnd, method, from_invoice_id, sealed_payee"
+        "  FROM refund WHERE school_id = $1 AND form_key = $2",
         school_id,
-        key,
+        wish.key,
     )
     if row is None:
         return None
-    if row["payment_id"] != payment_id:
+    payee = unseal_payee(keys, row["sealed_payee"]) if row["sealed_payee"] else None
+    asked = (row["payment_id"], row["amount_vnd"], row["method"], row["from_invoice_id"], payee)
+    if asked != (payment_id, wish.amount_vnd, wish.method, wish.from_invoice_id, wish.payee):
         raise Problem(
             "key_used",
-            vi="Mã yêu cầu này đã dùng cho khoản thu khác.",
-            en="The key was used for another payment.",
+            vi="Mã yêu cầu này đã dùng cho một đề nghị hoàn tiền khác.",
+            en="The key was used for another refund.",
             status=409,
         )
     return Requested(row["id"], code_of(row["number"]), Status(row["status"]), is_new=False)
@@ -303,7 +344,10 @@ async def _paying_account(db: Driver, school_id: int, wish: Wish, found: Refunda
 
 
 async def approve_refund(db: Driver, school_id: int, refund_id: int, *, actor: str) -> None:
-    """Approve what another person asked for. Raises Problem: 404, 403 by the same person, 409 decided."""
+    """Approve what another person asked for.
+
+    Raises Problem: 404, 403 by the same person, 409 decided, or money that is not certain any more.
+    """
     row = await locked(db, school_id, refund_id, Status.REQUESTED)
     if row["requested_by"] == actor:
         raise Problem(
@@ -312,6 +356,7 @@ async def approve_refund(db: Driver, school_id: int, refund_id: int, *, actor: s
             en="Whoever asked for a refund cannot approve it: a second person is needed.",
             status=403,
         )
+    await _certain(db, school_id, row["payment_id"])
     await db.execute(
         """
         UPDATE refund SET status = 'approved', approved_by = $3, approved_at = now(),

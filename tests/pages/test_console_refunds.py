@@ -146,7 +146,10 @@ async def test_the_parent_sees_it_open_again_and_the_receipt_what_still_stands(
     assert "250.000 đ" in page
     receipt = (await desk.client.get(f"/receipts/{token}")).text
     assert "1.000.000 đ" in receipt
-    assert "250.000 đ" in receipt
+    assert "Nhà trường đã hoàn trả: <strong>250.000 đ</strong>" in receipt
+    assert "Phần còn lại" not in receipt
+    document = await desk.client.get(f"/receipts/{token}.pdf")
+    assert document.content.startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize(
@@ -258,6 +261,8 @@ async def test_the_api_asks_once_and_shows_no_account(
         ({"amount_vnd": 0}, 400),
         ({"payment_id": 2**70}, 400),
         ({"method": "cash"}, 400),
+        ({"key": ""}, 400),
+        ({"amount_vnd": 400_001}, 409),
         ({"key": "2", "amount_vnd": TOTAL_VND}, 422),
         ({"key": "3", "payment_id": 987_654}, 404),
         ({"key": "4", "payee": None}, 422),

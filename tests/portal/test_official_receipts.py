@@ -149,6 +149,8 @@ def elsewhere(request: httpx.Request) -> httpx.Response:
         says(url="http://sandbox.test/receipt/1"),
         says(url="https://user:secret@sandbox.test/receipt/1"),
         says(url="file:///etc/passwd"),
+        says(url="https://169.254.169.254/latest/meta-data"),
+        says(url="https://localhost/receipt.pdf"),
         says(url="https://[bad"),
         lambda _: httpx.Response(500, text="<html>"),
         lambda _: httpx.Response(200, text="<html>maintenance</html>"),
@@ -164,6 +166,26 @@ async def test_whatever_is_no_receipt_is_asked_for_again(
     assert row["next_ask_at"] is not None
     assert await fetch(engine, says(), 1) == 0  # not yet due
     assert await fetch(engine, says(), 3) == 1
+
+
+async def test_trouble_with_one_receipt_keeps_no_other_back(
+    engine: AsyncEngine, world: World
+) -> None:
+    await pay(engine, world, at=0)
+    await pay(engine, world, at=1)
+    count = 0
+
+    def portal(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        if request.method == "POST":
+            count += 1
+            if count == 1:
+                raise RuntimeError("no error of the wire")
+        return says()(request)
+
+    with pytest.raises(RuntimeError):
+        await fetch(engine, portal)
+    assert sorted(row["content"] is None for row in await stored(engine)) == [False, True]
 
 
 async def test_an_address_by_http_is_for_the_sandbox(engine: AsyncEngine, world: World) -> None:

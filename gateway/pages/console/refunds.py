@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
@@ -81,8 +81,8 @@ class RefundForm:
     method: str = ""
     bank_account: str = ""
     bin: str = ""
-    number: str = ""
-    holder: str = ""
+    number: str = field(default="", repr=False)
+    holder: str = field(default="", repr=False)
     key: str = ""
 
     def wish(self) -> Wish:

@@ -220,16 +220,19 @@ async def return_from_checkout(
 
     A language in the path becomes the page's `?lang=` in a redirect that keeps the provider's query.
     """
-    path, _, locale = request.url.path.rpartition("/")
+    locale = request.url.path.rpartition("/")[2]
     query = request.scope["query_string"]
+    returning = REDIRECT.get(adapter) or CREATE.get(adapter)
+    if returning is None or not _TOKEN.fullmatch(token):  # nothing else goes into a header
+        raise not_found("kênh thanh toán này", "way to pay")
     if locale in ("vi", "en"):
+        path = f"/pay/{token}/return/{adapter}"
         location = in_lang(f"{path}?{query.decode('latin-1')}" if query else path, _lang(locale))
         headers = {**strict_headers(), "location": location}
         return Response(b"", status_code=303, media_type=MediaType.HTML, headers=headers)
     sheet = await _sheet(house, token)
     merchant = await _merchant(house, sheet.invoice, adapter)
     try:
-        returning = REDIRECT.get(adapter) or CREATE[adapter]
         said: Outcome | None = returning.read_return(query, merchant.account)
     except RefusedError:
         said = None
@@ -306,6 +309,6 @@ async def _merchant(house: House, invoice: PublicInvoice, adapter: str) -> Merch
 def _address(caller: str) -> str:
     """The caller's IP address, which providers want; ours where a local socket tells none."""
     try:
-        return str(ip_address(caller))
+        return str(ip_address(caller.partition("%")[0]))  # behind "%" a zone may be any text
     except ValueError:
         return "127.0.0.1"

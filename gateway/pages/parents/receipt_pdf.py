@@ -52,6 +52,7 @@ def _words(receipt: PublicReceipt, lang: Lang) -> dict[str, object]:
         "business_date": day_text(receipt.business_date),
         "channel": words_of(receipt.channel)[lang == "en"],
         "bank_transaction_id": receipt.bank_transaction_id,
+        "refunded": vnd(receipt.refunded_vnd) if receipt.refunded_vnd else "",
         "other": vnd(receipt.other_vnd) if receipt.other_vnd > 0 else "",
         "parts": [
             {
