@@ -79,6 +79,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _FAILURES: Final = frozenset(
     "1 2 3 4 5 6 7 8 9 10 11 12 13 21 22 23 24 25 99 253 B E F Z".split()  # noqa: SIM905 - a table
 )
+_OF_PAYMENTS: Final = frozenset({"pay", "querydr"})
 _CONFIRMED: Final = b"responsecode=1&desc=confirm-success"
 _FAILED: Final = b"responsecode=0&desc=confirm-fail"
 
@@ -286,6 +287,9 @@ def _notice(fields: Mapping[str, str], heard_at: datetime) -> Notice:
         raise RefusedError(Refused.BAD_FIELD, "vpc_TransactionNo")
     transaction_id = f"{reference}.{number}"
     is_mapped = outcome is not Outcome.PENDING or code in ("100", "300")
+    command = identity(fields, "vpc_Command", required=False) or "pay"
+    if command.lower() not in _OF_PAYMENTS:  # a refund's code says how the refund went
+        outcome, code, is_mapped = Outcome.PENDING, f"{command}/{code}", False
     return Notice(
         transaction_id=transaction_id if outcome is Outcome.PAID else f"{transaction_id}.{outcome}",
         outcome=outcome,

@@ -399,13 +399,22 @@ def _call(
 def _reply(
     request: Request, account: MerchantAccount | None, code: str, status: int = 200
 ) -> Reply:
-    """Viettel's answer form; signed where there is an account to sign for."""
+    """Viettel's answer form; signed only under a check_sum of Viettel's own.
+
+    Whoever could have an order_id of their choice signed would have the proof of a whole result.
+    """
+    merchant_code = account.settings.get("merchant_code", "") if account else ""
+    order_id = proof = ""
     try:
-        order_id = _form(request.body).get("order_id", "")[:64]
-        merchant_code = account.settings.get("merchant_code", "") if account else ""
-        proof = check_sum((code, merchant_code, order_id), account) if account else ""
+        fields = _form(request.body)
+        order_id = fields.get("order_id", "")[:64]
+        if account:
+            _expect_signed(
+                fields, _signed_fields(account, "result_fields", _RESULT, _RESULT), account
+            )
+            proof = check_sum((code, merchant_code, order_id), account)
     except RefusedError:
-        order_id, merchant_code, proof = "", "", ""
+        proof = ""
     return json_reply(
         status,
         {

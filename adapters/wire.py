@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -88,6 +88,8 @@ def expect_network(request: Request, account: MerchantAccount) -> None:
     allowed = [text.strip() for text in account.settings.get("networks", "").split(",")]
     try:
         sender = ip_address(request.remote_ip)
+        if isinstance(sender, IPv6Address):  # a socket for both families shows IPv4 inside IPv6
+            sender = sender.ipv4_mapped or sender
         is_allowed = any(sender in ip_network(text, strict=False) for text in allowed if text)
     except ValueError:
         is_allowed = False
@@ -134,9 +136,9 @@ def json_object(
 
 
 def json_reply(status: int, value: Mapping[str, object]) -> Reply:
-    """A compact JSON reply, in the order given."""
+    """A compact JSON reply, in the order given; a lone surrogate as JSON escapes it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Reply(status=status, body=text.encode())
+    return Reply(status=status, body=text.encode("utf-8", "backslashreplace"))
 
 
 def identity(message: Mapping[str, Any], field: str, *, required: bool = True) -> str:

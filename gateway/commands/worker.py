@@ -24,7 +24,7 @@ from gateway.kit.logs import configure_logs
 from gateway.kit.problem import Problem
 from gateway.kit.seal import Keys
 from gateway.payments.calling import provider_client
-from gateway.payments.polling import ask_about_checkouts, withdraw_overtaken
+from gateway.payments.polling import BATCH, ask_about_checkouts, withdraw_overtaken
 from gateway.portal.receipts import fetch_receipts
 from gateway.refunds.sending import follow_refunds
 from gateway.settings import settings
@@ -55,7 +55,12 @@ async def work(
     async with provider_client() as http:
         while not stop.is_set():
             with carries_on("worker.asking_failed"):
-                await ask_about_checkouts(engine, keys, http, at=now_utc())
+                # a full round means that more are due; whoever was asked is due much later
+                while (
+                    await ask_about_checkouts(engine, keys, http, at=now_utc()) == BATCH
+                    and not stop.is_set()
+                ):
+                    continue
             with carries_on("worker.withdrawing_failed"):
                 await withdraw_overtaken(engine, keys, http, at=now_utc())
             with carries_on("worker.receipts_failed"):

@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 from litestar import asgi
 from litestar.enums import ScopeType
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from litestar.types import HTTPScope, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import SQLAlchemyError
@@ -106,11 +107,10 @@ def _address(scope: HTTPScope) -> tuple[str, str, str]:
 
 
 async def _send(send: Send, reply: Reply) -> None:
-    headers = [
-        (b"content-type", reply.content_type.encode()),
-        (b"content-length", str(len(reply.body)).encode()),
-        *((name.encode(), value.encode()) for name, value in reply.headers.items()),
-    ]
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+    if reply.status != HTTP_204_NO_CONTENT:  # which has no content to speak of (RFC 9110 §8.6)
+        headers.append((b"content-type", reply.content_type.encode()))
+        headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 

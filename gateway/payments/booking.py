@@ -163,3 +163,17 @@ async def write_conflicts(db: Driver, conflicts: Sequence[tuple[Incoming, int]])
                 for incoming, notice_id in conflicts
             ),
         )
+
+
+async def write_vouched(db: Driver, notices: Sequence[tuple[int, int]]) -> None:
+    """Payments (school, notice) that were told again under a signature: they wait for no confirmation.
+
+    A provider's answer may come unsigned before its signed notice of the very same content.
+    """
+    if notices:
+        await db.execute(
+            "UPDATE payment p SET is_provisional = false"
+            "  FROM unnest($1::bigint[], $2::bigint[]) AS v(school_id, id)"
+            " WHERE p.school_id = v.school_id AND p.id = v.id AND p.is_provisional",
+            *columns(notices),
+        )

@@ -38,13 +38,16 @@ async def send(
     Raises UnansweredError: no connection, a timeout, a broken or an endless answer.
     """
     body = bytearray()
+    headers = {"accept-encoding": "identity", **request.headers}
     try:
         async with (
             asyncio.timeout(PATIENCE_S),
             http.stream(
-                request.method, request.url, headers=dict(request.headers), content=request.body
+                request.method, request.url, headers=headers, content=request.body
             ) as answer,
         ):
+            if answer.headers.get("content-encoding", "identity").lower() != "identity":
+                raise UnansweredError("answer compressed")  # a few bytes may unfold to gigabytes
             async for part in answer.aiter_bytes():
                 body += part
                 if len(body) > limit:

@@ -20,7 +20,16 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import CANCEL, QUERY
-from adapters.contract import Answer, Notice, Outcome, OutgoingRequest, Query, RefusedError
+from adapters.contract import (
+    Answer,
+    CancelAdapter,
+    Notice,
+    Outcome,
+    OutgoingRequest,
+    Query,
+    Refused,
+    RefusedError,
+)
 from gateway.kit.database import transaction
 from gateway.kit.seal import Keys
 from gateway.payments.arriving import Incoming
@@ -71,10 +80,15 @@ UPDATE checkout c SET withdrawn_at = $1
           JOIN invoice i ON i.school_id = d.school_id AND i.id = d.invoice_id
          WHERE d.next_ask_at IS NOT NULL AND d.withdrawn_at IS NULL AND m.adapter = ANY($2::text[])
            AND (i.paid_vnd = i.total_vnd OR i.cancelled_at IS NOT NULL OR d.expires_at < $1)
-         ORDER BY d.id LIMIT $3 FOR UPDATE OF d SKIP LOCKED) AS over
+         ORDER BY d.next_ask_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED) AS over
  WHERE c.school_id = over.school_id AND c.id = over.id
 RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.provider_reference,
           c.amount_vnd, c.created_at
+"""
+# an answer that could not be kept: not lost, and not asked for ever
+ASK_AGAIN = """
+UPDATE checkout SET next_ask_at = coalesce(next_ask_at, $3::timestamptz + interval '1 hour')
+ WHERE school_id = $1 AND id = $2 AND created_at > $3::timestamptz - 2 * $4::interval
 """
 
 
@@ -103,12 +117,9 @@ async def ask_about_checkouts(
         notices, raw = found or ((), b"")
         return row, [Incoming(merchant, notice, raw) for notice in notices]
 
-    answered = await _all(ask, due)
-    incoming = [one for _, told in answered for one in told]
-    if incoming:
-        recorded = await commit_notices(engine, incoming)
-        log_unmapped(incoming, recorded.verdicts)
-        await _end(engine, [row for row, told in answered if _is_ended(row, told)])
+    answered = [(row, told) for row, told in await _all(ask, due) if told]
+    if answered:
+        await _keep(engine, answered, at)
     return len(due)
 
 
@@ -117,7 +128,7 @@ async def withdraw_overtaken(
 ) -> int:
     """Tell providers which open orders nobody shall pay any more; how many were told of.
 
-    A provider that did not answer is told again in the next round.
+    A provider that did not answer is told again in the next round; one that said no is not.
     """
     async with transaction(engine) as db:
         over = await db.fetch(TAKE_OVERTAKEN, at, list(CANCEL), BATCH)
@@ -131,7 +142,7 @@ async def withdraw_overtaken(
             http,
             merchant,
             lambda: speaks.cancel(query, merchant.account),
-            lambda answer: speaks.read_cancelled(query, answer, merchant.account),
+            lambda answer: _heard(speaks, query, answer, merchant),
         )
         return row, bool(done)
 
@@ -146,6 +157,30 @@ async def withdraw_overtaken(
                 [row["id"] for row in unheard],
             )
     return len(over)
+
+
+async def _keep(
+    engine: AsyncEngine, answered: Sequence[tuple[asyncpg.Record, list[Incoming]]], at: datetime
+) -> None:
+    """Record what was told: together, and if that fails one by one, so that nobody waits for another.
+
+    What fails alone is asked about again, even where this was to be the last time.
+    """
+    incoming = [one for _, told in answered for one in told]
+    try:
+        recorded = await commit_notices(engine, incoming)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are recorded
+        if len(answered) > 1:
+            for one in answered:
+                await _keep(engine, [one], at)
+            return
+        log.error("provider.answer_not_kept", error=type(error).__name__)  # noqa: TRY400 - the text may hold values
+        row = answered[0][0]
+        async with transaction(engine) as db:
+            await db.execute(ASK_AGAIN, row["school_id"], row["id"], at, GIVE_UP_AFTER)
+        return
+    log_unmapped(incoming, recorded.verdicts)
+    await _end(engine, [row for row, told in answered if _is_ended(row, told)])
 
 
 async def _all(
@@ -176,6 +211,16 @@ def _query(row: asyncpg.Record, at: datetime) -> Query:
         asked_at=at,
         client_ip="127.0.0.1",
     )
+
+
+def _heard(speaks: CancelAdapter, query: Query, answer: Answer, merchant: Merchant) -> bool:
+    """Whether the provider has decided, whichever way. Raises RefusedError(BUSY): it has not."""
+    try:
+        speaks.read_cancelled(query, answer, merchant.account)
+    except RefusedError as error:
+        if error.reason is Refused.BUSY:
+            raise
+    return True
 
 
 def _told(notices: tuple[Notice, ...], answer: Answer) -> tuple[tuple[Notice, ...], bytes]:

@@ -19,7 +19,7 @@ from gateway.kit.clock import business_date
 from gateway.kit.database import Driver
 from gateway.kit.reference import find_references, is_reference
 from gateway.payments.arriving import Fresh, Incoming, columns, likely_verdict
-from gateway.payments.booking import write_conflicts, write_decisions
+from gateway.payments.booking import write_conflicts, write_decisions, write_vouched
 from gateway.payments.confirming import Telling, Told, booked_before
 from gateway.payments.placing import (
     Arrival,
@@ -79,6 +79,16 @@ async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
         )
     verdicts, conflicts = _judge(arrived, set(ids), stored)
     await write_conflicts(db, conflicts)
+    await write_vouched(
+        db,
+        [
+            (incoming.merchant.school_id, int(verdict.record_id))
+            for incoming, verdict in zip(arrived, verdicts, strict=True)
+            if verdict.duplicate
+            and incoming.notice.outcome is Outcome.PAID
+            and not incoming.notice.is_provisional
+        ],
+    )
     paid = frozenset(
         (one.incoming.merchant.school_id, allocation.invoice_id)
         for one in new

@@ -84,6 +84,8 @@ class Recorder:
         """
         if not self._tasks:
             raise RecorderBusyError("not running")
+        if not items:  # a ping that says nothing
+            return ()
         future: asyncio.Future[tuple[Verdict, ...]] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait((items, future))

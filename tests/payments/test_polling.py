@@ -203,3 +203,24 @@ async def test_the_provider_is_asked_by_the_time_it_was_told(
         merchant = await merchant_in(db, world, "vnpay")
         await open_checkout(db, merchant, world.invoices[0].id, at=at)
         assert await db.fetchval("SELECT min(created_at) FROM checkout") == at
+
+
+async def test_an_answer_that_cannot_be_kept_holds_up_nobody_and_is_not_lost(
+    engine: AsyncEngine, world: World
+) -> None:
+    """A night's work holds one school's invoice while its provider is asked for the last time."""
+    async with transaction(engine) as db:
+        other = await make_world(db, [TOTAL_VND], code="TH02")
+    await opened(engine, other)
+    await opened(engine, world)
+    last = 3 * 24 * 60 + 20
+    async with transaction(engine) as db:
+        await db.execute("SELECT FROM invoice WHERE school_id = $1 FOR UPDATE", other.school_id)
+        assert await ask(engine, vnpay_answers("00"), last) == 2
+        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+    assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: 0}
+    assert await ask(engine, vnpay_answers("00"), last + 61) == 1
+    async with transaction(engine) as db:
+        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+    assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: TOTAL_VND}
+    assert await ask(engine, vnpay_answers("00"), 2 * last) == 0

@@ -521,3 +521,26 @@ async def test_a_school_whose_invoice_is_held_does_not_hold_up_the_others(
     again = await recorder.record([items[0]])
     await recorder.stop()
     assert not again[0].duplicate
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_signed_notice_after_an_unsigned_answer_lifts_the_reserve(
+    engine: AsyncEngine, together: bool
+) -> None:
+    """Asked first, told later: nothing else would ever confirm a payment that a wallet settles in lumps."""
+    world = await world_of(engine, [500_000])
+    signed = paid("O1.1", 500_000, merchant_reference=world.invoices[0].reference)
+    answer = dataclasses.replace(signed, is_provisional=True)
+    other = dataclasses.replace(signed, amount_vnd=1_000)
+    asked = [[answer, answer], [other]]
+    for notices in asked if not together else [[answer, other, signed]]:
+        await record(engine, world, *notices, adapter="shopeepay")
+    async with transaction(engine) as db:
+        reserved = await db.fetchval("SELECT is_provisional FROM payment")
+    assert reserved is not together
+    verdicts = await record(engine, world, signed, adapter="shopeepay")
+    assert verdicts[0].duplicate
+    await record(engine, world, answer, adapter="shopeepay")  # and it does not come back
+    async with transaction(engine) as db:
+        rows = await db.fetch("SELECT is_provisional, amount_vnd FROM payment")
+    assert [tuple(row) for row in rows] == [(False, 500_000)]
