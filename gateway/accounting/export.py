@@ -6,15 +6,18 @@ are not vouchers: the accountant's own books have theirs.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from adapters.banks import bank
-from gateway.accounting.journal_csv import write_journal
-from gateway.accounting.misa import write_receipts
+from gateway.accounting.journal import write_csv, write_xlsx
+from gateway.accounting.misa import write_general, write_receipts
+from gateway.accounting.overrides import overrides_of
 from gateway.accounting.vouchers import Booked, VoucherLine, make_vouchers
 from gateway.identity.audit import audit
 from gateway.kit.database import Driver
@@ -24,35 +27,34 @@ MAX_JOURNALS = 100_000
 """Journals in one export at most; the next export goes on from there."""
 
 
+class Part(StrEnum):
+    """Which transfers a format holds. RECEIPTS and GENERAL together hold each exactly once."""
+
+    RECEIPTS = "receipts"  # money that arrived at a bank account
+    GENERAL = "general"  # everything that is no bank receipt
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A kind of export. `only_receipts`: money that arrived at a bank account, nothing else."""
+    """A kind of export. `prefix`: how its voucher numbers begin."""
 
     name: str
     extension: str
     prefix: str
-    only_receipts: bool
+    part: Part
     write: Callable[[Sequence[VoucherLine]], bytes]
 
 
 FORMATS = MappingProxyType(
     {
-        chosen.name: chosen
-        for chosen in (
-            Format(
-                name="misa-receipts",
-                extension="xlsx",
-                prefix="NTTK",
-                only_receipts=True,
-                write=write_receipts,
-            ),
-            Format(
-                name="journal-csv",
-                extension="csv",
-                prefix="NKC",
-                only_receipts=False,
-                write=write_journal,
-            ),
+        name: Format(name=name, extension=extension, prefix=prefix, part=part, write=write)
+        for name, extension, prefix, part, write in (
+            ("misa-receipts", "xlsx", "NTTK", Part.RECEIPTS, write_receipts),
+            ("misa-general", "xlsx", "NVK", Part.GENERAL, write_general),
+            ("journal-csv", "csv", "NKC", Part.ALL, write_csv),
+            # a book of its own: the same transfer has another number here than in the CSV
+            ("journal-xlsx", "xlsx", "NKX", Part.ALL, write_xlsx),
         )
     }
 )
@@ -70,8 +72,18 @@ class VoucherFile:
     total_vnd: int
 
 
+# Money whose amount nobody signed, until a statement or another channel confirms it.
+UNCONFIRMED = """
+EXISTS (SELECT FROM payment p
+         WHERE p.school_id = t.school_id AND p.id = t.payment_id AND p.is_provisional
+           AND NOT EXISTS (SELECT FROM match m
+                            WHERE m.school_id = p.school_id AND m.payment_id = p.id)
+           AND NOT EXISTS (SELECT FROM notice n
+                            WHERE n.school_id = p.school_id AND n.confirms_payment_id = p.id))
+"""
+
 # Journals are exported whole: a journal is written at once and never grows.
-UNEXPORTED = """
+UNEXPORTED = f"""
 WITH eligible AS (
   SELECT t.id, t.journal_id, t.kind, t.amount_vnd, t.business_date, t.student_id, t.invoice_id, t.memo,
          d.kind AS debit_kind, c.kind AS credit_kind,
@@ -81,14 +93,10 @@ WITH eligible AS (
     JOIN ledger_account d ON d.school_id = t.school_id AND d.id = t.debit_account_id
     JOIN ledger_account c ON c.school_id = t.school_id AND c.id = t.credit_account_id
    WHERE t.school_id = $1 AND 'opening' NOT IN (d.kind, c.kind)
-     -- money whose amount nobody signed waits until a statement or another channel confirms it
-     AND NOT EXISTS (SELECT FROM payment p
-                      WHERE p.school_id = t.school_id AND p.id = t.payment_id AND p.is_provisional
-                        AND NOT EXISTS (SELECT FROM match m
-                                         WHERE m.school_id = p.school_id AND m.payment_id = p.id)
-                        AND NOT EXISTS (SELECT FROM notice n
-                                         WHERE n.school_id = p.school_id AND n.confirms_payment_id = p.id))
-     AND (NOT $3 OR (d.kind = 'bank' AND t.kind IN ('payment_received', 'overpayment', 'suspense')))
+     AND NOT {UNCONFIRMED}
+     AND ($3 = 'all'
+          OR (d.kind = 'bank' AND t.kind IN ('payment_received', 'overpayment', 'suspense'))
+             = ($3 = 'receipts'))
      AND NOT EXISTS (SELECT FROM voucher v
                       WHERE v.school_id = t.school_id AND v.format = $2 AND v.transfer_id = t.id)
 ), chosen AS (
@@ -132,12 +140,13 @@ async def export_vouchers(
     )
     if regime is None:
         raise not_found("trường này", "school")
-    rows = await db.fetch(UNEXPORTED, school_id, format, chosen.only_receipts, MAX_JOURNALS)
+    rows = await db.fetch(UNEXPORTED, school_id, format, chosen.part, MAX_JOURNALS)
     if not rows:
         return None
     lines = make_vouchers(
         [_booked(row) for row in rows],
         regime=regime,
+        overrides=await overrides_of(db, school_id),
         prefix=chosen.prefix,
         last_serials=await _last_serials(db, school_id, format),
     )
@@ -196,7 +205,8 @@ async def _keep(
         school_id,
         chosen.name,
     )
-    content = chosen.write(lines)
+    # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
+    content = await asyncio.to_thread(chosen.write, lines)
     file_name = f"hocphi-{chosen.name}-{number:04d}.{chosen.extension}"
     voucher_count = len({line.voucher_no for line in lines})
     total_vnd = sum(line.amount_vnd for line in lines)

@@ -1,20 +1,18 @@
-"""MISA AMIS "Phiếu thu tiền gửi": the 28 columns of its import file, in their order, as XLSX.
+"""MISA AMIS import files: "Phiếu thu tiền gửi" (28 columns) and "Chứng từ nghiệp vụ khác" (17), as XLSX.
 
 Pure: voucher lines in, bytes out. A line of a voucher is a row; MISA joins rows with the same number.
-Text is written as text, so that no name is ever taken for a formula.
+The columns are those of MISA's own import templates, in their order; "Hiển thị trên sổ" stays empty,
+as it does for whoever keeps one set of books.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time
 
-import xlsxwriter
-
+from gateway.accounting.sheets import Cell, write_sheet
 from gateway.accounting.vouchers import VoucherLine
 
-HEADERS = (
+RECEIPT_HEADERS = (
     "Ngày hạch toán (*)",
     "Ngày chứng từ (*)",
     "Số chứng từ (*)",
@@ -44,36 +42,51 @@ HEADERS = (
     "Mã thống kê",
     "CP không hợp lý",
 )
+GENERAL_HEADERS = (
+    "Hiển thị trên sổ",
+    "Ngày chứng từ (*)",
+    "Ngày hạch toán (*)",
+    "Số chứng từ (*)",
+    "Diễn giải",
+    "Hạn thanh toán",
+    "Diễn giải (Hạch toán)",
+    "TK Nợ (*)",
+    "TK Có (*)",
+    "Số tiền",
+    "Số tiền quy đổi",
+    "Loại tiền",
+    "Tỷ giá",
+    "Đối tượng Nợ",
+    "Đối tượng Có",
+    "TK ngân hàng",
+    "Mã thống kê",
+)
 REASON = "Thu khác"
 """MISA's own list of reasons has none for school fees."""
-
-_COLUMN = {header: index for index, header in enumerate(HEADERS)}
 
 
 def write_receipts(lines: Sequence[VoucherLine]) -> bytes:
     """The XLSX of bank receipts; dates are date cells shown as DD/MM/YYYY, amounts whole VND."""
-    buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
-        if lines:  # the same vouchers give the same bytes
-            last = max(line.on for line in lines)
-            book.set_properties({"created": datetime.combine(last, time.min, UTC)})
-        sheet = book.add_worksheet("Phieu thu tien gui")
-        head = book.add_format({"bold": True})
-        day = book.add_format({"num_format": "dd/mm/yyyy"})
-        money = book.add_format({"num_format": "#,##0"})
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(HEADERS) - 1, 18)
-        for column, header in enumerate(HEADERS):
-            sheet.write_string(0, column, header, head)
-        heads = _heads(lines)
-        for row, line in enumerate(lines, start=1):
-            for header in ("Ngày hạch toán (*)", "Ngày chứng từ (*)"):
-                sheet.write_datetime(row, _COLUMN[header], datetime.combine(line.on, time.min), day)
-            sheet.write_number(row, _COLUMN["Số tiền"], line.amount_vnd, money)
-            for header, text in _texts(line, heads[line.voucher_no]).items():
-                if text:
-                    sheet.write_string(row, _COLUMN[header], text)
-    return buffer.getvalue()
+    heads = _heads(lines)
+    rows = [_receipt(line, heads[line.voucher_no]) for line in lines]
+    return _write("Phieu thu tien gui", RECEIPT_HEADERS, lines, rows)
+
+
+def write_general(lines: Sequence[VoucherLine]) -> bytes:
+    """The XLSX of general vouchers; dates are date cells shown as DD/MM/YYYY, amounts whole VND."""
+    heads = _heads(lines)
+    rows = [_general(line, heads[line.voucher_no]) for line in lines]
+    return _write("Chung tu nghiep vu khac", GENERAL_HEADERS, lines, rows)
+
+
+def _write(
+    name: str,
+    headers: Sequence[str],
+    lines: Sequence[VoucherLine],
+    rows: Sequence[Mapping[str, Cell]],
+) -> bytes:
+    cells = [[row.get(header, "") for header in headers] for row in rows]
+    return write_sheet(name, headers, cells, as_of=max(line.on for line in lines))
 
 
 def _heads(lines: Sequence[VoucherLine]) -> dict[str, VoucherLine]:
@@ -86,8 +99,10 @@ def _heads(lines: Sequence[VoucherLine]) -> dict[str, VoucherLine]:
     return heads
 
 
-def _texts(line: VoucherLine, head: VoucherLine) -> Mapping[str, str]:
+def _receipt(line: VoucherLine, head: VoucherLine) -> Mapping[str, Cell]:
     return {
+        "Ngày hạch toán (*)": line.on,
+        "Ngày chứng từ (*)": line.on,
         "Số chứng từ (*)": line.voucher_no,
         "Mã đối tượng": head.object_code,
         "Tên đối tượng": head.object_name,
@@ -98,5 +113,25 @@ def _texts(line: VoucherLine, head: VoucherLine) -> Mapping[str, str]:
         "Diễn giải (hạch toán)": line.description,
         "TK Nợ (*)": line.debit,
         "TK Có (*)": line.credit,
+        "Số tiền": line.amount_vnd,
         "Mã đối tượng (hạch toán)": line.object_code,
+    }
+
+
+def _general(line: VoucherLine, head: VoucherLine) -> Mapping[str, Cell]:
+    return {
+        "Ngày chứng từ (*)": line.on,
+        "Ngày hạch toán (*)": line.on,
+        "Số chứng từ (*)": line.voucher_no,
+        "Diễn giải": head.description,
+        "Diễn giải (Hạch toán)": line.description,
+        "TK Nợ (*)": line.debit,
+        "TK Có (*)": line.credit,
+        "Số tiền": line.amount_vnd,
+        "Số tiền quy đổi": line.amount_vnd,
+        "Loại tiền": "VND",
+        "Tỷ giá": 1,
+        "Đối tượng Nợ": line.object_code if line.is_debit_of_object else "",
+        "Đối tượng Có": line.object_code if line.is_credit_of_object else "",
+        "TK ngân hàng": line.bank_number,
     }

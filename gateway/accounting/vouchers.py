@@ -6,12 +6,13 @@ is a new voucher. Amounts in VND.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from gateway.accounting.charts import chart_for
+from gateway.accounting.charts import Override, accounts_on
 from gateway.ledger.postings import Event
 
 
@@ -37,7 +38,10 @@ class Booked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherLine:
-    """One debit and one credit of a voucher. Lines with the same `voucher_no` are one voucher."""
+    """One debit and one credit of a voucher. Lines with the same `voucher_no` are one voucher.
+
+    `is_debit_of_object`, `is_credit_of_object`: the side is kept by pupil, so the object belongs to it.
+    """
 
     voucher_no: str
     on: date
@@ -46,12 +50,17 @@ class VoucherLine:
     amount_vnd: int
     object_code: str
     object_name: str
+    is_debit_of_object: bool
+    is_credit_of_object: bool
     reference: str
     description: str
     bank_number: str
     bank_name: str
     transfer_id: int
 
+
+BY_PUPIL = frozenset({"receivable", "student_credit"})
+"""Kinds of ledger account that the accountant follows pupil by pupil."""
 
 DESCRIPTIONS: Mapping[str, str] = {
     Event.INVOICE_ISSUED: "Ghi nhận phải thu: {item}, phiếu {reference}",
@@ -65,32 +74,41 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 
 
+def describe(kind: str, *, item: str, reference: str, memo: str) -> str:
+    """What a transfer is, in the words of a voucher."""
+    text = DESCRIPTIONS.get(kind, kind).format(item=item, reference=reference, memo=memo)
+    return text.strip(" :,")
+
+
 def number_of(prefix: str, serial: int, year: int) -> str:
     """A voucher's number as MISA's samples write it: NTTK0000001/26."""
     return f"{prefix}{serial:07d}/{year % 100:02d}"
 
 
 def make_vouchers(
-    booked: Sequence[Booked], *, regime: str, prefix: str, last_serials: Mapping[int, int]
+    booked: Sequence[Booked],
+    *,
+    regime: str,
+    overrides: Sequence[Override],
+    prefix: str,
+    last_serials: Mapping[int, int],
 ) -> tuple[VoucherLine, ...]:
-    """Number journals by date and turn their transfers into lines, in the chart of their own date.
+    """Number journals by date and turn their transfers into lines, in the accounts of their own date.
 
     `last_serials`: year -> the last serial given out. Raises Problem (409) when no chart covers a date.
     """
     serials = dict(last_serials)
     lines: list[VoucherLine] = []
     ordered = sorted(booked, key=lambda one: (one.business_date, one.journal_id, one.transfer_id))
+    accounts_of = functools.cache(lambda on: accounts_on(regime, overrides, on))
     for (on, _), journal in groupby(ordered, key=lambda one: (one.business_date, one.journal_id)):
         serials[on.year] = serials.get(on.year, 0) + 1
         number = number_of(prefix, serials[on.year], on.year)
-        accounts = chart_for(regime, on).accounts
-        lines += [_line(one, number, accounts) for one in journal]
+        lines += [_line(one, number, accounts_of(on)) for one in journal]
     return tuple(lines)
 
 
 def _line(one: Booked, number: str, accounts: Mapping[str, str]) -> VoucherLine:
-    template = DESCRIPTIONS.get(one.kind, one.kind)
-    text = template.format(item=one.fee_item, reference=one.reference, memo=one.memo)
     return VoucherLine(
         voucher_no=number,
         on=one.business_date,
@@ -99,8 +117,10 @@ def _line(one: Booked, number: str, accounts: Mapping[str, str]) -> VoucherLine:
         amount_vnd=one.amount_vnd,
         object_code=one.student_code,
         object_name=one.student_name,
+        is_debit_of_object=one.debit_kind in BY_PUPIL,
+        is_credit_of_object=one.credit_kind in BY_PUPIL,
         reference=one.reference,
-        description=text.strip(" :,"),
+        description=describe(one.kind, item=one.fee_item, reference=one.reference, memo=one.memo),
         bank_number=one.bank_number,
         bank_name=one.bank_name,
         transfer_id=one.transfer_id,

@@ -1,4 +1,4 @@
-"""`hocphi import-statement`, `hocphi reconcile`, `hocphi export`: the accountant's night by hand."""
+"""`hocphi import-statement`, `hocphi reconcile`: the accountant's night by hand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from adapters.contract import FileError
 from adapters.spreadsheet import MAX_FILE_BYTES
 from adapters.statements import LAYOUTS, Layout, mapped
 from adapters.statements import Mapping as Columns
-from gateway.accounting.export import FORMATS, VoucherFile, export_vouchers
 from gateway.commands.context import json_option, print_result, run, school_id_of, school_option
 from gateway.kit.database import transaction
 from gateway.kit.money import format_vnd
 from gateway.kit.problem import Problem, not_found
-from gateway.settings import settings
 from reconciliation.proof import Proof
 from reconciliation.run import DayResult, reconcile
 from reconciliation.statements import Imported, import_statement
@@ -200,50 +198,3 @@ def _proof_line(proof: Proof) -> str:
     end = "ĐÓNG" if proof.is_closed else f"LỆCH {format_vnd(proof.difference_vnd, 'vi')}"
     opening, closing = (format_vnd(v, "vi") for v in (proof.opening_vnd, proof.closing_vnd))
     return f"{proof.account}: đầu ngày {opening}, cuối ngày {closing}: {end}."
-
-
-@click.command("export")
-@click.option("--format", "format_name", required=True, type=click.Choice(list(FORMATS)))
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the file; HOCPHI_HOME/exports unless given.",
-)
-@school_option
-@json_option
-def export_file(format_name: str, out: Path | None, school_code: str | None, as_json: bool) -> None:
-    """Xuất chứng từ chưa xuất. / Export the vouchers that no export of this format holds yet."""
-    folder = out or settings().home / "exports"
-
-    async def work(engine: AsyncEngine) -> tuple[VoucherFile, Path] | None:
-        school_id = await school_id_of(engine, school_code)
-        async with transaction(engine) as db:
-            made = await export_vouchers(db, school_id, format_name, actor=ACTOR)
-            if made is None:
-                return None
-            # before the commit: a folder that cannot be written leaves nothing exported
-            return made, _save(folder, made)
-
-    done = run(work)
-    if done is None:
-        empty: dict[str, object] = {"file": None, "vouchers": 0, "total_vnd": 0}
-        print_result(empty, as_json=as_json, lines=["Không có gì mới để xuất. / Nothing new."])
-        return
-    made, path = done
-    print_result(
-        {
-            "file": str(path),
-            "number": made.number,
-            "vouchers": made.voucher_count,
-            "total_vnd": made.total_vnd,
-        },
-        as_json=as_json,
-        lines=[f"{path}: {made.voucher_count} chứng từ, {format_vnd(made.total_vnd, 'vi')}."],
-    )
-
-
-def _save(folder: Path, made: VoucherFile) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / made.file_name
-    path.write_bytes(made.content)
-    return path

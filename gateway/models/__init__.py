@@ -1,5 +1,6 @@
 """The tables, one file per noun. This room defines shape and constraints only, never behaviour."""
 
+from gateway.models.accounting import account_override
 from gateway.models.base import metadata
 from gateway.models.fees import fee_item, fee_registration, fee_schedule, fee_schedule_line
 from gateway.models.identity import (
@@ -28,6 +29,7 @@ from gateway.models.schools import bank_account, merchant_account, school
 from gateway.models.students import enrolment, guardian, school_class, student
 
 __all__ = [
+    "account_override",
     "api_key",
     "app_user",
     "application",

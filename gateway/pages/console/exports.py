@@ -1,19 +1,27 @@
-"""Xuất sổ: make an export of vouchers, list what was made, hand a file out again byte for byte."""
+"""Xuất sổ: exports of vouchers, made once and handed out again byte for byte; the books of a period."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 
+from gateway.accounting.book_sheets import write_book
+from gateway.accounting.books import Book, detail_ledger, trial_balance
+from gateway.accounting.charts import accounts_on
+from gateway.accounting.export import download as stored_export
 from gateway.accounting.export import export_vouchers
+from gateway.accounting.overrides import overrides_of
 from gateway.house import House
+from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
-from gateway.kit.problem import Problem, not_found
-from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, screen
+from gateway.kit.problem import Problem
+from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, screen, typed
 from gateway.pages.console.words import EXPORT_FORMAT
 
 LIST: Final = "/console/exports"
@@ -64,16 +72,35 @@ async def download(
 ) -> Response[bytes]:
     """The file as it was made."""
     async with transaction(house.engine) as db:
-        row = await db.fetchrow(
-            "SELECT file_name, content FROM voucher_export WHERE school_id = $1 AND id = $2",
-            staff.school_id,
-            export_id,
-        )
-    if row is None:
-        raise not_found("tệp xuất này", "export")
-    name = "".join(c for c in row["file_name"] if c.isascii() and (c.isalnum() or c in "._-"))
+        made = await stored_export(db, staff.school_id, export_id)
+    return _file(made.file_name, made.content)
+
+
+@get("/exports/book", operation_id="console_book")
+async def make_book(
+    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+) -> Response[Any]:
+    """The trial balance or a detail ledger of a period, as the books are now."""
+    asked = request.query_params
+    try:
+        since, until = (_day(asked.get(name, "")) for name in ("since", "until"))
+        account = typed(asked.get("account", ""), 20).strip()
+        async with transaction(house.engine) as db:
+            if asked.get("book") == "trial-balance":
+                book: Book = await trial_balance(db, staff.school_id, since, until)
+            else:
+                book = await detail_ledger(db, staff.school_id, account, since, until)
+    except Problem as problem:
+        return await _list_screen(request, house, staff, problem)
+    # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
+    made = await asyncio.to_thread(write_book, book)
+    return _file(made.file_name, made.content)
+
+
+def _file(file_name: str, content: bytes) -> Response[bytes]:
+    name = "".join(c for c in file_name if c.isascii() and (c.isalnum() or c in "._-"))
     return Response(
-        row["content"],
+        content,
         media_type=MEDIA_TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream"),
         headers={
             "content-disposition": f'attachment; filename="{name}"',
@@ -81,6 +108,17 @@ async def download(
             "x-content-type-options": "nosniff",
         },
     )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Problem(
+            "bad_day",
+            vi="Hãy chọn ngày đầu và ngày cuối của kỳ.",
+            en="Choose the first and the last day of the period.",
+        ) from error
 
 
 async def _list_screen(
@@ -93,6 +131,11 @@ async def _list_screen(
             staff.school_id,
             MAX_LISTED,
         )
+        own = await overrides_of(db, staff.school_id)
+        regime = await db.fetchval(
+            "SELECT accounting_regime FROM school WHERE id = $1", staff.school_id
+        )
+    today = business_date(now_utc())
     return screen(
         request,
         "exports.html",
@@ -100,4 +143,6 @@ async def _list_screen(
         problem=problem,
         exports=rows,
         formats=list(EXPORT_FORMAT),
+        today=today,
+        accounts=sorted(set(accounts_on(regime, own, today).values())),
     )
