@@ -25,7 +25,7 @@ from sandbox.noise import Payee
 from sandbox.pages import Sandbox
 
 AN_HOUR = timedelta(hours=1)
-FORMATS = ("misa-receipts", "journal-csv")
+FORMATS = ("misa-receipts", "misa-general", "journal-csv")
 
 
 async def take_course(

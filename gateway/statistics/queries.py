@@ -14,6 +14,7 @@ from enum import StrEnum
 from gateway.kit.database import Driver
 from gateway.ledger.queries import balances
 from gateway.ledger.service import books_of
+from gateway.statistics.movements import moved
 
 
 class PaymentState(StrEnum):
@@ -78,19 +79,25 @@ class ClassFigures:
 async def day_figures(db: Driver, school_id: int, on: date) -> DayFigures:
     """What came in on business date `on`, and what waits for a person at its end.
 
-    Raises Problem (409) while the school's books are not open.
+    What was reversed or given back on the same day did not come in. Raises Problem (409) while the school's books are not open.
     """
     books = await books_of(db, school_id)
     held = await balances(db, school_id, on)
     row = await db.fetchrow(
-        """
-        SELECT coalesce(sum(amount_vnd), 0)::bigint AS collected_vnd, count(*) AS payment_count,
+        f"""
+        WITH moved AS ({moved(of_one_school=True)}), arrived AS (
+          SELECT sum(received_vnd) - sum(returned_vnd) AS left_vnd FROM moved
+           GROUP BY payment_id HAVING sum(received_vnd) > 0
+        )
+        SELECT coalesce(sum(left_vnd), 0)::bigint AS collected_vnd,
+               count(*) FILTER (WHERE left_vnd > 0) AS payment_count,
                (SELECT count(*) FROM exception
-                 WHERE school_id = $1 AND resolved_at IS NULL) AS open_exception_count
-          FROM payment WHERE school_id = $1 AND business_date = $2
+                 WHERE school_id = $3 AND resolved_at IS NULL) AS open_exception_count
+          FROM arrived
         """,
-        school_id,
         on,
+        on,
+        school_id,
     )
     return DayFigures(
         collected_vnd=row["collected_vnd"],

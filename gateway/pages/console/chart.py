@@ -1,4 +1,4 @@
-"""The chart of collected against due: bars as coordinates, so that a page needs no script and no style.
+"""Charts of a part against its whole: bars as coordinates, so that a page needs no script and no style.
 
 Pure. The same figures stand in a table beside the chart for whoever cannot see it.
 """
@@ -17,10 +17,20 @@ MAX_BARS = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """What a bar stands for, VND; `part_vnd` is shown within `whole_vnd`, nothing below zero."""
+
+    name: str
+    whole_vnd: int
+    part_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """One class: two bars over each other. Coordinates in the drawing's units."""
 
     name: str
+    whole_vnd: int
     x: float
     width: float
     due_y: float
@@ -52,28 +62,42 @@ class Chart:
 
 
 def draw(classes: Sequence[ClassFigures]) -> Chart | None:
-    """Bars for at most `MAX_BARS` classes, from zero; None when nothing is due."""
-    shown = [figures for figures in classes if figures.billed_vnd > 0][:MAX_BARS]
-    if not shown:
+    """Collected against due of at most `MAX_BARS` classes; None when nothing is due."""
+    return draw_pairs(
+        [
+            Pair(figures.name, figures.billed_vnd, figures.collected_vnd)
+            for figures in classes
+            if figures.billed_vnd > 0
+        ]
+    )
+
+
+def draw_pairs(pairs: Sequence[Pair]) -> Chart | None:
+    """Bars for at most `MAX_BARS` pairs, from zero; None when all of them are empty."""
+    shown = pairs[:MAX_BARS]
+    if not any(pair.whole_vnd > 0 for pair in shown):
         return None
-    top_vnd = _round_up(max(figures.billed_vnd for figures in shown))
+    top_vnd = _round_up(max(pair.whole_vnd for pair in shown))
     room = HEIGHT - TOP - BOTTOM
     slot = (WIDTH - LEFT) / len(shown)
     bar_width = min(slot * 0.62, 44.0)
     bars: list[Bar] = []
-    for index, figures in enumerate(shown):
-        due = room * figures.billed_vnd / top_vnd
-        paid = room * figures.collected_vnd / top_vnd
+    for index, pair in enumerate(shown):
+        whole_vnd = max(pair.whole_vnd, 0)
+        part_vnd = min(max(pair.part_vnd, 0), whole_vnd)
+        due = room * whole_vnd / top_vnd
+        paid = room * part_vnd / top_vnd
         bars.append(
             Bar(
-                name=figures.name,
+                name=pair.name,
+                whole_vnd=pair.whole_vnd,
                 x=round(LEFT + slot * index + (slot - bar_width) / 2, 2),
                 width=round(bar_width, 2),
                 due_y=round(TOP + room - due, 2),
                 due_height=round(due, 2),
                 paid_y=round(TOP + room - paid, 2),
                 paid_height=round(paid, 2),
-                percent=figures.collected_vnd * 100 // figures.billed_vnd,
+                percent=part_vnd * 100 // whole_vnd if whole_vnd else 0,
             )
         )
     ticks = tuple(
