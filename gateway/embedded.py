@@ -326,6 +326,7 @@ def _make_cluster(place: Path, bin_dir: Path, account: _Account) -> None:
     with (unfinished / "postgresql.conf").open("a") as configuration:
         configuration.write("\ninclude 'hocphi.conf'\n")
     (unfinished / "hocphi.conf").touch()
+    (unfinished / "hocphi.conf").chmod(0o644)  # whatever our umask: the server's account reads it
     single = [str(bin_dir / "postgres"), "--single", "-D", str(unfinished), "postgres"]
     _check(_run(single, account, given=f"CREATE DATABASE {DATABASE}\n"), "creating the database")
     unfinished.rename(place / "data")

@@ -104,6 +104,15 @@ def test_starts_from_nothing_and_keeps_what_was_written(home: Path, binaries: Pa
         assert ask(server.dsn, "SELECT upper(word) FROM kept") == "HỌC PHÍ"
 
 
+def test_a_strict_umask_shuts_nobody_out(home: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with embedded.running(home) as server:
+            assert ask(server.dsn, "SELECT 1") == 1
+    finally:
+        os.umask(before)
+
+
 def test_addresses_serve_sqlalchemy_psql_and_pgbench(home: Path, binaries: Path) -> None:
     async def database_seen_by_sqlalchemy(url: str) -> object:
         engine = create_async_engine(url)
