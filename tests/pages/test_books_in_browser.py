@@ -62,6 +62,7 @@ async def test_an_approver_takes_a_book_and_chooses_an_account(
     assert await file.failure() is None
 
     await page.get_by_role("link", name="Hệ thống tài khoản của trường").click()
+    await expect(page.get_by_label("Mục đích")).to_be_visible()
     await fits()
     await page.get_by_label("Mục đích").select_option("bank")
     await page.get_by_label("Số hiệu tài khoản").fill("1121")
