@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from html import unescape
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 import httpx
 
@@ -35,6 +32,7 @@ from sandbox import dvcqg
 from sandbox.bank import Entry
 from sandbox.courier import Answer, wire_client
 from sandbox.pages import Sandbox, movement_of
+from sandbox.payer import LostPayerError, arrive
 from sandbox.provider import Movement, tell
 from sandbox.providers import COUNTERS, TELLERS
 from sandbox.statements import statement_file_name, statement_xlsx
@@ -183,9 +181,14 @@ class _Street:
         if looks:
             _expect(await self.client.get(page_url), 200, "the parent's page")
         leave = await self.client.post(f"{page_url}/checkout/{one.adapter}")
-        order_id = await self._arrive(one.adapter, leave)
+        try:
+            arrived = await arrive(self.client, leave)
+        except LostPayerError as lost:
+            raise failed(
+                f"{one.adapter} không mở được đơn hàng", f"{one.adapter}: {lost}"
+            ) from lost
         desk = self.sandbox.desks.desks[one.adapter]
-        decided = desk.decide(order_id, is_paid=one.is_paid, at=one.at)
+        decided = desk.decide(arrived.order_id, is_paid=one.is_paid, at=one.at)
         movement = decided.movement
         if not one.is_paid:
             self.traffic.cancelled += 1
@@ -254,37 +257,6 @@ class _Street:
             merchant_reference=one.bill.reference,
             account_number=one.bill.account_number,
         )
-
-    async def _arrive(self, adapter: str, leave: httpx.Response) -> str:
-        """The payer follows to the provider's page; the name of the order there."""
-        if leave.status_code == 303:
-            page = await self.client.get(leave.headers["location"])
-        else:
-            _expect(leave, 200, f"the checkout by {adapter}")
-            page = await self._follow(leave.text)
-        _expect(page, 200, f"the page of {adapter}")
-        found = re.search(r'name="order" value="([^"]+)"', page.text)
-        if found is None:
-            raise failed(f"{adapter} không mở được đơn hàng", f"{adapter} opens no order")
-        return unescape(found[1])
-
-    async def _follow(self, text: str) -> httpx.Response:
-        """By a form of the gateway's, or by its link; a provider's own page may send the payer on."""
-        if form := re.search(r'<form method="post" action="([^"]+)" data-submit', text):
-            fields = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', text)
-            body = urlencode({name: unescape(value) for name, value in fields})
-            page = await self.client.post(
-                unescape(form[1]),
-                content=body,
-                headers={"content-type": "application/x-www-form-urlencoded"},
-            )
-        elif link := re.search(r'href="([^"]+)"[^>]*data-follow', text):
-            page = await self.client.get(unescape(link[1]))
-        else:
-            raise failed("không có đường tới nhà cung cấp", "the page leads to no provider")
-        if onward := re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text):
-            return await self.client.get(str(page.url.join(unescape(onward[1]))))
-        return page
 
     def _note(self, merchant: MerchantAccount, reference: str, amount_vnd: int) -> None:
         self.traffic.by_provider[merchant.adapter] += 1

@@ -69,7 +69,7 @@ UPDATE checkout c
          ORDER BY d.next_ask_at LIMIT $5 FOR UPDATE OF d SKIP LOCKED) AS due
  WHERE c.school_id = due.school_id AND c.id = due.id
 RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.provider_reference,
-          c.amount_vnd, c.created_at
+          c.amount_vnd, c.created_at AS ordered_at
 """
 # settled otherwise, cancelled or out of time, while the order can still be paid
 TAKE_OVERTAKEN = """
@@ -83,7 +83,7 @@ UPDATE checkout c SET withdrawn_at = $1
          ORDER BY d.next_ask_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED) AS over
  WHERE c.school_id = over.school_id AND c.id = over.id
 RETURNING c.school_id, c.id, c.merchant_account_id, c.merchant_reference, c.provider_reference,
-          c.amount_vnd, c.created_at
+          c.amount_vnd, c.created_at AS ordered_at
 """
 # an answer that could not be kept: not lost, and not asked for ever
 ASK_AGAIN = """
@@ -107,7 +107,7 @@ async def ask_about_checkouts(
     async def ask(row: asyncpg.Record) -> tuple[asyncpg.Record, list[Incoming]]:
         merchant = merchants[_merchant_of(row)]
         speaks = QUERY[merchant.adapter]
-        query = _query(row, at)
+        query = query_of(row, at)
         found = await _call(
             http,
             merchant,
@@ -137,7 +137,7 @@ async def withdraw_overtaken(
     async def withdraw(row: asyncpg.Record) -> tuple[asyncpg.Record, bool]:
         merchant = merchants[_merchant_of(row)]
         speaks = CANCEL[merchant.adapter]
-        query = _query(row, at)
+        query = query_of(row, at)
         done = await _call(
             http,
             merchant,
@@ -201,13 +201,14 @@ def _merchant_of(row: asyncpg.Record) -> tuple[int, int]:
     return row["school_id"], row["merchant_account_id"]
 
 
-def _query(row: asyncpg.Record, at: datetime) -> Query:
+def query_of(row: asyncpg.Record, at: datetime) -> Query:
+    """A new question at `at` about the order in `row`: its names, its amount and when it was told."""
     return Query(
         request_id=secrets.token_hex(16),
         merchant_reference=row["merchant_reference"],
         provider_reference=row["provider_reference"],
         amount_vnd=row["amount_vnd"],
-        ordered_at=row["created_at"],
+        ordered_at=row["ordered_at"],
         asked_at=at,
         client_ip="127.0.0.1",
     )

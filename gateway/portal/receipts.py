@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import secrets
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,11 +21,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import RECEIPT
-from adapters.contract import OutgoingRequest, Query, RefusedError
+from adapters.contract import OutgoingRequest, RefusedError
 from gateway.kit.database import Driver, transaction
 from gateway.kit.seal import Keys
 from gateway.payments.calling import UnansweredError, send
 from gateway.payments.merchants import Merchant, merchants_by_id
+from gateway.payments.polling import query_of
 
 log = structlog.get_logger(__name__)
 
@@ -147,15 +147,7 @@ async def _ask(
 ) -> bytes | None:
     """The PDF; None while there is none, or nothing that may be kept came."""
     speaks = RECEIPT[merchant.adapter]
-    query = Query(
-        request_id=secrets.token_hex(16),
-        merchant_reference=row["merchant_reference"],
-        provider_reference=row["provider_reference"],
-        amount_vnd=row["amount_vnd"],
-        ordered_at=row["ordered_at"],
-        asked_at=at,
-        client_ip="127.0.0.1",
-    )
+    query = query_of(row, at)
     try:
         answer = await send(http, speaks.ask_receipt(query, merchant.account), limit=MAX_BYTES)
         found = speaks.read_receipt(query, answer, merchant.account)

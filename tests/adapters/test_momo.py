@@ -5,11 +5,12 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import deskwork
 import httpx
 import pytest
 from hypothesis import given
@@ -18,16 +19,10 @@ from hypothesis import strategies as st
 from adapters import CREATE, IPN, QUERY, REFUND, momo
 from adapters.contract import (
     Answer,
-    Bill,
     MerchantAccount,
     Notice,
-    Order,
     Outcome,
     OutgoingRequest,
-    Payee,
-    Payer,
-    Query,
-    RefundOrder,
     RefundState,
     Refused,
     RefusedError,
@@ -69,52 +64,21 @@ MERCHANT = Merchant(
     settings=ACCOUNT.settings,
     secrets=ACCOUNT.secrets,
 )
-BILL = Bill(
-    reference="HP7K2M9QX4TB", amount_vnd=1_250_000, description="Hoc phi", due_on=date(2026, 9, 30)
-)
-ORDER = Order(
-    merchant_reference="HP7K2M9QX4TB00",
-    amount_vnd=1_250_000,
-    description="Hoc phi HP7K2M9QX4TB",
+ORDER = replace(
+    deskwork.ORDER,
     return_url="https://fees.example.vn/pay/t/return/momo?a=1",
     ipn_url="https://fees.example.vn/ipn/momo/k1",
-    client_ip="203.0.113.7",
-    locale="vi",
-    created_at=RECEIVED,
-    expires_at=RECEIVED + timedelta(minutes=15),
-    bill=BILL,
-    payer=Payer(),
-    payee=Payee(
-        unit_code="TH01",
-        unit_name="TH 01",
-        bank_bin="970436",
-        account_number="0123456789",
-        account_holder="TH 01",
-    ),
 )
-QUERY_ = Query(
-    request_id="a" * 32,
-    merchant_reference=ORDER.merchant_reference,
-    provider_reference="",
-    amount_vnd=ORDER.amount_vnd,
-    ordered_at=RECEIVED,
-    asked_at=RECEIVED + timedelta(minutes=5),
-    client_ip="127.0.0.1",
-)
-REFUND_ = RefundOrder(
-    request_id="R0123456789ABCDEFGHJ",
-    merchant_reference=ORDER.merchant_reference,
-    provider_reference="",
+QUERY_ = replace(deskwork.QUERY, asked_at=RECEIVED + timedelta(minutes=5))
+REFUND_ = replace(
+    deskwork.REFUND,
     transaction_id=f"{ORDER.merchant_reference}.4000000001",
-    paid_vnd=1_250_000,
     amount_vnd=250_000,
     reason="Nop thua",
     requested_by="ketoan",
-    ordered_at=RECEIVED,
     paid_at=RECEIVED,
     requested_at=RECEIVED + timedelta(hours=1),
     asked_at=RECEIVED + timedelta(hours=2),
-    client_ip="127.0.0.1",
 )
 RAW = [
     "accessKey",

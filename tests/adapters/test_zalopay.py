@@ -5,11 +5,12 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import deskwork
 import httpx
 import pytest
 from hypothesis import given
@@ -18,15 +19,10 @@ from hypothesis import strategies as st
 from adapters import CREATE, IPN, QUERY, REFUND, zalopay
 from adapters.contract import (
     Answer,
-    Bill,
     MerchantAccount,
     Notice,
-    Order,
     Outcome,
     OutgoingRequest,
-    Payee,
-    Payer,
-    Query,
     RefundOrder,
     RefundState,
     Refused,
@@ -66,46 +62,24 @@ MERCHANT = Merchant(
     secrets=ACCOUNT.secrets,
 )
 REFERENCE = "HP7K2M9QX4TB00"
-ORDER = Order(
+ORDER = replace(
+    deskwork.ORDER,
     merchant_reference=REFERENCE,
-    amount_vnd=1_250_000,
-    description="Hoc phi HP7K2M9QX4TB",
     return_url="https://fees.example.vn/pay/t/return/zalopay",
     ipn_url="https://fees.example.vn/ipn/zalopay/k1",
-    client_ip="203.0.113.7",
-    locale="vi",
     created_at=RECEIVED,
     expires_at=RECEIVED + timedelta(minutes=15),
-    bill=Bill(
-        reference="HP7K2M9QX4TB",
-        amount_vnd=1_250_000,
-        description="Hoc phi",
-        due_on=date(2026, 9, 30),
-    ),
-    payer=Payer(),
-    payee=Payee(
-        unit_code="TH01",
-        unit_name="TH 01",
-        bank_bin="970436",
-        account_number="0123456789",
-        account_holder="TH 01",
-    ),
 )
-QUERY_ = Query(
-    request_id="a" * 32,
+QUERY_ = replace(
+    deskwork.QUERY,
     merchant_reference=REFERENCE,
-    provider_reference="",
-    amount_vnd=1_250_000,
     ordered_at=RECEIVED,
     asked_at=RECEIVED + timedelta(minutes=15),
-    client_ip="127.0.0.1",
 )
-REFUND_ = RefundOrder(
-    request_id="R0123456789ABCDEFGHJ",
+REFUND_ = replace(
+    deskwork.REFUND,
     merchant_reference=REFERENCE,
-    provider_reference="",
     transaction_id=f"260911_{REFERENCE}.2609110000000001",
-    paid_vnd=1_250_000,
     amount_vnd=250_000,
     reason="Nop thua",
     requested_by="ketoan",
@@ -113,7 +87,6 @@ REFUND_ = RefundOrder(
     paid_at=RECEIVED,
     requested_at=RECEIVED + timedelta(minutes=5),
     asked_at=RECEIVED + timedelta(minutes=5),
-    client_ip="127.0.0.1",
 )
 NO_NET = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode
 
 import httpx
 from factories import KEYS
@@ -42,6 +39,7 @@ from sandbox.bank import VIETINBANK_BIN, Bank, BankAccount
 from sandbox.courier import Mishap
 from sandbox.desks import Desks
 from sandbox.pages import movement_of
+from sandbox.payer import arrive
 from sandbox.provider import Merchant, Movement, tell
 from sandbox.providers import COUNTERS, TELLERS, open_desks
 from sandbox.statements import statement_xlsx
@@ -201,22 +199,9 @@ async def by_page(town: Town, adapter: str, bill: Bill, number: int) -> None:
     """A parent pays on a provider's page, whose message may never come."""
     parent = {"x-forwarded-for": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"}
     leave = await insist(town, "POST", f"/pay/{bill.token}/checkout/{adapter}", headers=parent)
-    if leave.status_code == 303:
-        page = await town.provider.get(leave.headers["location"])
-    elif form := re.search(r'<form method="post" action="([^"]+)" data-submit', leave.text):
-        fields = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', leave.text)
-        page = await town.provider.post(
-            unescape(form[1]),
-            content=urlencode({name: unescape(value) for name, value in fields}),
-            headers={"content-type": "application/x-www-form-urlencoded"},
-        )
-        [onward] = re.findall(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text)
-        page = await town.provider.get(str(page.url.join(unescape(onward))))
-    else:
-        [link] = re.findall(r'href="([^"]+)"[^>]*data-follow', leave.text)
-        page = await town.provider.get(unescape(link))
-    [order] = re.findall(r'name="order" value="([^"]+)"', page.text)
-    decided = town.desks.desks[adapter].decide(unescape(order), is_paid=True, at=moment(town.rng))
+    arrived = await arrive(town.provider, leave)
+    desk = town.desks.desks[adapter]
+    decided = desk.decide(arrived.order_id, is_paid=True, at=moment(town.rng))
     movement = decided.movement
     if adapter in town.direct:
         text = f"{adapter} {bill.reference} THU HO"

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from html import unescape
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -28,6 +26,7 @@ from gateway.kit.database import transaction
 from gateway.ledger.queries import disagreements
 from gateway.payments import calling
 from gateway.payments.polling import ask_about_checkouts
+from sandbox import payer
 from sandbox.desks import Desks, Receive, Scope, Send, Trouble
 from sandbox.provider import Merchant, send
 from sandbox.providers import TELLERS, open_desks
@@ -98,26 +97,9 @@ async def choose(street: Street, adapter: str) -> httpx.Response:
 
 async def arrive(street: Street, adapter: str, chosen: httpx.Response) -> str:
     """The parent follows to the provider's page; the name of the order there."""
-    if chosen.status_code == 303:
-        page = await street.provider.get(at_desk(adapter, chosen.headers["location"]))
-    elif "data-submit" in chosen.text:
-        [action] = re.findall(r'<form method="post" action="([^"]+)" data-submit', chosen.text)
-        fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', chosen.text))
-        page = await street.provider.post(
-            at_desk(adapter, unescape(action)),
-            content=urlencode({name: unescape(value) for name, value in fields.items()}),
-            headers={"content-type": "application/x-www-form-urlencoded"},
-        )
-        if onward := re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text):
-            page = await street.provider.get(at_desk(adapter, unescape(onward[1])))
-    else:
-        assert chosen.status_code == 200, chosen.text
-        [link] = re.findall(r'href="([^"]+)"[^>]*data-follow', chosen.text)
-        page = await street.provider.get(at_desk(adapter, unescape(link)))
-    assert page.status_code == 200, page.text
-    assert "1.250.000" in page.text
-    [order] = re.findall(r'name="order" value="([^"]+)"', page.text)
-    return unescape(order)
+    arrived = await payer.arrive(street.provider, chosen, lambda url: at_desk(adapter, url))
+    assert "1.250.000" in arrived.page.text
+    return arrived.order_id
 
 
 def at_desk(adapter: str, url: str) -> str:

@@ -21,6 +21,7 @@ from gateway.kit.database import borrowed, transaction
 from gateway.kit.problem import Problem
 from gateway.pages.console.screen import (
     HttpRequest,
+    NoteForm,
     RowId,
     Staff,
     goto,
@@ -45,13 +46,6 @@ LIST: Final = "/console/exceptions"
 PAGE: Final = 50
 FOUND: Final = 12
 MAX_NOTE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class NoteForm:
-    """Why something is done."""
-
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

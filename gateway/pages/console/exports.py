@@ -21,15 +21,19 @@ from gateway.house import House
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
-from gateway.pages.console.screen import HttpRequest, RowId, Staff, goto, screen, typed
+from gateway.pages.console.screen import (
+    HttpRequest,
+    RowId,
+    Staff,
+    file_to_keep,
+    goto,
+    screen,
+    typed,
+)
 from gateway.pages.console.words import EXPORT_FORMAT
 
 LIST: Final = "/console/exports"
 MAX_LISTED: Final = 100
-MEDIA_TYPES: Final = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ async def download(
     """The file as it was made."""
     async with transaction(house.engine) as db:
         made = await stored_export(db, staff.school_id, export_id)
-    return _file(made.file_name, made.content)
+    return file_to_keep(made.file_name, made.content)
 
 
 @get("/exports/book", operation_id="console_book")
@@ -94,20 +98,7 @@ async def make_book(
         return await _list_screen(request, house, staff, problem)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     made = await asyncio.to_thread(write_book, book)
-    return _file(made.file_name, made.content)
-
-
-def _file(file_name: str, content: bytes) -> Response[bytes]:
-    name = "".join(c for c in file_name if c.isascii() and (c.isalnum() or c in "._-"))
-    return Response(
-        content,
-        media_type=MEDIA_TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream"),
-        headers={
-            "content-disposition": f'attachment; filename="{name}"',
-            "cache-control": "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )
+    return file_to_keep(made.file_name, made.content)
 
 
 def _day(text: str) -> date:

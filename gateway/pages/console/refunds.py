@@ -23,8 +23,10 @@ from gateway.kit.database import Driver, borrowed, transaction
 from gateway.kit.problem import Problem
 from gateway.pages.console.screen import (
     HttpRequest,
+    NoteForm,
     RowId,
     Staff,
+    file_to_keep,
     goto,
     number_or_none,
     screen,
@@ -64,10 +66,6 @@ SHOWN: Final = {
     "": UNDER_WAY,
     "done": (Status.DONE,),
     "ended": (Status.REJECTED, Status.CANCELLED, Status.REFUSED),
-}
-MEDIA_TYPES: Final = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
 }
 
 
@@ -112,13 +110,6 @@ class RefundForm:
             bank_account_id=number_or_none(self.bank_account),
             key=typed(self.key, 64),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NoteForm:
-    """Why."""
-
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,15 +311,7 @@ async def download_list(
         file = await download_payout_list(
             db, house.keys, staff.school_id, list_id, actor=staff.actor
         )
-    return Response(
-        file.content,
-        media_type=MEDIA_TYPES[file.file_name.rsplit(".", 1)[-1]],
-        headers={
-            "content-disposition": f'attachment; filename="{file.file_name}"',
-            "cache-control": "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )
+    return file_to_keep(file.file_name, file.content)
 
 
 def _check_approver(staff: Staff) -> None:

@@ -22,7 +22,13 @@ from gateway.pages.console.report_sheets import (
     collected_sheet,
     debt_sheet,
 )
-from gateway.pages.console.screen import HttpRequest, Staff, number_or_none, screen
+from gateway.pages.console.screen import (
+    HttpRequest,
+    Staff,
+    file_to_keep,
+    number_or_none,
+    screen,
+)
 from gateway.pages.rendering import lang_of
 from gateway.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
 from gateway.statistics.cashless import cashless_by_month
@@ -39,7 +45,6 @@ TABS: Final[dict[str, Words]] = {
 MAX_PERIOD_DAYS: Final = 366
 MAX_ROWS: Final = 500
 """Rows on the screen; the file has all of them."""
-_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CODES: Final = {"student_credit": "Dư", "suspense": "Chờ"}
 
 
@@ -124,15 +129,7 @@ async def download_report(
     async with transaction(house.engine) as db:
         report = await _make(db, staff.school_id, asked)
     content = write_workbook([report.sheet], lang=lang_of(request), on=asked.until)
-    return Response(
-        content,
-        media_type=_XLSX,
-        headers={
-            "content-disposition": f'attachment; filename="{asked.kind}-{asked.until:%Y%m%d}.xlsx"',
-            "cache-control": "private, no-store",
-            "x-content-type-options": "nosniff",
-        },
-    )
+    return file_to_keep(f"{asked.kind}-{asked.until:%Y%m%d}.xlsx", content)
 
 
 async def _report_screen(

@@ -36,6 +36,17 @@ RowId: TypeAlias = Annotated[int, PathParameter(gt=0, le=2**63 - 1)]
 COOKIE: Final = "hocphi_session"
 HOME: Final = "/console"
 LOGIN: Final = "/console/login"
+MEDIA_TYPES: Final = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NoteForm:
+    """Why something is done."""
+
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +203,17 @@ def _unreadable(error: HTTPException) -> Problem:
 
 
 _HTTP_PROBLEMS: Final = {403: _foreign_form, 404: _missing, 413: _too_large}
+
+
+def file_to_keep(file_name: str, content: bytes) -> Response[bytes]:
+    """A file for the browser to save, and nobody else to keep. Strange characters leave its name."""
+    name = "".join(c for c in file_name if c.isascii() and (c.isalnum() or c in "._-"))
+    return Response(
+        content,
+        media_type=MEDIA_TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream"),
+        headers={
+            "content-disposition": f'attachment; filename="{name}"',
+            "cache-control": "private, no-store",
+            "x-content-type-options": "nosniff",
+        },
+    )
