@@ -239,12 +239,13 @@ WITH account AS (
    WHERE b.school_id = $1
 ), line AS (
   SELECT s.bank_account_id, s.posted_on, s.credit_vnd - s.debit_vnd AS vnd,
-         m.payment_id IS NOT NULL OR r.id IS NOT NULL AS is_matched,
-         coalesce(p.business_date, r.done_on) > $2 AS is_ahead
+         m.payment_id IS NOT NULL OR r.id IS NOT NULL OR j.journal_id IS NOT NULL AS is_matched,
+         coalesce(p.business_date, r.done_on, j.booked_on) > $2 AS is_ahead
     FROM statement_line s
     LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
     LEFT JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
     LEFT JOIN refund r ON r.school_id = s.school_id AND r.statement_line_id = s.id
+    LEFT JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
    WHERE s.school_id = $1 AND s.posted_on <= $2
 ), line_sum AS (
   SELECT bank_account_id,

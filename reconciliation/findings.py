@@ -23,6 +23,7 @@ SELECT s.school_id, 'unexplained_debit', 'line:' || s.identity, s.debit_vnd, s.p
    AND NOT EXISTS (SELECT FROM exception e WHERE e.school_id = s.school_id AND e.reason = 'unexplained_debit'
                                              AND e.identity = 'line:' || s.identity)
    AND NOT EXISTS (SELECT FROM refund r WHERE r.school_id = s.school_id AND r.statement_line_id = s.id)
+   AND NOT EXISTS (SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)
 ON CONFLICT DO NOTHING
 """
 

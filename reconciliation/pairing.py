@@ -51,7 +51,9 @@ SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.credit_vnd AS 
        s.bank_transaction_id, s.reference, s.is_corrected
   FROM statement_line s
   LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
+  LEFT JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
  WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.credit_vnd > 0 AND m.payment_id IS NULL
+   AND j.journal_id IS NULL
 """
 
 # money at a bank of the school that no line has confirmed yet

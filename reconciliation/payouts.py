@@ -88,6 +88,7 @@ SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.debit_vnd AS a
   FROM statement_line s
  WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.debit_vnd > 0
    AND NOT EXISTS (SELECT FROM refund r WHERE r.school_id = s.school_id AND r.statement_line_id = s.id)
+   AND NOT EXISTS (SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)
 """
 OUTGOING = """
 SELECT id, number, bank_account_id, amount_vnd, (created_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date AS since,

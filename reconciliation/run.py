@@ -27,7 +27,7 @@ from reconciliation.payouts import REFUND_RULE, explain_debits
 from reconciliation.proof import Proof, prove_bank, prove_clearing
 from reconciliation.turn import take_turn
 
-FORMAT = "hocphi night 1"
+FORMAT = "hocphi night 2"
 """Part of what is hashed: another way to write the result gets another number."""
 
 
@@ -107,6 +107,12 @@ UNION ALL
 SELECT b.number, s.identity, 'refund:' || r.number, '{REFUND_RULE}'
   FROM statement_line s
   JOIN refund r ON r.school_id = s.school_id AND r.statement_line_id = s.id
+  JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
+ WHERE s.school_id = $1 AND s.posted_on = $2
+UNION ALL
+SELECT b.number, s.identity, j.evidence->>'name', j.rule
+  FROM statement_line s
+  JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
   JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
  WHERE s.school_id = $1 AND s.posted_on = $2
 """

@@ -24,6 +24,15 @@ class Event(StrEnum):
     REVERSAL = "reversal"
     REFUND = "refund"  # money went back to its payer; names what it reverses where that is a whole transfer
     OPENING_BALANCE = "opening_balance"  # what a bank account held before the first statement
+    SETTLEMENT = "settlement"  # a provider paid out what it held: from clearing to the bank
+    PROVIDER_FEE = "provider_fee"  # what the provider kept of it, and the VAT on that
+    BANK_FEE = "bank_fee"  # what the bank took
+    PAID_ON = "paid_on"  # collected on behalf of others, and given to them
+    OWN_TRANSFER = "own_transfer"  # between accounts of the school, treasury included
+    STATE_PART = "state_part"  # what the State owes for a concession
+    STATE_RECEIVED = "state_received"  # and has paid
+    INCOME_RELEASED = "income_released"  # a month of what was charged ahead has come
+    SUSPENDED = "suspended"  # taken back out of where it was placed, to wait for a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,13 @@ async def post(db: Driver, postings: Sequence[Posting]) -> None:
         )
 
 
+OF_SCHOOL = (
+    "receivable", "student_credit", "suspense", "opening", "state_receivable", "provider_fee",
+    "provider_vat", "bank_fee", "in_transit",
+)  # fmt: skip
+"""Kinds of ledger account of which a school has one; the others belong to a bank account, channel or item."""
+
+
 async def next_journal(db: Driver) -> int:
     """A fresh journal number."""
     number: int = await db.fetchval("SELECT nextval('journal_number_seq')")
@@ -56,14 +63,17 @@ async def open_books(db: Driver, school_id: int) -> None:
         """
         INSERT INTO ledger_account (school_id, kind, bank_account_id, merchant_account_id, fee_item_id)
         SELECT $1, kind, NULL::bigint, NULL::bigint, NULL::bigint
-          FROM unnest(ARRAY['receivable', 'student_credit', 'suspense', 'opening']) AS kind
+          FROM unnest($2::text[]) AS kind
         UNION ALL SELECT school_id, 'bank', id, NULL, NULL FROM bank_account WHERE school_id = $1
         UNION ALL SELECT school_id, 'clearing', NULL, id, NULL FROM merchant_account WHERE school_id = $1
         UNION ALL SELECT school_id, CASE nature WHEN 'on_behalf' THEN 'on_behalf' ELSE 'income' END,
                          NULL, NULL, id FROM fee_item WHERE school_id = $1
+        UNION ALL SELECT school_id, 'prepaid', NULL, NULL, id FROM fee_item
+                   WHERE school_id = $1 AND nature <> 'on_behalf'
         ON CONFLICT DO NOTHING
         """,
         school_id,
+        list(OF_SCHOOL),
     )
 
 
@@ -88,6 +98,20 @@ async def books_of(db: Driver, school_id: int) -> Books:
         suspense_id=found["suspense"],
         opening_id=found["opening"],
     )
+
+
+async def account_of(db: Driver, school_id: int, kind: str) -> int:
+    """The ledger account of a kind in `OF_SCHOOL`; made where the books were opened before there was one."""
+    number: int | None = await db.fetchval(
+        "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2", school_id, kind
+    )
+    if number is None:
+        await open_books(db, school_id)
+        number = await db.fetchval(
+            "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2", school_id, kind
+        )
+    assert number is not None, kind
+    return number
 
 
 async def reverse_journal(

@@ -2,7 +2,15 @@
 
 from gateway.models.accounting import account_override
 from gateway.models.base import metadata
-from gateway.models.fees import fee_item, fee_registration, fee_schedule, fee_schedule_line
+from gateway.models.fees import (
+    conceded_charge,
+    concession,
+    fee_item,
+    fee_registration,
+    fee_schedule,
+    fee_schedule_line,
+    income_release,
+)
 from gateway.models.identity import (
     api_key,
     app_user,
@@ -16,8 +24,12 @@ from gateway.models.ledger import journal_number, ledger_account, transfer
 from gateway.models.payments import checkout, lookup, notice, notice_conflict, payment
 from gateway.models.portal import application, official_receipt
 from gateway.models.reconciliation import (
+    close_record,
     day_close,
     exception,
+    exception_note,
+    file_mapping,
+    line_journal,
     match,
     statement,
     statement_line,
@@ -26,6 +38,12 @@ from gateway.models.reconciliation import (
 )
 from gateway.models.refunds import payout_list, refund
 from gateway.models.schools import bank_account, merchant_account, school
+from gateway.models.settlement import (
+    settlement,
+    settlement_batch,
+    settlement_line,
+    settlement_terms,
+)
 from gateway.models.students import enrolment, guardian, school_class, student
 
 __all__ = [
@@ -36,19 +54,26 @@ __all__ = [
     "audit_entry",
     "bank_account",
     "checkout",
+    "close_record",
+    "conceded_charge",
+    "concession",
     "day_close",
     "enrolment",
     "exception",
+    "exception_note",
     "fee_item",
     "fee_registration",
     "fee_schedule",
     "fee_schedule_line",
+    "file_mapping",
     "guardian",
     "import_batch",
+    "income_release",
     "invoice",
     "invoice_line",
     "journal_number",
     "ledger_account",
+    "line_journal",
     "login_attempt",
     "lookup",
     "match",
@@ -64,6 +89,10 @@ __all__ = [
     "school",
     "school_class",
     "session",
+    "settlement",
+    "settlement_batch",
+    "settlement_line",
+    "settlement_terms",
     "statement",
     "statement_line",
     "student",

@@ -90,11 +90,14 @@ fee_schedule_line = Table(
     Column("scope", Text, nullable=False),
     money("unit_price_vnd"),
     Column("quantity", Integer, nullable=False),
+    # months that the charge is for, from the schedule's month on: more than one is paid ahead
+    Column("period_months", Integer, nullable=False, server_default="1"),
     tenant_key("fee_schedule_id", "line_no"),
     belongs_to("fee_schedule"),
     belongs_to("fee_item"),
     CheckConstraint("unit_price_vnd > 0 AND quantity > 0", name="positive"),
     CheckConstraint("unit_price_vnd * quantity <= 1000000000000", name="bounded"),
+    CheckConstraint("period_months BETWEEN 1 AND 12", name="period_within_a_year"),
 )
 
 # an optional item is charged only to those who asked for it, in this schedule: who is charged what is
@@ -110,4 +113,75 @@ fee_registration = Table(
     belongs_to("fee_schedule"),
     belongs_to("student"),
     belongs_to("fee_item"),
+)
+
+# what a pupil need not pay: `percent` of an item (fee_item_id NULL: of all tuition), borne by the school
+# itself or paid by the State; a schedule applies it when its month lies within the dates
+concession = Table(
+    "concession",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("student_id", BigInteger, nullable=False),
+    Column("fee_item_id", BigInteger, nullable=True),
+    Column("percent", Integer, nullable=False),
+    Column("borne_by", Text, nullable=False),
+    Column("decision_no", Text, nullable=False),
+    Column("legal_basis", Text, nullable=False, server_default=""),
+    Column("from_date", Date, nullable=False),
+    Column("until_date", Date, nullable=False),
+    Column("granted_by", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("student"),
+    belongs_to("fee_item"),
+    UniqueConstraint(
+        "school_id",
+        "student_id",
+        "fee_item_id",
+        "decision_no",
+        "from_date",
+        name="uq_concession_identity",
+        postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint("percent BETWEEN 1 AND 100", name="percent_of_all"),
+    CheckConstraint("borne_by IN ('school', 'state')", name="borne_by_known"),
+    CheckConstraint("from_date <= until_date", name="dates_in_order"),
+)
+
+# what a concession took off a pupil's charge when a schedule was issued; journal_id: the State's part
+conceded_charge = Table(
+    "conceded_charge",
+    metadata,
+    school_column(),
+    Column("fee_schedule_id", BigInteger, nullable=False),
+    Column("student_id", BigInteger, nullable=False),
+    Column("fee_item_id", BigInteger, nullable=False),
+    Column("concession_id", BigInteger, nullable=False),
+    money("full_vnd"),
+    money("conceded_vnd"),
+    Column("journal_id", BigInteger, nullable=True),
+    created_at(),
+    tenant_key("fee_schedule_id", "student_id", "fee_item_id"),
+    belongs_to("fee_schedule"),
+    belongs_to("student"),
+    belongs_to("fee_item"),
+    belongs_to("concession"),
+    CheckConstraint("conceded_vnd > 0 AND conceded_vnd <= full_vnd", name="conceded_within"),
+)
+
+# a month's part of what was charged ahead, once it has become income
+income_release = Table(
+    "income_release",
+    metadata,
+    school_column(),
+    Column("invoice_id", BigInteger, nullable=False),
+    Column("line_no", Integer, nullable=False),
+    Column("month", Date, nullable=False),
+    money("amount_vnd"),
+    Column("journal_id", BigInteger, nullable=False),
+    created_at(),
+    tenant_key("invoice_id", "line_no", "month"),
+    belongs_to("invoice"),
+    CheckConstraint("amount_vnd > 0", name="amount_positive"),
 )

@@ -76,9 +76,16 @@ invoice_line = Table(
     Column("unit", Text, nullable=False),
     money("unit_price_vnd"),
     Column("quantity", Integer, nullable=False),
+    # what a concession takes off; `amount_vnd` is what the family is asked for
+    Column("conceded_vnd", BigInteger, nullable=False, server_default="0"),
     money("amount_vnd"),
+    # months that the line is for, from its schedule's month on
+    Column("period_months", Integer, nullable=False, server_default="1"),
     tenant_key("invoice_id", "line_no"),
     belongs_to("invoice"),
     belongs_to("fee_item"),
-    CheckConstraint("amount_vnd = unit_price_vnd * quantity", name="amount_is_product"),
+    CheckConstraint(
+        "amount_vnd = unit_price_vnd * quantity - conceded_vnd", name="amount_is_product"
+    ),
+    CheckConstraint("conceded_vnd >= 0 AND amount_vnd >= 0", name="conceded_within"),
 )

@@ -31,7 +31,8 @@ from gateway.models.base import (
 )
 
 # kinds: receivable, student_credit, suspense, opening (of the books), bank (per bank account),
-# clearing (per merchant account), income and on_behalf (per fee item)
+# clearing (per merchant account), income, on_behalf and prepaid (per fee item), state_receivable (the
+# State's part of concessions), provider_fee and provider_vat, bank_fee, in_transit (between own accounts)
 ledger_account = Table(
     "ledger_account",
     metadata,
@@ -57,7 +58,8 @@ ledger_account = Table(
     ),
     CheckConstraint(
         "kind IN ('receivable', 'student_credit', 'suspense', 'opening', 'bank', 'clearing',"
-        " 'income', 'on_behalf')",
+        " 'income', 'on_behalf', 'prepaid', 'state_receivable', 'provider_fee', 'provider_vat',"
+        " 'bank_fee', 'in_transit')",
         name="kind_known",
     ),
 )

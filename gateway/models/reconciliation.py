@@ -1,4 +1,4 @@
-"""What the night reads and concludes: statements, lines, matches, exceptions, proofs, exports."""
+"""What the night reads and concludes: statements, lines, matches, exceptions, proofs, closes, exports."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ exception = Table(
     Column("statement_line_id", BigInteger, nullable=True),
     Column("invoice_id", BigInteger, nullable=True),
     Column("detail", JSONB, nullable=False, server_default="{}"),
+    # the colleague who was asked and has not answered yet
+    Column("assigned_to", Text, nullable=True),
     Column("resolution", Text, nullable=True),
     Column("note", Text, nullable=False, server_default=""),
     Column("resolved_by", Text, nullable=True),
@@ -139,6 +141,75 @@ exception = Table(
     CheckConstraint("(resolved_at IS NULL) = (resolution IS NULL)", name="resolved_whole"),
 )
 
+# a line that is no family's payment, and the journal that books it: a provider's settlement, a bank's fee,
+# money paid on or moved between own accounts. `booked_on`: the day of the journal in the books.
+line_journal = Table(
+    "line_journal",
+    metadata,
+    school_column(),
+    Column("statement_line_id", BigInteger, nullable=False),
+    Column("journal_id", BigInteger, nullable=False),
+    Column("booked_on", Date, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False, server_default="{}"),
+    Column("booked_by", Text, nullable=False),
+    created_at(),
+    tenant_key("statement_line_id"),
+    belongs_to("statement_line"),
+)
+
+# what people said about an exception; append-only
+exception_note = Table(
+    "exception_note",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("exception_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    # of a question: who is asked
+    Column("addressee", Text, nullable=True),
+    Column("text", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("exception"),
+    Index("ix_exception_note_exception", "school_id", "exception_id"),
+    CheckConstraint("kind IN ('note', 'question', 'answer')", name="kind_known"),
+    CheckConstraint("text <> ''", name="text_said"),
+    CheckConstraint("(kind = 'question') = (addressee IS NOT NULL)", name="question_to_someone"),
+)
+
+# how a school reads files that no layout of ours knows: role -> header, made once on screen
+file_mapping = Table(
+    "file_mapping",
+    metadata,
+    school_column(),
+    id_column(),
+    # "statement" of a bank account, "settlement" of a merchant account
+    Column("kind", Text, nullable=False),
+    Column("bank_account_id", BigInteger, nullable=True),
+    Column("merchant_account_id", BigInteger, nullable=True),
+    Column("headers", JSONB, nullable=False),
+    Column("made_by", Text, nullable=False),
+    created_at(),
+    tenant_key(),
+    belongs_to("bank_account"),
+    belongs_to("merchant_account"),
+    UniqueConstraint(
+        "school_id",
+        "kind",
+        "bank_account_id",
+        "merchant_account_id",
+        name="uq_file_mapping_of",
+        postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint(
+        "(kind = 'statement' AND bank_account_id IS NOT NULL AND merchant_account_id IS NULL)"
+        " OR (kind = 'settlement' AND merchant_account_id IS NOT NULL AND bank_account_id IS NULL)",
+        name="of_one_account",
+    ),
+)
+
 # the proof of one ledger account (a bank account or a clearing account) on one day
 day_close = Table(
     "day_close",
@@ -156,6 +227,30 @@ day_close = Table(
     belongs_to("ledger_account"),
 )
 
+# A day closed by a person, asked to be reopened, reopened by another: append-only, each record's hash covers
+# the one before it, and `signature` is a keyed hash that the database alone cannot make.
+close_record = Table(
+    "close_record",
+    metadata,
+    school_column(),
+    id_column(),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("body", JSONB, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    created_at(),
+    tenant_key(),
+    of_school(),
+    UniqueConstraint("school_id", "number"),
+    CheckConstraint("kind IN ('closed', 'reopen_requested', 'reopened')", name="kind_known"),
+    CheckConstraint("kind = 'closed' OR reason <> ''", name="reason_said"),
+)
+
 voucher_export = Table(
     "voucher_export",
     metadata,
@@ -169,10 +264,16 @@ voucher_export = Table(
     Column("voucher_count", Integer, nullable=False),
     money("total_vnd"),
     Column("exported_by", Text, nullable=False),
+    # when the school's own software said that it has the vouchers
+    instant("acknowledged_at", nullable=True),
+    Column("acknowledged_by", Text, nullable=True),
     created_at(),
     tenant_key(),
     of_school(),
     UniqueConstraint("school_id", "format", "number"),
+    CheckConstraint(
+        "(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged_whole"
+    ),
 )
 
 # a transfer is exported once per format

@@ -7,9 +7,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Identity,
     Index,
     LargeBinary,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -39,7 +41,12 @@ school = Table(
     Column("accounting_regime", Text, nullable=False),
     # a refund above this needs a second person; 0: every one does
     Column("refund_approval_above_vnd", BigInteger, nullable=False, server_default="0"),
+    # the hour in Vietnam at which its night begins; NULL: the installation's own
+    Column("night_hour", SmallInteger, nullable=True),
+    # the last business date that is closed: nothing is posted on it or before; NULL: none is
+    Column("books_locked_until", Date, nullable=True),
     created_at(),
+    CheckConstraint("night_hour BETWEEN 0 AND 23", name="night_hour_of_a_day"),
 )
 
 bank_account = Table(
