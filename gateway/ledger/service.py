@@ -102,15 +102,13 @@ async def books_of(db: Driver, school_id: int) -> Books:
 
 async def account_of(db: Driver, school_id: int, kind: str) -> int:
     """The ledger account of a kind in `OF_SCHOOL`; made where the books were opened before there was one."""
-    number: int | None = await db.fetchval(
-        "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2", school_id, kind
-    )
+    wanted = "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2"
+    number: int | None = await db.fetchval(wanted, school_id, kind)
     if number is None:
         await open_books(db, school_id)
-        number = await db.fetchval(
-            "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2", school_id, kind
-        )
-    assert number is not None, kind
+        number = await db.fetchval(wanted, school_id, kind)
+    if number is None:
+        raise ValueError(f"a school has no one account of kind {kind}")
     return number
 
 
