@@ -150,8 +150,14 @@ def parse_vnd(cell: Cell, *, allow_negative: bool = False) -> int:
     return amount
 
 
+@lru_cache(maxsize=4096)
 def _read_amount(text: str) -> int:
     shown = text.strip()
+    if len(shown) <= _LONGEST_NUMBER:  # as nearly all are written: digits alone, or well grouped
+        if shown.isascii() and shown.isdigit():
+            return int(shown)
+        if grouped := _GROUPED.fullmatch(shown):
+            return int(shown.replace(grouped[1], ""))
     inner = shown
     in_brackets = inner.startswith("(") and inner.endswith(")")
     if in_brackets:
@@ -213,6 +219,7 @@ def parse_date(cell: Cell) -> date:
     raise CellError("bad_date", f"«{show(cell)}» không phải ngày tháng")
 
 
+@lru_cache(maxsize=4096)
 def _read_date(text: str) -> date:
     if match := _DAY_FIRST.fullmatch(text):
         year, month, day = int(match[4]), int(match[3]), int(match[1])

@@ -123,6 +123,7 @@ class Notice:
     before a statement or another channel has confirmed it.
     unmapped_status: the provider's word for a state that its protocol does not define; such a
     notice is pending, and a person gets to see the word.
+    is_reported: told by a settlement file, which has neither the payer's text nor an account.
     """
 
     transaction_id: str
@@ -135,12 +136,17 @@ class Notice:
     bank_transaction_id: str = ""
     is_provisional: bool = False
     unmapped_status: str = ""
+    is_reported: bool = False
 
     def fingerprint(self) -> bytes:
         """SHA-256 over what a replay must repeat: outcome, amount, references, account and text.
 
-        Time and free fields are left out: providers restamp their retries.
+        Time and free fields are left out: providers restamp their retries. What was only reported is
+        repeated by whoever says the same outcome, amount and reference.
         """
+        if self.is_reported:
+            said = ("reported", self.outcome, str(self.amount_vnd), self.merchant_reference)
+            return hashlib.sha256("\x1f".join(said).encode()).digest()
         parts = (
             self.outcome,
             str(self.amount_vnd),

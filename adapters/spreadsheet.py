@@ -169,7 +169,7 @@ def _numbered(table: Iterable[list[Cell]]) -> tuple[Row, ...]:
         end = len(cells)
         while end and cells[end - 1] is None:
             end -= 1
-        if not all(is_blank(cell) for cell in cells[:end]):
+        if any(not is_blank(cell) for cell in cells):
             rows.append(Row(number, tuple(cells[:end])))
     return tuple(rows)
 
@@ -235,20 +235,20 @@ def _read_csv(text: str) -> Sheet:
                 raise FileError("too_many_rows", f"Bảng có hơn {workbook.MAX_ROWS} dòng")
             if len(record) > workbook.MAX_COLUMNS:
                 raise FileError("too_many_columns", f"Bảng có hơn {workbook.MAX_COLUMNS} cột")
-            table.append([_csv_cell(value) for value in record])
+            table.append([value or None for value in record])
     except csv.Error as error:
         detail = f"Dòng {len(table) + 1}: dấu ngoặc kép không khớp ({error})"
         raise FileError("bad_csv", detail) from error
     if hint:
         table[0] = []
+    if '="' in text:
+        table = [[_unquoted(cell) for cell in cells] for cells in table]
     return Sheet("", _numbered(table))
 
 
-def _csv_cell(value: str) -> Cell:
-    if not value:
-        return None
-    quoted = _QUOTED_DIGITS.fullmatch(value)
-    return quoted[1] if quoted else value
+def _unquoted(cell: Cell) -> Cell:
+    quoted = _QUOTED_DIGITS.fullmatch(cell) if isinstance(cell, str) else None
+    return quoted[1] if quoted else cell
 
 
 def _sniff(text: str, sample: int = 60) -> str:

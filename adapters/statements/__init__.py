@@ -45,7 +45,12 @@ LAYOUTS = MappingProxyType(
 
 
 def read_statement(
-    data: bytes, name: str, layout: Layout | None = None, *, max_bytes: int = MAX_FILE_BYTES
+    data: bytes,
+    name: str,
+    layout: Layout | None = None,
+    *,
+    first: Layout | None = None,
+    max_bytes: int = MAX_FILE_BYTES,
 ) -> Statement:
     """Read a file that is the statement of one account; `layout` None means: find out.
 
@@ -54,7 +59,7 @@ def read_statement(
     Raises:
         FileError: as `read_statements`; "several_accounts" when the file holds more than one.
     """
-    statements = read_statements(data, name, layout, max_bytes=max_bytes)
+    statements = read_statements(data, name, layout, first=first, max_bytes=max_bytes)
     if len(statements) > 1:
         numbers = ", ".join(statement.account_number or "?" for statement in statements)
         raise FileError("several_accounts", f"{name}: tệp có nhiều bảng sao kê ({numbers})")
@@ -62,12 +67,18 @@ def read_statement(
 
 
 def read_statements(
-    data: bytes, name: str, layout: Layout | None = None, *, max_bytes: int = MAX_FILE_BYTES
+    data: bytes,
+    name: str,
+    layout: Layout | None = None,
+    *,
+    first: Layout | None = None,
+    max_bytes: int = MAX_FILE_BYTES,
 ) -> tuple[Statement, ...]:
     """Read every account's statement in a file (VCB CashUp puts several one below the other).
 
     Rows are counted from 1 within their sheet (MT940: within the file; camt: transactions, from 1).
-    Sheets without a statement's header are left out. A `layout` given reads tables only.
+    Sheets without a statement's header are left out. A `layout` given reads tables only; `first` is tried
+    before the known ones, and those read what it does not fit.
 
     Raises:
         FileError: those of `read_sheets`, `mt940.read_messages` and `camt.read_document`;
@@ -85,7 +96,7 @@ def read_statements(
                 except FileError as error:
                     raise FileError(error.code, f"{name}: {error.detail}") from error
     sheets = read_sheets(data, name, max_bytes=max_bytes)
-    layouts = (layout,) if layout else tuple(LAYOUTS.values())
+    layouts = (layout,) if layout else (*([first] if first else ()), *LAYOUTS.values())
     try:
         statements = tuple(found for sheet in sheets for found in read_table(sheet, layouts))
     except FileError as error:

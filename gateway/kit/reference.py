@@ -28,6 +28,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import ne
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -137,10 +138,25 @@ def _with_check(code: int) -> str:
     return f"{PREFIX}{_PAIRS[a]}{_PAIRS[b]}{_PAIRS[c]}{_PAIRS[d]}{_PAIRS[check]}"
 
 
-def _misfit(symbols: str) -> int:
-    """How the check of ten symbols differs from what it should be: 0 is exact. KeyError if foreign."""
-    a, b, c, d, check = (_PAIR_VALUES[symbols[at : at + 2]] for at in (0, 2, 4, 6, 8))
-    return _CHECK_0[a] ^ _CHECK_1[b] ^ _CHECK_2[c] ^ _CHECK_3[d] ^ check ^ _CONSTANT
+_CHECK_BY_PAIR = tuple(
+    dict(zip(_PAIRS, checks, strict=True)) for checks in (_CHECK_0, _CHECK_1, _CHECK_2, _CHECK_3)
+)
+
+
+def _misfit(text: str, at: int) -> int:
+    """How the check of the ten symbols from `at` differs from what it should be: 0 is exact.
+
+    KeyError if there are no ten symbols.
+    """
+    first, second, third, fourth = _CHECK_BY_PAIR
+    return (
+        first[text[at : at + 2]]
+        ^ second[text[at + 2 : at + 4]]
+        ^ third[text[at + 4 : at + 6]]
+        ^ fourth[text[at + 6 : at + 8]]
+        ^ _PAIR_VALUES[text[at + 8 : at + 10]]
+        ^ _CONSTANT
+    )
 
 
 def make_references(numbers: Sequence[int], key: bytes) -> list[str]:
@@ -164,7 +180,7 @@ def is_reference(text: str) -> bool:
     if len(text) != LENGTH or not text.startswith(PREFIX):
         return False
     try:
-        return _misfit(text[len(PREFIX) :]) == 0
+        return _misfit(text, len(PREFIX)) == 0
     except KeyError:
         return False
 
@@ -190,8 +206,8 @@ def number_of(reference: str, key: bytes) -> int:
     return _scramble((code_of(reference),), key, range(_ROUNDS - 1, -1, -1))[0]
 
 
-_FOLD = str.maketrans("OILU", "011V")
-_PLACES = re.compile(f"(?=(?:H.|.P).{{{LENGTH - len(PREFIX)}}})")
+_FOLD = bytes.maketrans(b"OILU", b"011V")
+_LETTERS = re.compile(f"[{PREFIX}]")
 
 
 def find_references(content: str) -> tuple[Found, ...]:
@@ -202,15 +218,21 @@ def find_references(content: str) -> tuple[Found, ...]:
     fewer letters to fold (print has none, words have many), then the first. Linear in the length.
     """
     text = compact(content[:MAX_CONTENT])
-    folded = text.translate(_FOLD)
+    folded = text.encode("ascii").translate(_FOLD).decode("ascii")
+    last = len(text) - LENGTH
     readings: list[tuple[bool, int, int, str]] = []
-    for place in _PLACES.finditer(folded):
-        start = place.start()
-        read = _read(folded[start : start + LENGTH])
-        if read is not None:
-            reference, corrected = read
-            window = zip(text[start : start + LENGTH], folded[start : start + LENGTH], strict=True)
-            readings.append((corrected, sum(a != b for a, b in window), start, reference))
+    before = -1
+    for letter in _LETTERS.finditer(folded):
+        start = letter.start() - PREFIX.index(letter[0])
+        if before < start <= last:
+            before = start
+            read = _read(folded, start)
+            if read is not None:
+                window = slice(start, start + LENGTH)
+                letters = sum(map(ne, text[window], folded[window]))
+                readings.append((read[1], letters, start, read[0]))
+    if len(readings) < 2:
+        return tuple([Found(code, corrected, start) for corrected, _, start, code in readings])
     best: dict[str, Found] = {}
     taken = bytearray(len(text))
     for corrected, _, start, reference in sorted(readings):
@@ -221,15 +243,16 @@ def find_references(content: str) -> tuple[Found, ...]:
     return tuple(sorted(best.values(), key=lambda found: found.position))
 
 
-def _read(window: str) -> tuple[str, bool] | None:
-    """Twelve folded characters as (reference, corrected), None when they are none."""
-    symbols = window[len(PREFIX) :]
-    misfit = _misfit(symbols)
-    intact = window.startswith(PREFIX)
+def _read(folded: str, start: int) -> tuple[str, bool] | None:
+    """The twelve characters from `start` as (reference, corrected), None when they are none."""
+    at = start + len(PREFIX)
+    misfit = _misfit(folded, at)
+    intact = folded.startswith(PREFIX, start)
+    if misfit and not (intact and misfit in _REPAIRS):
+        return None
+    symbols = folded[at : start + LENGTH]
     if misfit == 0:
         return PREFIX + symbols, not intact
-    if not intact or misfit not in _REPAIRS:
-        return None
     place, error = _REPAIRS[misfit]
     right = ALPHABET[ALPHABET.index(symbols[place]) ^ error]
     return PREFIX + symbols[:place] + right + symbols[place + 1 :], True

@@ -1,13 +1,13 @@
 """Where money goes: pure rules from an arrival and what its references point at to a placement.
 
 A reference read exactly allocates by itself. A corrected one does so only for an open invoice, at the
-account that received the money, for exactly this amount. Everything else goes to suspense with its
-reason. Amount alone never confirms anything: a whole school pays the same amount on the same day.
+account that received the money, for exactly this amount. Several in one text allocate only where what
+they name adds up to the amount. Everything else goes to suspense with its reason. Amount alone never confirms anything: a whole school pays the same amount on the same day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -97,16 +97,13 @@ def place(arrival: Arrival, targets: Mapping[str, Target]) -> Placement:
     if arrival.bank_account_id is None:
         return _suspend(arrival, Reason.WRONG_ACCOUNT, VerdictKind.WRONG_ACCOUNT)
     known = [reference for reference in arrival.exact if reference in targets]
+    near = [reference for reference in arrival.corrected if reference in targets]
+    if near:
+        return _with_corrected(arrival, known, near, targets)
     if len(known) == 1:
         return _to_target(arrival, known[0], targets[known[0]])
     if known:
         return _to_several(arrival, [targets[reference] for reference in known])
-    near = [reference for reference in arrival.corrected if reference in targets]
-    if len(near) == 1:
-        target = targets[near[0]]
-        if isinstance(target, InvoiceTarget) and _agrees(arrival, target.invoice):
-            placed = _to_target(arrival, near[0], target)
-            return _corrected(placed)
     return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
 
 
@@ -115,22 +112,81 @@ def expected_vnd(target: InvoiceTarget) -> int:
     return target.asked_vnd or target.invoice.open_vnd or target.invoice.total_vnd
 
 
-def _agrees(arrival: Arrival, invoice: OpenInvoice) -> bool:
-    return (
-        not invoice.is_cancelled
-        and invoice.bank_account_id == arrival.bank_account_id
-        and invoice.open_vnd == arrival.amount_vnd
+def _with_corrected(
+    arrival: Arrival, known: Sequence[str], near: Sequence[str], targets: Mapping[str, Target]
+) -> Placement:
+    """Beside a corrected reading everything must agree: then it counts as much as the exact ones.
+
+    Where it does not, the exact readings alone may still name precisely this amount.
+    """
+    named = [targets[reference] for reference in (*known, *near)]
+    if all(isinstance(targets[reference], InvoiceTarget) for reference in near):
+        for invoices in _readings(named):
+            if _add_up(arrival, invoices):
+                alone = near[0] if len(named) == 1 else None
+                return _over(arrival, invoices, reference=alone, is_corrected=True)
+    exact = _open_invoices([targets[reference] for reference in known])
+    if _add_up(arrival, exact):
+        return _over(arrival, exact, reference=known[0] if len(known) == 1 else None)
+    if known:
+        return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
+    return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
+
+
+def _open_invoices(targets: Sequence[Target]) -> list[OpenInvoice]:
+    """What these targets still owe, each invoice once: those named by themselves before a pupil's rest."""
+    by_itself = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
+    of_pupils = [
+        invoice
+        for target in targets
+        if isinstance(target, StudentTarget)
+        for invoice in target.invoices
+    ]
+    invoices = {invoice.invoice_id: invoice for invoice in (*by_itself, *of_pupils)}
+    return [one for one in invoices.values() if not one.is_cancelled and one.open_vnd > 0]
+
+
+def _readings(targets: Sequence[Target]) -> Iterator[list[OpenInvoice]]:
+    """What several references may mean: the invoices named by themselves, or these and all else that is owed.
+
+    The first only where no other pupil's standing reference stands beside them that owes something too.
+    """
+    named = [target for target in targets if isinstance(target, InvoiceTarget)]
+    owners = {target.invoice.student_id for target in named}
+    others = [
+        target
+        for target in targets
+        if isinstance(target, StudentTarget) and target.student_id not in owners
+    ]
+    if not _open_invoices(others):
+        yield _open_invoices(named)
+    yield _open_invoices(targets)
+
+
+def _add_up(arrival: Arrival, invoices: Sequence[OpenInvoice]) -> bool:
+    """Whether these invoices, all of the account that received the money, come to exactly its amount."""
+    return sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd and all(
+        invoice.bank_account_id == arrival.bank_account_id for invoice in invoices
     )
 
 
-def _corrected(placement: Placement) -> Placement:
+def _over(
+    arrival: Arrival,
+    invoices: Sequence[OpenInvoice],
+    *,
+    reference: str | None = None,
+    is_corrected: bool = False,
+) -> Placement:
+    """Invoices that come to the amount, each settled in full."""
+    students = {invoice.student_id for invoice in invoices}
+    astray = any(invoice.bank_account_id != arrival.bank_account_id for invoice in invoices)
     return Placement(
-        verdict=placement.verdict,
-        allocations=placement.allocations,
-        student_id=placement.student_id,
-        reasons=placement.reasons,
-        reference=placement.reference,
-        is_corrected=True,
+        verdict=VerdictKind.RECORDED,
+        allocations=_allocations(invoices, arrival.amount_vnd),
+        student_id=students.pop() if len(students) == 1 else None,
+        reasons=(Reason.WRONG_ACCOUNT,) if astray else (),
+        reference=reference,
+        is_corrected=is_corrected,
     )
 
 
@@ -181,11 +237,21 @@ def _to_invoice(arrival: Arrival, reference: str, target: InvoiceTarget) -> Plac
     )
 
 
-def _to_student(arrival: Arrival, reference: str, target: StudentTarget) -> Placement:
-    """Oldest due first, but what is payable to the account that received the money before the rest."""
+def _to_student(
+    arrival: Arrival, reference: str | None, target: StudentTarget, *, first: Sequence[int] = ()
+) -> Placement:
+    """Oldest due first, but what is payable to the account that received the money before the rest.
+
+    `first`: invoices that the text named besides; they go before all others.
+    """
     due = sorted(
         (i for i in target.invoices if not i.is_cancelled and i.open_vnd > 0),
-        key=lambda i: (i.bank_account_id != arrival.bank_account_id, i.due_on, i.invoice_id),
+        key=lambda i: (
+            i.invoice_id not in first,
+            i.bank_account_id != arrival.bank_account_id,
+            i.due_on,
+            i.invoice_id,
+        ),
     )
     allocations = _allocations(due, arrival.amount_vnd)
     credit_vnd = arrival.amount_vnd - sum(a.amount_vnd for a in allocations)
@@ -208,22 +274,20 @@ def _to_student(arrival: Arrival, reference: str, target: StudentTarget) -> Plac
 
 
 def _to_several(arrival: Arrival, targets: Sequence[Target]) -> Placement:
-    """Several references in one text: only where their open amounts sum exactly to what arrived."""
-    invoices = {
-        invoice.invoice_id: invoice
-        for target in targets
-        for invoice in ((target.invoice,) if isinstance(target, InvoiceTarget) else target.invoices)
-        if not invoice.is_cancelled and invoice.open_vnd > 0
-    }
-    if sum(invoice.open_vnd for invoice in invoices.values()) != arrival.amount_vnd:
-        return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
-    allocations = _allocations(list(invoices.values()), arrival.amount_vnd)
-    students = {allocation.student_id for allocation in allocations}
-    return Placement(
-        verdict=VerdictKind.RECORDED,
-        allocations=allocations,
-        student_id=students.pop() if len(students) == 1 else None,
-    )
+    """Several references in one text: only where open amounts sum exactly to what arrived.
+
+    The invoices named by themselves, else these and all that the named pupils owe. What was paid or
+    cancelled before owes nothing. One pupil's standing reference beside invoices of the same pupil
+    leaves no doubt whose money it is: it then fills those invoices first, and the rest as ever.
+    """
+    for invoices in _readings(targets):
+        if sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd:
+            return _over(arrival, invoices)
+    named = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
+    pupils = [target for target in targets if isinstance(target, StudentTarget)]
+    if len(pupils) == 1 and {invoice.student_id for invoice in named} == {pupils[0].student_id}:
+        return _to_student(arrival, None, pupils[0], first=[one.invoice_id for one in named])
+    return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
 
 
 def _allocations(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[Allocation, ...]:

@@ -340,11 +340,26 @@ def test_numbers_are_signed_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["x&orderCode=1", "&a=", "HP1&status=PAID&x=y"], ids=["other", "empty", "two"]
+    "value", ["x&orderCode=1", "&reference=", "HP1&status=PAID&x=y"], ids=["other", "empty", "two"]
 )
 def test_a_value_that_could_be_two_fields_is_refused(value: str) -> None:
     assert refusal(webhook(DATA | {"description": value})).reason is Refused.MALFORMED
     assert read(webhook(DATA | {"description": "A & B = C"})).amount_vnd == 1_250_000
+    assert refusal(webhook(DATA | {"currency": "VND&x=y"})).reason is Refused.MALFORMED
+
+
+@pytest.mark.parametrize("memo", ["me&x=con", "&a=", "A&B=C&lop=3A"])
+def test_a_payer_may_write_what_looks_like_a_field_that_there_is_not(memo: str) -> None:
+    whole = webhook(DATA | {"description": memo})
+    assert read(whole) == read(webhook(DATA | {"description": "me con"}))
+    # the other reading of the same signature: it says the same of the money, or nothing at all
+    text, _, rest = memo.partition("&")
+    split = {"description": text} | dict(part.split("=", 1) for part in rest.split("&"))
+    signature = json.loads(whole.body)["signature"]
+    body = json.loads(webhook(DATA | split).body) | {"signature": signature}
+    forged = replace(whole, body=json.dumps(body).encode())
+    with contextlib.suppress(RefusedError):
+        assert read(forged) == read(whole)
 
 
 @pytest.mark.parametrize(

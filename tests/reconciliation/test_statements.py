@@ -14,7 +14,7 @@ from adapters.statements import Mapping, mapped
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
-from reconciliation.statements import import_statement, preview_statement
+from reconciliation.intake.statements import import_statement, preview_statement
 
 THREE = [Entry(DAY, 100_000, "A"), Entry(DAY, -20_000, "B"), Entry(DAY, 50_000, "C")]
 

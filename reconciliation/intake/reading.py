@@ -73,14 +73,22 @@ class Weighed:
 
 
 def read_file(
-    data: bytes, file_name: str, *, account_number: str, today: date, layout: Layout | None = None
+    data: bytes,
+    file_name: str,
+    *,
+    account_number: str,
+    today: date,
+    layout: Layout | None = None,
+    saved: Layout | None = None,
 ) -> Weighed:
     """Read and weigh a statement file of the bank account `account_number`.
+
+    `layout` None means: find out, beginning with the one `saved` for this account.
 
     Raises Problem (422) when the file cannot be read as a statement at all.
     """
     try:
-        statement = read_statement(data, file_name, layout)
+        statement = read_statement(data, file_name, layout, first=saved)
     except FileError as error:
         raise Problem(
             error.code,
@@ -174,7 +182,11 @@ def _is_newest_first(statement: Statement) -> bool:
 
 
 class _Walk:
-    """The running balance from line to line, and the unreadable rows met since the last line."""
+    """The running balance from line to line, and the unreadable rows met since the last balance.
+
+    Lines without a balance of their own that come after such a row are held until one is stated: only
+    then is it known what the row moved, and so what stood after each of them.
+    """
 
     def __init__(self, account_number: str, opening_vnd: int) -> None:
         self.account_number = account_number
@@ -183,6 +195,7 @@ class _Walk:
         self.unread: list[Unread] = []
         self.faults: list[Fault] = []
         self._pending: list[UnreadableLine] = []
+        self._held: list[StatementLine] = []
         self._seen: Counter[str] = Counter()
 
     def follow(self, statement: Statement) -> None:
@@ -196,9 +209,13 @@ class _Walk:
         self._arrive(statement)
 
     def _step(self, line: StatementLine) -> None:
+        if self._pending and line.balance_vnd is None:
+            self._held.append(line)
+            return
         net_vnd = line.credit_vnd - line.debit_vnd
         found_vnd = self.running_vnd + net_vnd if line.balance_vnd is None else line.balance_vnd
-        self._explain(line.row, line.posted_on, found_vnd - net_vnd)
+        if self._pending or found_vnd - net_vnd != self.running_vnd:
+            self._explain(line.row, line.posted_on, found_vnd - net_vnd)
         self.running_vnd = found_vnd
         self.lines.append(self._line(line, found_vnd))
 
@@ -208,11 +225,16 @@ class _Walk:
         day = self.lines[-1].posted_on if self.lines else date.min
         rows = {line.row for line in statement.lines}
         row = next((gap.row for gap in statement.gaps if gap.row not in rows), 0)
-        self._explain(row, day, self.running_vnd if closing_vnd is None else closing_vnd)
+        if closing_vnd is None:
+            held_vnd = sum(line.credit_vnd - line.debit_vnd for line in self._held)
+            closing_vnd = self.running_vnd + held_vnd
+        self._explain(row, day, closing_vnd)
 
     def _explain(self, row: int, day: date, balance_vnd: int) -> None:
         """A jump to `balance_vnd` before `row` is the money of the unreadable rows there, or a fault."""
-        jump_vnd = balance_vnd - self.running_vnd
+        held_vnd = sum(line.credit_vnd - line.debit_vnd for line in self._held)
+        jump_vnd = balance_vnd - held_vnd - self.running_vnd
+        day = self._held[0].posted_on if self._held else day
         if jump_vnd and not self._pending:
             self.faults.append(
                 Fault(
@@ -228,13 +250,18 @@ class _Walk:
             self.running_vnd += jump_vnd
             self.unread.append(self._unread(unreadable, day, jump_vnd))
             jump_vnd = 0  # several rows in one jump: the first carries the amount of all
-        self._pending = []
+        for line in self._held:
+            self.running_vnd += line.credit_vnd - line.debit_vnd
+            self.lines.append(self._line(line, self.running_vnd))
+        self._pending, self._held = [], []
         self.running_vnd = balance_vnd
 
     def _line(self, line: StatementLine, balance_vnd: int) -> Line:
         found = find_references(line.content) if line.credit_vnd else ()
-        exact = " ".join(f.reference for f in found if not f.corrected)
-        corrected = " ".join(f.reference for f in found if f.corrected)
+        exact = corrected = ""
+        if found:
+            exact = " ".join([f.reference for f in found if not f.corrected])
+            corrected = " ".join([f.reference for f in found if f.corrected])
         return Line(
             row=line.row,
             posted_on=line.posted_on,

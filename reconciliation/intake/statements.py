@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from asyncio import to_thread
+from dataclasses import dataclass, replace
 from datetime import date
+from operator import attrgetter
 
 from adapters.statements import Layout
 from gateway.identity.audit import audit
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver
 from gateway.kit.problem import Fault, Problem, not_found
-from reconciliation.reading import Line, Unread, Weighed, read_file
+from reconciliation.closing.closed_days import fault_of_closed_day
+from reconciliation.intake.mappings import saved_layout
+from reconciliation.intake.reading import Line, Unread, Weighed, read_file
 from reconciliation.turn import take_turn
 
 SAMPLE_LINES = 20
@@ -116,7 +120,7 @@ async def import_statement(
     """Import a statement file; the same file again changes nothing and gives the same answer.
 
     Raises Problem: 404 for an unknown bank account; 422 with every fault when the file is refused
-    ("other_account", "balance_gap", "future_date", "no_balance", "no_lines", or why it cannot be
+    ("other_account", "balance_gap", "future_date", "day_closed", "no_balance", "no_lines", or why it cannot be
     read). Nothing is written then.
     """
     await take_turn(db, school_id)
@@ -186,8 +190,19 @@ async def _read(
     )
     if number is None:
         raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
-    today = business_date(now_utc())
-    return read_file(data, file_name, account_number=number, today=today, layout=layout)
+    saved = await saved_layout(db, school_id, bank_account_id=bank_account_id)
+    # off the loop: a large file takes seconds, and payments go on arriving meanwhile
+    read = await to_thread(
+        read_file,
+        data,
+        file_name,
+        account_number=number,
+        today=business_date(now_utc()),
+        layout=layout,
+        saved=saved,
+    )
+    closed = await fault_of_closed_day(db, school_id, bank_account_id, read.lines, read.unread)
+    return replace(read, faults=(*read.faults, *closed))
 
 
 async def _find(db: Driver, school_id: int, bank_account_id: int, data: bytes) -> Imported | None:
@@ -231,28 +246,28 @@ async def _write_lines(
     statement_id: int,
     lines: tuple[Line, ...],
 ) -> int:
-    """COPY the lines in, keep those that are new; returns how many those are."""
-    columns = ", ".join(LINE_COLUMNS)
-    await db.execute("DROP TABLE IF EXISTS pg_temp.incoming_line")
-    await db.execute(
-        f"CREATE TEMP TABLE incoming_line ON COMMIT DROP AS SELECT {columns} FROM statement_line WITH NO DATA"
-    )
-    await db.copy_records_to_table(
-        "incoming_line",
-        records=(tuple(getattr(line, column) for column in LINE_COLUMNS) for line in lines),
-        columns=LINE_COLUMNS,
-    )
-    done: str = await db.execute(
-        f"""
-        INSERT INTO statement_line (school_id, bank_account_id, statement_id, {columns})
-        SELECT $1, $2, $3, {columns} FROM incoming_line
-        ON CONFLICT (school_id, bank_account_id, identity) DO NOTHING
+    """COPY those lines in that no earlier file brought; returns how many those are.
+
+    The school's turn is ours: nobody else writes lines between the question and the COPY.
+    """
+    rows = await db.fetch(
+        """
+        SELECT identity FROM statement_line
+         WHERE school_id = $1 AND bank_account_id = $2 AND identity = ANY($3::text[])
         """,
         school_id,
         bank_account_id,
-        statement_id,
+        [line.identity for line in lines],
     )
-    new_lines = int(done.rsplit(" ", 1)[1])
+    known = {row["identity"] for row in rows}
+    values = attrgetter(*LINE_COLUMNS)
+    head = (school_id, bank_account_id, statement_id)
+    await db.copy_records_to_table(
+        "statement_line",
+        records=(head + values(line) for line in lines if line.identity not in known),
+        columns=("school_id", "bank_account_id", "statement_id", *LINE_COLUMNS),
+    )
+    new_lines = len(lines) - len(known)
     if new_lines >= ANALYZE_FROM:
         await db.execute("ANALYZE statement_line")
     return new_lines

@@ -1,0 +1,1 @@
+"""Files that come in: statements, notifications, and what a school says of its own files' columns."""
