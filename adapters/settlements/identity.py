@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 from adapters.settlements.lines import Kind, SettlementLine
+
+NAMED_WHOLE = frozenset(
+    {"momo", "onepay", "payos", "sepaypg", "shopeepay", "viettelmoney", "vnpay", "zalopay"}
+)
+"""Adapters whose notice of a payment is named by order and number, so that a settlement line can be its name."""
 
 _DATED = re.compile(r"[0-9]{6}_(?P<reference>.+)")
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -52,6 +58,18 @@ def name_of(provider: str, line: SettlementLine) -> PaymentName:
         kept = line.merchant_reference if provider == "vnpay" else ""
         return _name(provider, kept, original)
     return _name(provider, original, "")
+
+
+def whole_name(provider: str, name: PaymentName, *, ordered_on: date, order: str) -> str:
+    """A notice's transaction_id for a payment that its line names in part; "" where that is not enough.
+
+    `ordered_on`: the day in Vietnam on which the order was made; `order`: what the provider called it.
+    """
+    if name.transaction_id or not name.merchant_reference or not name.provider_number:
+        return name.transaction_id
+    if provider == "zalopay":
+        return f"{ordered_on:%y%m%d}_{name.merchant_reference}.{name.provider_number}"
+    return f"{order}.{name.provider_number}" if provider == "payos" and order else ""
 
 
 def _is_number(provider: str, original: str) -> bool:
