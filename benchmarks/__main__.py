@@ -7,7 +7,7 @@ import sys
 import time
 from importlib import import_module
 
-NAMES = ("qr", "issue", "reconcile", "ipn")
+NAMES = ("qr", "issue", "reconcile", "ipn", "memos")
 
 
 def main() -> None:

@@ -1,199 +1,146 @@
-"""A night of 100,000 statement lines: import, extract, match, heal, persist and prove.
+"""The night over 100,000 statement lines and a million open invoices: import, extract, match, heal, persist, prove.
 
-A school with 100,000 open invoices, 99,000 of them paid by IPNs that arrived and 1,000 whose IPN was
-lost. Half of the notices carry the bank's transaction id, the others match by the reference in a
-mangled text. The baseline is COPY of the same lines, as they end up, into a table with the same keys:
-what the database alone needs to hold them, with nothing read, matched or proved.
+`python -m benchmarks.reconcile 100000 1000000` measures these sizes and how the cost grows. Beside it, over the
+same files: COPY of the very lines and results into tables with the same keys (what the database alone needs),
+a plain join in polars, and a loop row by row. Each part runs in a process of its own, so that the
+memory stated is that of the import and the night and of nothing else. Wrong results end it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import multiprocessing
+import resource
+import sys
 import tempfile
 import time
-from datetime import date, datetime, timedelta
-from datetime import time as clock
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
 from pathlib import Path
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import Any
 
 import migrations
-from adapters.contract import Notice, Outcome
+from benchmarks.bank_day import ACCOUNT, OPENING_VND, make_world, transfers, write_files
+from benchmarks.bank_day_beside import copy_results, join_in_polars, row_by_row
 from gateway import embedded
-from gateway.kit.clock import VN, business_date, now_utc
-from gateway.kit.database import Driver, create_engine, transaction
-from gateway.kit.reference import make_references
-from gateway.ledger.service import open_books
-from gateway.payments.arriving import Incoming
-from gateway.payments.merchants import Merchant, statement_merchants
-from gateway.payments.record import record_notices
+from gateway.kit.clock import business_date, now_utc
+from gateway.kit.database import create_engine, transaction
+from reconciliation.intake.statements import import_statement
 from reconciliation.run import DayResult, reconcile
-from reconciliation.statements import import_statement
 
-LINES = 100_000
-LOST = 1_000
-FILES = 2  # a file may carry 10 MB
-TOGETHER = 5_000
-AMOUNT_VND = 450_000
-OPENING_VND = 5_000_000
-ACCOUNT = "0011000001"
-KEY = b"r" * 32
-
-WORLD = """
-INSERT INTO school (code, name, accounting_regime) VALUES ('BENCH', 'Trường đo', 'TT24/2024');
-INSERT INTO bank_account (school_id, bin, number, holder, is_default) VALUES (1, '970422', '0011000001', 'TRUONG', true);
-INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement, sealed_secrets)
-  VALUES (1, 'statement', 'benchkey', 1, 'direct', '');
-INSERT INTO school_class (school_id, school_year, name, grade) VALUES (1, '2026-2027', '3A', 3);
-INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)
-  VALUES (1, 'AN', 'Tiền ăn', 'service', 'tháng', 1, false);
-INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, status, content_hash, drafted_by)
-  VALUES (1, 'Tháng 9', '2026-2027', '2026-09-01', '2026-09-30', 'issued', 'h', 'an');
-"""
-
-INVOICES = """
-WITH pupil AS (
-  INSERT INTO student (school_id, code, full_name, search_name, reference)
-  SELECT 1, 'S' || n, 'Nguyễn An', 'nguyen an', r FROM unnest($1::text[]) WITH ORDINALITY AS u(r, n)
-  RETURNING id, code
-), due AS (
-  INSERT INTO invoice (school_id, fee_schedule_id, student_id, class_id, bank_account_id, reference, token,
-                       total_vnd, issued_on, due_on)
-  SELECT 1, 1, p.id, 1, 1, u.r, replace(gen_random_uuid()::text, '-', ''), $3, $4, $4
-    FROM unnest($2::text[]) WITH ORDINALITY AS u(r, n) JOIN pupil p ON p.code = 'S' || u.n
-  RETURNING id, student_id
-)
-INSERT INTO transfer (school_id, journal_id, kind, debit_account_id, credit_account_id, amount_vnd,
-                      business_date, student_id, invoice_id)
-SELECT 1, nextval('journal_number_seq'), 'invoice_issued',
-       (SELECT id FROM ledger_account WHERE school_id = 1 AND kind = 'receivable'),
-       (SELECT id FROM ledger_account WHERE school_id = 1 AND kind = 'income'),
-       $3, $4, due.student_id, due.id
-  FROM due
-"""
+SIZES = (100_000,)
+"""Lines of a default run: two minutes, most of them for the world; a million lines take some twelve."""
 
 
-async def _make_world(engine: AsyncEngine, day: date) -> list[str]:
-    """The school, its open invoices and the payments that IPNs told of; returns the references."""
-    references = make_references(range(1, 2 * LINES + 1), KEY)
-    async with transaction(engine) as db:
-        await db.execute(WORLD)
-        await open_books(db, 1)
-        await db.execute(INVOICES, references[LINES:], references[:LINES], AMOUNT_VND, day)
-    async with transaction(engine) as db:
-        await db.execute("ANALYZE")
-        (merchant,) = (await statement_merchants(db, 1)).values()
-    for start in range(0, LINES - LOST, TOGETHER):
-        part = range(start, min(start + TOGETHER, LINES - LOST))
-        async with transaction(engine) as db:
-            await record_notices(db, [_notice(merchant, n, references[n], day) for n in part])
-    async with transaction(engine) as db:
-        await db.execute("ANALYZE")
-    return references[:LINES]
-
-
-def _notice(merchant: Merchant, number: int, reference: str, day: date) -> Incoming:
-    notice = Notice(
-        transaction_id=f"IPN{number}",
-        outcome=Outcome.PAID,
-        amount_vnd=AMOUNT_VND,
-        paid_at=datetime.combine(day, clock(9), VN),
-        content=f"{reference} tien an",
-        payee_account=ACCOUNT,
-        bank_transaction_id=f"FT{number}" if number % 2 else "",
-    )
-    return Incoming(merchant, notice, b"{}")
-
-
-def _files(references: list[str], day: date) -> list[bytes]:
-    """What the bank exports: MB's layout, the code in lower case and broken by a space."""
-    head = (
-        f"Số tài khoản: {ACCOUNT},,,,,,\nNgày hạch toán,Ngày giao dịch,Số bút toán,Phát sinh nợ,"
-        "Phát sinh có,Số dư,Nội dung\n"
-    )
-    on = day.strftime("%d/%m/%Y")
-    rows = [
-        f"{on},{on},FT{n},,{AMOUNT_VND},{OPENING_VND + AMOUNT_VND * (n + 1)},"
-        f"MBVCB.{n}.{reference[:6].lower()} {reference[6:]} tien an.CT tu 011\n"
-        for n, reference in enumerate(references)
-    ]
-    size = LINES // FILES
-    return [
-        (head + "".join(rows[start : start + size])).encode() for start in range(0, LINES, size)
-    ]
-
-
-async def _night(url: str) -> dict[str, float]:
+async def _make(url: str, count: int, day: date) -> None:
     engine = create_engine(url)
-    day = business_date(now_utc()) - timedelta(1)
-    files = _files(await _make_world(engine, day), day)
+    await make_world(engine, count, day)
+    await engine.dispose()
+
+
+async def _night(url: str, files: list[Path], count: int, day: date) -> dict[str, Any]:
+    engine = create_engine(url)
+    async with transaction(engine) as db:
+        since = await db.fetchval("SELECT clock_timestamp()")
     began = time.perf_counter()
-    for number, data in enumerate(files):
+    for path in files:
         async with transaction(engine) as db:
-            await import_statement(db, 1, 1, data, f"{number}.csv", actor="bench")
+            await import_statement(db, 1, 1, path.read_bytes(), path.name, actor="bench")
     imported = time.perf_counter()
     result = await reconcile(engine, 1, day)
     proved = time.perf_counter()
     again = await reconcile(engine, 1, day)
     repeated = time.perf_counter()
-    _check(result, again)
-    async with transaction(engine) as db:
-        copy_s = await _copy(db)
     await engine.dispose()
-    total_s = proved - began
+    _check(result, again, count)
     return {
-        "lines": LINES,
-        "import_s": round(imported - began, 2),
-        "reconcile_s": round(proved - imported, 2),
-        "total_s": round(total_s, 2),
-        "repeat_s": round(repeated - proved, 2),
-        "lines_per_s": round(LINES / total_s),
-        "copy_s": round(copy_s, 2),
-        "ratio": round(copy_s / total_s, 3),
+        "since": since,
+        "import_s": imported - began,
+        "reconcile_s": proved - imported,
+        "total_s": proved - began,
+        "repeat_s": repeated - proved,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def _check(result: DayResult, again: DayResult) -> None:
-    """Every line found its payment, the lost ones were healed, the day closes, again is the same."""
+def _check(result: DayResult, again: DayResult, count: int) -> None:
+    """Every line has its payment, the lost ones were healed, the day closes, again is the same."""
+    lost = in_vnd = 0
+    for paid in transfers(count):
+        lost += not paid.is_told
+        in_vnd += paid.amount_vnd
     (bank,) = [proof for proof in result.proofs if proof.account == ACCOUNT]
     sound = (
         bank.is_closed
-        and bank.closing_vnd == OPENING_VND + LINES * AMOUNT_VND
-        and sum(result.matches.values()) == LINES
-        and result.created == LOST
+        and bank.difference_vnd == 0
+        and bank.closing_vnd == OPENING_VND + in_vnd
+        and sum(result.matches.values()) == count
+        and result.created == lost
         and again.result_hash == result.result_hash
+        and again.created == 0
     )
     if not sound:
         raise RuntimeError(f"the night went wrong: {result.matches} {result.exceptions} {bank}")
 
 
-async def _copy(db: Driver) -> float:
-    """Seconds of COPY of the same lines into a table with the same keys."""
-    await db.execute("CREATE TABLE copied (LIKE statement_line INCLUDING ALL)")
-    rows = await db.fetch("SELECT * FROM statement_line ORDER BY id")
-    records = [tuple(row) for row in rows]
-    columns = list(rows[0].keys())
-    began = time.perf_counter()
-    await db.copy_records_to_table("copied", records=records, columns=columns)
-    return time.perf_counter() - began
-
-
-def run() -> dict[str, float]:
-    """Measure and return figures; `ratio` is COPY's time over ours (1 = as fast as COPY)."""
+def _measure(count: int) -> dict[str, float]:
+    """All figures of one size, seconds and megabytes."""
+    day = business_date(now_utc()) - timedelta(1)
     with tempfile.TemporaryDirectory(prefix="hocphi-bench-") as folder:
         home = Path(folder) / "pg"
         try:
             with embedded.running(home) as server:
                 migrations.upgrade(server.url)
-                return asyncio.run(_night(server.url))
+                _alone(_run, _make, server.url, count, day)
+                files: list[Path] = _alone(write_files, Path(folder), count, day)
+                night = _alone(_run, _night, server.url, files, count, day)
+                copied = _alone(_run, copy_results, server.url, night["since"])
+                polars_s, joined = _alone(join_in_polars, files, count)
+                loop_s = _alone(_run, row_by_row, server.url, files[0], count)
         finally:
             embedded.discard(home)
+    total_s = night["total_s"]
+    return {
+        "lines": count,
+        **{key: round(night[key], 2) for key in ("import_s", "reconcile_s", "total_s", "repeat_s")},
+        "lines_per_s": round(count / total_s),
+        "peak_mb": round(night["peak_mb"]),
+        "copy_s": round(copied["with_keys_s"], 2),
+        "copy_without_foreign_keys_s": round(copied["without_foreign_keys_s"], 2),
+        "times_copy": round(total_s / copied["with_keys_s"], 2),
+        "times_copy_without_foreign_keys": round(total_s / copied["without_foreign_keys_s"], 2),
+        "polars_join_s": round(polars_s, 2),
+        "polars_joined": joined,
+        "row_by_row_s": round(loop_s, 1),
+        "ratio": round(copied["with_keys_s"] / total_s, 3),
+    }
+
+
+def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call it in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(function, *arguments).result()
+
+
+def _run(function: Callable[..., Any], *arguments: Any) -> Any:
+    return asyncio.run(function(*arguments))
+
+
+def run(sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
+    """Measure each size and return the figures of the last; `ratio` is COPY's time over ours (1 = as fast).
+
+    `row_by_row_s` is a sample, extrapolated. `growth`: cost of the last size over that of the first.
+    """
+    measured = [_measure(size) for size in sizes]
+    for figures in measured[:-1]:
+        print(json.dumps(figures, indent=2))
+    if len(measured) > 1:
+        measured[-1]["growth"] = round(measured[-1]["total_s"] / measured[0]["total_s"], 2)
+    return measured[-1]
 
 
 if __name__ == "__main__":
-    figures = run()
-    print(
-        f"reconcile: {figures['lines']:,} lines in {figures['total_s']} s (import {figures['import_s']},"
-        f" night {figures['reconcile_s']}, again {figures['repeat_s']}; {figures['lines_per_s']:,}/s);"
-        f" COPY of the same lines {figures['copy_s']} s; ratio {figures['ratio']}"
-    )
+    print(json.dumps(run(tuple(map(int, sys.argv[1:])) or SIZES), indent=2))

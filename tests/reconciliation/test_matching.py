@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.matching import Fact, Rule, amount_conflicts, propose_matches
-from reconciliation.proof import BankDay, Chain, ItemKind, prove_bank
+from reconciliation.matching.ladder import Fact, Rule, amount_conflicts, propose_matches
+from reconciliation.proof.proof import BankDay, Chain, ItemKind, prove_bank
 
 DAY = date(2026, 9, 10)
 

@@ -1,4 +1,4 @@
-"""Lines and payments brought together in the database: read, matched by the ladder, written, healed.
+"""Lines and payments brought together: sure pairs in the database, the rest by the ladder, losses healed.
 
 What no payment explains becomes a notice and goes through the recorder like any other money fact, so
 a lost IPN is healed by the same path that it would have taken. Runs inside the night's transaction.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from adapters.contract import Notice, Outcome, VerdictKind
@@ -20,7 +20,8 @@ from gateway.kit.reference import LENGTH, find_references
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant, statement_merchants
 from gateway.payments.record import record_notices
-from reconciliation.matching import (
+from reconciliation.matching.exact import gather, pair_exactly
+from reconciliation.matching.ladder import (
     BANK_ID_SHIFTS,
     Fact,
     Match,
@@ -46,57 +47,68 @@ class Paired:
     paid: frozenset[tuple[int, int]]
 
 
-OPEN_LINES = """
+LINE = """
 SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.credit_vnd AS amount_vnd, s.content,
        s.bank_transaction_id, s.reference, s.is_corrected
-  FROM statement_line s
-  LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
-  LEFT JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
- WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.credit_vnd > 0 AND m.payment_id IS NULL
-   AND j.journal_id IS NULL
-   -- money that a provider pays out waits for its settlement file, unless a person says that it is none
-   AND NOT EXISTS (SELECT FROM exception e
-                    WHERE e.school_id = s.school_id AND e.reason = 'batch_total_mismatch'
-                      AND e.statement_line_id = s.id AND e.resolution IS DISTINCT FROM 'no_settlement')
+  FROM open_line o JOIN statement_line s ON s.school_id = $1 AND s.id = o.id
 """
-
-# money at a bank of the school that no line has confirmed yet
-OPEN_PAYMENTS = """
+PAYMENT = """
 SELECT p.id, p.channel || ':' || n.transaction_id AS identity, p.bank_account_id, p.business_date AS day,
        p.amount_vnd, p.content, p.bank_transaction_id, p.reference, p.is_corrected
-  FROM payment p
+  FROM open_payment o
+  JOIN payment p ON p.school_id = $1 AND p.id = o.id
   JOIN notice n ON n.school_id = p.school_id AND n.id = p.id
-  LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
- WHERE p.school_id = $1 AND p.business_date BETWEEN $2 AND $3 AND p.bank_account_id IS NOT NULL
-   AND m.payment_id IS NULL
+"""
+# Whoever has nobody of its amount within reach on the other side cannot be matched by any rule; whoever
+# shares the bank's number with one of another amount may be a conflict.
+RIVALS = f"""
+ WHERE o.id IN (
+   SELECT a.id
+     FROM {{own}} a JOIN (SELECT DISTINCT bank_account_id, amount_vnd, day FROM {{other}}) r
+       ON r.bank_account_id = a.bank_account_id AND r.amount_vnd = a.amount_vnd
+      AND abs(r.day - a.day) <= {max(BANK_ID_SHIFTS)}
+   UNION
+   SELECT a.id FROM {{own}} a
+    WHERE a.bank_key <> ''
+      AND (a.bank_account_id, a.bank_key) IN (SELECT bank_account_id, bank_key FROM {{other}}))
 """
 
 
 async def pair_until(db: Driver, school_id: int, day: date, on_progress: Progress) -> Paired:
     """Match every credit line up to business date `day` that is still open; record what was lost."""
-    lines = [_line_fact(row) for row in await db.fetch(OPEN_LINES, school_id, day)]
-    if not lines:
+    await db.execute("SET LOCAL work_mem = '64MB'")  # hash joins of a million lines, not of a page
+    open_count = await gather(db, school_id, day)
+    if not open_count:
         return Paired(matched=0, created=0, paid=frozenset())
-    reach = timedelta(max(BANK_ID_SHIFTS))
-    rows = await db.fetch(
-        OPEN_PAYMENTS, school_id, min(line.day for line in lines) - reach, day + reach
-    )
+    matched = await pair_exactly(db, school_id)
+    matched += await _pair_by_rules(db, school_id)
+    if matched >= ANALYZE_FROM:
+        await db.execute("ANALYZE match")
+    on_progress("match", matched, open_count)
+    created, paid = await _record_lost(db, school_id, on_progress)
+    return Paired(matched=matched, created=created, paid=paid)
+
+
+async def _pair_by_rules(db: Driver, school_id: int) -> int:
+    """Let the ladder judge what has rivals, and list what contradicts itself; how many matches."""
+    rows = await db.fetch(LINE + RIVALS.format(own="open_line", other="open_payment"), school_id)
+    lines = [_line_fact(row) for row in rows]
+    rows = await db.fetch(PAYMENT + RIVALS.format(own="open_payment", other="open_line"), school_id)
     payments = [_payment_fact(row) for row in rows]
     matches = propose_matches(lines, payments)
     await _write_matches(db, school_id, matches)
-    on_progress("match", len(matches), len(lines))
-
     matched_lines = {match.line.id for match in matches}
     matched_payments = {match.payment.id for match in matches}
-    lost = [line for line in lines if line.id not in matched_lines]
     conflicts = amount_conflicts(
-        lost, [payment for payment in payments if payment.id not in matched_payments]
+        [line for line in lines if line.id not in matched_lines],
+        [payment for payment in payments if payment.id not in matched_payments],
     )
     await _list_conflicts(db, school_id, conflicts)
-    disputed = {line.id for line, _ in conflicts}
-    lost = [line for line in lost if line.id not in disputed]
-    created, paid = await _record_lost(db, school_id, lost, on_progress)
-    return Paired(matched=len(matches), created=created, paid=paid)
+    await db.execute(
+        "DELETE FROM open_line WHERE id = ANY($1::bigint[])",
+        [*matched_lines, *(line.id for line, _ in conflicts)],
+    )
+    return len(matches)
 
 
 def _line_fact(row: Any) -> Fact:
@@ -155,6 +167,7 @@ async def _write_matches(db: Driver, school_id: int, matches: Sequence[Match]) -
                     {
                         "seen": match.evidence,
                         "days_apart": (match.payment.day - match.line.day).days,
+                        "alternatives": match.alternatives,
                     },
                     ensure_ascii=False,
                 ),
@@ -163,8 +176,6 @@ async def _write_matches(db: Driver, school_id: int, matches: Sequence[Match]) -
         ),
         columns=("school_id", "statement_line_id", "payment_id", "rule", "evidence"),
     )
-    if len(matches) >= ANALYZE_FROM:
-        await db.execute("ANALYZE match")
 
 
 async def _list_conflicts(
@@ -192,21 +203,24 @@ async def _list_conflicts(
 
 
 async def _record_lost(
-    db: Driver, school_id: int, lost: Sequence[Fact], on_progress: Progress
+    db: Driver, school_id: int, on_progress: Progress
 ) -> tuple[int, frozenset[tuple[int, int]]]:
     """Record lines that no payment explains as notices; match each with the payment it became."""
+    lost = await db.fetch("SELECT bank_account_id, count(*) AS n FROM open_line GROUP BY 1")
     if not lost:
         return 0, frozenset()
-    merchants = await _merchants(db, school_id, {line.bank_account_id for line in lost})
+    merchants = await _merchants(db, school_id, {row["bank_account_id"] for row in lost})
+    total = sum(row["n"] for row in lost)
     paid: set[tuple[int, int]] = set()
-    matches: list[Match] = []
-    for start in range(0, len(lost), RECORD_TOGETHER):
-        part = lost[start : start + RECORD_TOGETHER]
+    done = created = 0
+    cursor = await db.cursor(LINE + " ORDER BY s.posted_on, s.identity", school_id)
+    while rows := await cursor.fetch(RECORD_TOGETHER):
+        part = [_line_fact(row) for row in rows]
         recorded = await record_notices(
             db, [_incoming(line, *merchants[line.bank_account_id]) for line in part]
         )
         paid |= recorded.paid
-        matches += [
+        matches = [
             Match(
                 line,
                 _as_payment(
@@ -218,9 +232,11 @@ async def _record_lost(
             for line, verdict in zip(part, recorded.verdicts, strict=True)
             if verdict.kind is not VerdictKind.CONFLICT
         ]
-        on_progress("record", start + len(part), len(lost))
-    await _write_matches(db, school_id, matches)
-    return len(matches), frozenset(paid)
+        await _write_matches(db, school_id, matches)
+        created += len(matches)
+        done += len(part)
+        on_progress("record", done, total)
+    return created, frozenset(paid)
 
 
 async def _merchants(

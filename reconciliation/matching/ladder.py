@@ -7,7 +7,7 @@ and identity first and never changed, so that the order in which things arrived 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -54,12 +54,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A line and its payment, the rule, and what the rule saw in both."""
+    """A line and its payment, the rule, and what the rule saw in both.
+
+    `alternatives`: how many other payments and lines show the same within the rule's days.
+    """
 
     line: Fact
     payment: Fact
     rule: Rule
     evidence: str
+    alternatives: int = 0
 
 
 Keys = Callable[[Fact], Iterable[str]]
@@ -143,12 +147,14 @@ def _left(
 
 
 _Waiting = dict[tuple[int, int, str], dict[date, list[Fact]]]
+_Shown = Counter[tuple[int, int, str, date]]
 
 
 def _pair(
     rule: Rule, keys: Keys, shifts: Sequence[int], lines: Sequence[Fact], payments: Sequence[Fact]
 ) -> list[Match]:
     """Pair facts, both sorted, that share a key: the nearest day first, then the first in order."""
+    shown = _shown(keys, lines) + _shown(keys, payments)
     waiting: _Waiting = {}
     for payment in reversed(payments):
         for key in keys(payment):
@@ -176,9 +182,30 @@ def _pair(
             else:
                 key, payment = hit
                 taken.add(payment.id)
-                matches.append(Match(line, payment, rule, key))
+                others = _others(shown, line, key, shifts)
+                matches.append(Match(line, payment, rule, key, others))
         hopeful = still
     return matches
+
+
+def _shown(keys: Keys, facts: Iterable[Fact]) -> _Shown:
+    """How many facts show each key, by account, amount and day."""
+    return Counter(
+        (fact.bank_account_id, fact.amount_vnd, key, fact.day)
+        for fact in facts
+        for key in keys(fact)
+    )
+
+
+def _others(shown: _Shown, line: Fact, key: str, shifts: Sequence[int]) -> int:
+    """How many others than the line and its payment show the key on a day that the rule reaches from the line's."""
+    return (
+        sum(
+            shown[line.bank_account_id, line.amount_vnd, key, line.day + timedelta(shift)]
+            for shift in shifts
+        )
+        - 2
+    )
 
 
 def _first_free(
@@ -199,22 +226,30 @@ def _contained(lines: Sequence[Fact], payments: Sequence[Fact]) -> list[Match]:
     Only for payments that no reference placed: there a pair of equal money on one day is swapped at
     worst, and both stay with a person.
     """
-    waiting: dict[tuple[int, int, date], list[tuple[str, Fact]]] = defaultdict(list)
-    for payment in payments:
+    waiting: dict[tuple[int, int, date, str], dict[str, list[Fact]]] = {}
+    for payment in reversed(payments):
         text = compact(payment.content)
         if len(text) >= MIN_CONTAINED and not payment.exact:
-            waiting[payment.bank_account_id, payment.amount_vnd, payment.day].append(
-                (text, payment)
-            )
+            found = waiting.setdefault((*_place(payment), text[:MIN_CONTAINED]), {})
+            found.setdefault(text, []).append(payment)
     matches: list[Match] = []
-    for line in lines:
-        rivals = waiting.get((line.bank_account_id, line.amount_vnd, line.day))
-        if not rivals or line.exact:
+    for line in lines if waiting else ():
+        if line.exact:
             continue
-        content = compact(line.content)
-        for rival in rivals:
-            if rival[0] in content:
-                rivals.remove(rival)
-                matches.append(Match(line, rival[1], Rule.CONTAINED_CONTENT, rival[0]))
-                break
+        content, place = compact(line.content), _place(line)
+        starts = {content[at : at + MIN_CONTAINED] for at in range(len(content))}
+        rivals = [
+            (text, queue)
+            for start in starts
+            for text, queue in waiting.get((*place, start), {}).items()
+            if queue and text in content
+        ]
+        if rivals:
+            text, queue = min(rivals, key=lambda rival: _order(rival[1][-1]))
+            others = sum(len(queue) for _, queue in rivals) - 1
+            matches.append(Match(line, queue.pop(), Rule.CONTAINED_CONTENT, text, others))
     return matches
+
+
+def _place(fact: Fact) -> tuple[int, int, date]:
+    return fact.bank_account_id, fact.amount_vnd, fact.day
