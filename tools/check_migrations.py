@@ -42,9 +42,12 @@ SELECT format('function %s', oid::regprocedure) FROM pg_proc WHERE pronamespace 
 UNION ALL
 SELECT format('trigger %s on %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL
-SELECT format('type %s', oid::regtype) FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
+SELECT format('type %s', oid::regtype) FROM pg_type WHERE typnamespace = 'public'::regnamespace
+   AND (typtype IN ('e', 'd') OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c'))
 """
 ALEMBICS_OWN = "alembic_version"
+LIBRARYS_OWN = "procrastinate_"
+"""Objects of the job queue's library: our models do not describe them, a downgrade must remove them."""
 
 
 async def read_facts(dsn: str, query: str) -> frozenset[str]:
@@ -92,7 +95,9 @@ def check(server: embedded.Server) -> list[str]:
         wrong += differences(above, again, f"after {step.revision} up again")
     asyncio.run(create_from_models(embedded.url_of(server, "postgres")))
     modelled = asyncio.run(read_facts(embedded.dsn_of(server, "postgres"), FACTS))
-    migrated = asyncio.run(read_facts(dsn, FACTS))
+    migrated = frozenset(
+        fact for fact in asyncio.run(read_facts(dsn, FACTS)) if LIBRARYS_OWN not in fact
+    )
     wrong += differences(modelled, migrated, "migrations against gateway.models")
     migrations.downgrade(url, "base")
     rest = asyncio.run(read_facts(dsn, everything))

@@ -15,6 +15,7 @@ from gateway.kit.database import Driver, transaction
 from gateway.kit.seal import Keys, SealBrokenError, unseal_secrets
 from gateway.ledger.queries import disagreements
 from gateway.settings import settings
+from reconciliation.closing.records import verify_closes
 
 OLDEST_SERVER = 150_000
 
@@ -56,7 +57,7 @@ async def examine(engine: AsyncEngine, keys: Keys) -> list[Finding]:
             await _credentials(db, keys),
         ]
         for school in schools:
-            findings += await _books(db, school["id"], school["code"])
+            findings += await _books(db, keys, school["id"], school["code"])
     return findings
 
 
@@ -73,9 +74,10 @@ async def _credentials(db: Driver, keys: Keys) -> Finding:
     )
 
 
-async def _books(db: Driver, school_id: int, code: str) -> list[Finding]:
+async def _books(db: Driver, keys: Keys, school_id: int, code: str) -> list[Finding]:
     wrong = await disagreements(db, school_id)
     chain = await verify_chain(db, school_id)
+    closes = await verify_closes(db, keys, school_id)
     return [
         Finding(f"books of {code}", not wrong, f"{len(wrong)} invoices disagree with the ledger"),
         Finding(
@@ -83,5 +85,10 @@ async def _books(db: Driver, school_id: int, code: str) -> list[Finding]:
             chain.broken_at is None,
             f"{chain.entries} entries"
             + (f", broken at {chain.broken_at}" if chain.broken_at else ""),
+        ),
+        Finding(
+            f"closed days of {code}",
+            not closes.faults,
+            "; ".join((f"{closes.records} records", *closes.faults)),
         ),
     ]

@@ -1,7 +1,7 @@
 """Writing the books: transfers in one statement, reversals, and the accounts of a school.
 
-Everything runs inside the caller's transaction. It must never update or delete a transfer; the
-database refuses it anyway.
+Everything runs inside the caller's transaction. It must never update or delete a transfer, nor post on
+a closed day: what falls on one is dated the first open day. The database refuses either anyway.
 """
 
 from __future__ import annotations
@@ -29,6 +29,27 @@ def posting_unnest(first: int) -> str:
     return f"unnest({arrays})"
 
 
+def open_books_of(school_ids: int) -> str:
+    """A CTE `open_books`: until when the books of the schools in parameter `school_ids` are closed.
+
+    Its row locks make a close wait for whoever posts, and the other way round.
+    """
+    return f"""open_books AS MATERIALIZED (
+  SELECT id, books_locked_until FROM school WHERE id = ANY(${school_ids}::bigint[]) ORDER BY id FOR KEY SHARE
+)"""
+
+
+def posting_rows(first: int) -> str:
+    """`posting_unnest`, each row dated an open day by the CTE `open_books`."""
+    columns = POSTING_COLUMNS.replace("school_id", "p.school_id", 1).replace(
+        "business_date", "greatest(p.business_date, b.books_locked_until + 1)"
+    )
+    return (
+        f"SELECT {columns} FROM {posting_unnest(first)} AS p({POSTING_COLUMNS})"
+        " JOIN open_books b ON b.id = p.school_id"
+    )
+
+
 def posting_arguments(postings: Sequence[Posting]) -> list[list[object]]:
     """The arrays for `posting_unnest`."""
     columns = [name.strip() for name in POSTING_COLUMNS.split(",")]
@@ -36,12 +57,25 @@ def posting_arguments(postings: Sequence[Posting]) -> list[list[object]]:
 
 
 async def post(db: Driver, postings: Sequence[Posting]) -> None:
-    """Write postings as transfers, in one statement."""
+    """Write postings as transfers, in one statement; those of closed days on the first open day."""
     if postings:
         await db.execute(
-            f"INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(1)}",
+            f"WITH {open_books_of(1)} INSERT INTO transfer ({POSTING_COLUMNS}) {posting_rows(1)}",
             *posting_arguments(postings),
         )
+
+
+async def open_day(db: Driver, school_id: int, on: date) -> date:
+    """The business date in the books of what happened `on`: the first open day, where that is closed.
+
+    Nothing is closed any further before the caller's transaction ends.
+    """
+    day: date = await db.fetchval(
+        "SELECT greatest($2::date, books_locked_until + 1) FROM school WHERE id = $1 FOR KEY SHARE",
+        school_id,
+        on,
+    )
+    return day
 
 
 OF_SCHOOL = (
@@ -49,6 +83,12 @@ OF_SCHOOL = (
     "provider_vat", "bank_fee", "in_transit",
 )  # fmt: skip
 """Kinds of ledger account of which a school has one; the others belong to a bank account, channel or item."""
+
+
+OF_INVOICE = frozenset(
+    {Event.INVOICE_ISSUED, Event.INVOICE_CANCELLED, Event.STATE_PART, Event.INCOME_RELEASED}
+)
+"""What is booked of an invoice without money: reversed by cancelling it, never alone."""
 
 
 async def next_journal(db: Driver) -> int:
@@ -112,6 +152,17 @@ async def account_of(db: Driver, school_id: int, kind: str) -> int:
     return number
 
 
+async def accounts_of(db: Driver, school_id: int, kind: str) -> list[int]:
+    """The ledger accounts of a kind. A sum over transfers is told them as values: only then does the planner
+    know how few they may be."""
+    rows = await db.fetch(
+        "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2 ORDER BY id",
+        school_id,
+        kind,
+    )
+    return [row["id"] for row in rows]
+
+
 async def reverse_journal(
     db: Driver, school_id: int, journal_id: int, on: date, reason: str
 ) -> int:
@@ -135,7 +186,7 @@ async def reverse_journal(
     )
     if not rows:
         raise Problem("not_found", vi="Không có bút toán này.", en="No such journal.", status=404)
-    if any(row["kind"] in {Event.INVOICE_ISSUED, Event.INVOICE_CANCELLED} for row in rows):
+    if any(row["kind"] in OF_INVOICE for row in rows):
         raise Problem(
             "journal_of_invoice",
             vi="Bút toán này thuộc về phiếu báo thu; hãy huỷ phiếu báo thu.",

@@ -149,7 +149,8 @@ concession = Table(
     CheckConstraint("from_date <= until_date", name="dates_in_order"),
 )
 
-# what a concession took off a pupil's charge when a schedule was issued; journal_id: the State's part
+# what a concession took off a pupil's charge when a schedule was issued, whether or not an invoice was
+# left to make; journal_id: the State's part. A cancelled one may be charged, and conceded, again.
 conceded_charge = Table(
     "conceded_charge",
     metadata,
@@ -160,9 +161,12 @@ conceded_charge = Table(
     Column("concession_id", BigInteger, nullable=False),
     money("full_vnd"),
     money("conceded_vnd"),
+    Column("period_months", Integer, nullable=False, server_default="1"),
+    Column("charged_on", Date, nullable=False),
     Column("journal_id", BigInteger, nullable=True),
+    instant("cancelled_at", nullable=True),
     created_at(),
-    tenant_key("fee_schedule_id", "student_id", "fee_item_id"),
+    tenant_key("fee_schedule_id", "student_id", "fee_item_id", "concession_id"),
     belongs_to("fee_schedule"),
     belongs_to("student"),
     belongs_to("fee_item"),
@@ -170,18 +174,21 @@ conceded_charge = Table(
     CheckConstraint("conceded_vnd > 0 AND conceded_vnd <= full_vnd", name="conceded_within"),
 )
 
-# a month's part of what was charged ahead, once it has become income
+# a month's part of what was charged ahead (the family's and the State's), once it has become income
 income_release = Table(
     "income_release",
     metadata,
     school_column(),
-    Column("invoice_id", BigInteger, nullable=False),
-    Column("line_no", Integer, nullable=False),
+    Column("fee_schedule_id", BigInteger, nullable=False),
+    Column("student_id", BigInteger, nullable=False),
+    Column("fee_item_id", BigInteger, nullable=False),
     Column("month", Date, nullable=False),
     money("amount_vnd"),
     Column("journal_id", BigInteger, nullable=False),
     created_at(),
-    tenant_key("invoice_id", "line_no", "month"),
-    belongs_to("invoice"),
+    tenant_key("fee_schedule_id", "student_id", "fee_item_id", "month"),
+    belongs_to("fee_schedule"),
+    belongs_to("student"),
+    belongs_to("fee_item"),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
 )

@@ -113,5 +113,8 @@ import_batch = Table(
     created_at(),
     tenant_key(),
     of_school(),
-    CheckConstraint("kind IN ('roster', 'fees', 'applications', 'statement')", name="kind_known"),
+    CheckConstraint(
+        "kind IN ('roster', 'fees', 'applications', 'statement', 'settlement', 'concessions')",
+        name="kind_known",
+    ),
 )

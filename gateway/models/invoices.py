@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from gateway.models.base import (
@@ -88,4 +89,11 @@ invoice_line = Table(
         "amount_vnd = unit_price_vnd * quantity - conceded_vnd", name="amount_is_product"
     ),
     CheckConstraint("conceded_vnd >= 0 AND amount_vnd >= 0", name="conceded_within"),
+    # each night asks for the few that were charged ahead
+    Index(
+        "ix_invoice_line_ahead",
+        "school_id",
+        "invoice_id",
+        postgresql_where=text("period_months > 1"),
+    ),
 )

@@ -83,6 +83,8 @@ notice = Table(
     Column("verdict", Text, nullable=False),
     # the provider's word for a state that its protocol does not define
     Column("unmapped_status", Text, nullable=False, server_default=""),
+    # what it says nobody signed: it confirms no other channel's payment
+    Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
     # the payment that another channel had booked before: this notice tells of the same money
     Column("confirms_payment_id", BigInteger, nullable=True),
     created_at(),
@@ -165,6 +167,8 @@ payment = Table(
     money("amount_vnd"),
     instant("paid_at"),
     Column("business_date", Date, nullable=False),
+    # its day in the books, where its own was closed before it came
+    Column("booked_on", Date, nullable=True),
     Column("content", Text, nullable=False),
     Column("bank_transaction_id", Text, nullable=False),
     Column("reference", Text, nullable=True),

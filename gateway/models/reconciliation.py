@@ -251,6 +251,39 @@ close_record = Table(
     CheckConstraint("kind = 'closed' OR reason <> ''", name="reason_said"),
 )
 
+# How the night of a school and a day stands, or how it last came out. What is to be run, the queue knows
+# (procrastinate's tables, made by migration 0005); this is what people see, and what need not run again.
+night_run = Table(
+    "night_run",
+    metadata,
+    school_column(),
+    Column("business_date", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    # the step it is in, and how much of it is done, of how much
+    Column("step", Text, nullable=False, server_default=""),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("total", BigInteger, nullable=False, server_default="0"),
+    Column("worker", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("result_hash", Text, nullable=True),
+    Column("error_code", Text, nullable=True),
+    instant("queued_at", nullable=True),
+    instant("started_at", nullable=True),
+    instant("heartbeat_at", nullable=True),
+    instant("finished_at", nullable=True),
+    tenant_key("business_date"),
+    of_school(),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'failed')", name="state_known"),
+    CheckConstraint(
+        "(state = 'done') <= (result_hash IS NOT NULL AND finished_at IS NOT NULL)",
+        name="done_whole",
+    ),
+    CheckConstraint(
+        "(state = 'failed') <= (error_code IS NOT NULL AND finished_at IS NOT NULL)",
+        name="failed_whole",
+    ),
+)
+
 voucher_export = Table(
     "voucher_export",
     metadata,
@@ -264,6 +297,10 @@ voucher_export = Table(
     Column("voucher_count", Integer, nullable=False),
     money("total_vnd"),
     Column("exported_by", Text, nullable=False),
+    # the days of its vouchers, and the last day of the books that was closed when it was made
+    Column("first_on", Date, nullable=True),
+    Column("last_on", Date, nullable=True),
+    Column("locked_until", Date, nullable=True),
     # when the school's own software said that it has the vouchers
     instant("acknowledged_at", nullable=True),
     Column("acknowledged_by", Text, nullable=True),

@@ -95,6 +95,8 @@ refund = Table(
     Column("statement_line_id", BigInteger, nullable=True),
     # the business date on which the money went, and its postings
     Column("done_on", Date, nullable=True),
+    # the day of those in the books, where that one was closed before
+    Column("booked_on", Date, nullable=True),
     Column("journal_id", BigInteger, nullable=True),
     created_at(),
     tenant_key(),

@@ -12,20 +12,26 @@ from adapters.contract import Outcome
 from gateway.kit.clock import business_date
 from gateway.kit.database import Driver
 from gateway.ledger.postings import Posting, Receipt, receive
-from gateway.ledger.service import POSTING_COLUMNS, posting_arguments, posting_unnest
+from gateway.ledger.service import POSTING_COLUMNS, open_books_of, posting_arguments, posting_rows
 from gateway.payments.arriving import Fresh, Incoming, columns, likely_verdict
 from gateway.payments.placing import Placement, Reason
 
+PAYMENT_COLUMNS = (
+    "school_id, id, merchant_account_id, bank_account_id, student_id, channel, amount_vnd, paid_at,"
+    " business_date, content, bank_transaction_id, reference, is_corrected, suspense_reason, is_provisional"
+)
+
+# a payment keeps its own day; `booked_on` says where in the books it stands, if that one was closed
 WRITE = f"""
-WITH new_payment AS (
-  INSERT INTO payment (school_id, id, merchant_account_id, bank_account_id, student_id, channel,
-                       amount_vnd, paid_at, business_date, content, bank_transaction_id, reference,
-                       is_corrected, suspense_reason, is_provisional)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
-                       $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::text[],
-                       $13::boolean[], $14::text[], $15::boolean[])
+WITH {open_books_of(1)}, new_payment AS (
+  INSERT INTO payment ({PAYMENT_COLUMNS}, booked_on)
+  SELECT p.*, nullif(greatest(p.business_date, b.books_locked_until + 1), p.business_date)
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
+                $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::text[],
+                $13::boolean[], $14::text[], $15::boolean[]) AS p({PAYMENT_COLUMNS})
+    JOIN open_books b ON b.id = p.school_id
 ), new_transfer AS (
-  INSERT INTO transfer ({POSTING_COLUMNS}) SELECT * FROM {posting_unnest(16)}
+  INSERT INTO transfer ({POSTING_COLUMNS}) {posting_rows(16)}
 ), paid AS (
   UPDATE invoice SET paid_vnd = paid_vnd + p.amount_vnd
     FROM (SELECT school_id, invoice_id, sum(amount_vnd)::bigint AS amount_vnd
@@ -172,8 +178,10 @@ async def write_vouched(db: Driver, notices: Sequence[tuple[int, int]]) -> None:
     """
     if notices:
         await db.execute(
-            "UPDATE payment p SET is_provisional = false"
-            "  FROM unnest($1::bigint[], $2::bigint[]) AS v(school_id, id)"
+            "WITH vouched AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS v(school_id, id)), told AS ("
+            "  UPDATE notice n SET is_provisional = false FROM vouched v"
+            "   WHERE n.school_id = v.school_id AND n.id = v.id AND n.is_provisional)"
+            "UPDATE payment p SET is_provisional = false FROM vouched v"
             " WHERE p.school_id = v.school_id AND p.id = v.id AND p.is_provisional",
             *columns(notices),
         )

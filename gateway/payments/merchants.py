@@ -74,7 +74,9 @@ BY_ID = (
     _COLUMNS + " WHERE (m.school_id, m.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
 )
 
-STATEMENTS = _COLUMNS + " WHERE m.school_id = $1 AND m.adapter = 'statement' ORDER BY m.id DESC"
+OF_BANK = _COLUMNS + " WHERE m.school_id = $1 AND m.adapter = $2 ORDER BY m.id DESC"
+
+LUMPS = _COLUMNS + " WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.id"
 
 
 async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
@@ -100,8 +102,23 @@ async def statement_merchants(db: Driver, school_id: int) -> dict[int, Merchant]
 
     Where several serve one bank account, the oldest.
     """
-    rows = await db.fetch(STATEMENTS, school_id)
+    return await _by_bank_account(db, school_id, "statement")
+
+
+async def notification_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """Bank account id -> the merchant account that its camt.054 notifications enter by."""
+    return await _by_bank_account(db, school_id, "notification")
+
+
+async def _by_bank_account(db: Driver, school_id: int, adapter: str) -> dict[int, Merchant]:
+    rows = await db.fetch(OF_BANK, school_id, adapter)
     return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
+
+
+async def batch_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """The merchant accounts whose provider pays in a lump, by id: no credentials, no keys."""
+    rows = await db.fetch(LUMPS, school_id)
+    return {row["id"]: _merchant(row, {}) for row in rows}
 
 
 def _merchant(row: asyncpg.Record, secrets: Mapping[str, str]) -> Merchant:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters import LOOKUP
-from adapters.contract import Outcome, Verdict, VerdictKind
+from adapters.contract import Notice, Outcome, Verdict, VerdictKind
 from gateway.kit.clock import business_date
 from gateway.kit.database import Driver
 from gateway.kit.reference import find_references, is_reference
@@ -113,7 +113,7 @@ def _judge(
     for incoming in arrived:
         key = incoming.identity
         notice_id, fingerprint, verdict = stored[key]
-        if fingerprint != incoming.notice.fingerprint():
+        if fingerprint not in _accounts(incoming.notice):
             conflicts.append((incoming, notice_id))
             verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(notice_id)))
             continue
@@ -128,13 +128,19 @@ def _judge(
     return verdicts, conflicts
 
 
+def _accounts(notice: Notice) -> tuple[bytes, bytes]:
+    """What the stored notice may say for this one to be the same: its whole content, or what of it a
+    settlement file reported before the notice came."""
+    return notice.fingerprint(), dataclasses.replace(notice, is_reported=True).fingerprint()
+
+
 INSERT_NOTICES = """
 INSERT INTO notice (school_id, merchant_account_id, transaction_id, outcome, amount_vnd, paid_at,
                     business_date, content, merchant_reference, payee_account, bank_transaction_id,
-                    fingerprint, raw, verdict, unmapped_status)
+                    fingerprint, raw, verdict, unmapped_status, is_provisional)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
                      $6::timestamptz[], $7::date[], $8::text[], $9::text[], $10::text[], $11::text[],
-                     $12::bytea[], $13::bytea[], $14::text[], $15::text[])
+                     $12::bytea[], $13::bytea[], $14::text[], $15::text[], $16::boolean[])
 ON CONFLICT (school_id, merchant_account_id, transaction_id) DO NOTHING
 RETURNING school_id, merchant_account_id, transaction_id, id, nextval('journal_number_seq') AS journal_id
 """
@@ -166,6 +172,7 @@ async def _insert_notices(
                 item.raw,
                 likely_verdict(item.notice),
                 item.notice.unmapped_status,
+                item.notice.is_provisional,
             )
             for item in sorted_items
         ),
@@ -350,15 +357,15 @@ def _open_invoice(row: Any) -> OpenInvoice:
 
 def _decide(one: Fresh, targets: Mapping[str, Target]) -> Placement:
     notice, merchant = one.incoming.notice, one.incoming.merchant
-    exact = one.exact
+    exact, corrected = one.exact, one.corrected
     if notice.merchant_reference in targets:  # what we gave the provider names the invoice itself
-        exact = (notice.merchant_reference,)
+        exact, corrected = (notice.merchant_reference,), ()
     placement = place(
         Arrival(
             amount_vnd=notice.amount_vnd,
             bank_account_id=merchant.where(notice.payee_account)[0],
             exact=exact,
-            corrected=one.corrected,
+            corrected=corrected,
         ),
         targets,
     )

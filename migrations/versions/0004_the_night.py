@@ -21,6 +21,44 @@ KINDS = (
 )
 APPEND_ONLY = ("exception_note", "close_record")
 
+# The row lock makes postings and a close wait for one another: who waited sees what the other wrote.
+FORBID_POSTING_ON_CLOSED_DAYS = """
+CREATE FUNCTION forbid_posting_on_closed_days() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE one record;
+BEGIN
+  FOR one IN
+    SELECT p.first_day, s.books_locked_until
+      FROM school s
+      JOIN (SELECT school_id, min(business_date) AS first_day FROM posted GROUP BY school_id) AS p
+        ON p.school_id = s.id
+       FOR KEY SHARE OF s
+  LOOP
+    IF one.first_day <= one.books_locked_until THEN
+      RAISE EXCEPTION 'the books are closed until %: nothing is posted on %', one.books_locked_until, one.first_day
+        USING ERRCODE = 'check_violation';
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$
+"""
+
+
+VOUCHER_EXPORT_DAYS = ("first_on", "last_on", "locked_until")
+DAYS_OF_EXPORTS = """
+UPDATE voucher_export e SET first_on = d.first_on, last_on = d.last_on
+  FROM (SELECT v.school_id, v.voucher_export_id, min(t.business_date) AS first_on, max(t.business_date) AS last_on
+          FROM voucher v JOIN transfer t ON t.school_id = v.school_id AND t.id = v.transfer_id
+         GROUP BY 1, 2) AS d
+ WHERE d.school_id = e.school_id AND d.voucher_export_id = e.id
+"""
+# only the acknowledgement may be added to an export
+EXPORTS_ARE_KEPT = """
+CREATE TRIGGER voucher_export_is_kept
+BEFORE UPDATE OF school_id, id, number, format, file_name, content, sha256, voucher_count, total_vnd,
+                 exported_by, first_on, last_on, locked_until, created_at OR DELETE OR TRUNCATE
+    ON voucher_export FOR EACH STATEMENT EXECUTE FUNCTION forbid_change()
+"""
+
 
 def upgrade() -> None:
     """Add what the night and its books write down."""
@@ -143,8 +181,9 @@ def upgrade() -> None:
     op.create_table(
         "income_release",
         sa.Column("school_id", sa.BigInteger(), nullable=False),
-        sa.Column("invoice_id", sa.BigInteger(), nullable=False),
-        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("fee_schedule_id", sa.BigInteger(), nullable=False),
+        sa.Column("student_id", sa.BigInteger(), nullable=False),
+        sa.Column("fee_item_id", sa.BigInteger(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("amount_vnd", sa.BigInteger(), nullable=False),
         sa.Column("journal_id", sa.BigInteger(), nullable=False),
@@ -156,12 +195,27 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount_vnd > 0", name=op.f("ck_income_release_amount_positive")),
         sa.ForeignKeyConstraint(
-            ["school_id", "invoice_id"],
-            ["invoice.school_id", "invoice.id"],
-            name=op.f("fk_income_release_school_id_invoice_id"),
+            ["school_id", "fee_item_id"],
+            ["fee_item.school_id", "fee_item.id"],
+            name=op.f("fk_income_release_school_id_fee_item_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["school_id", "fee_schedule_id"],
+            ["fee_schedule.school_id", "fee_schedule.id"],
+            name=op.f("fk_income_release_school_id_fee_schedule_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["school_id", "student_id"],
+            ["student.school_id", "student.id"],
+            name=op.f("fk_income_release_school_id_student_id"),
         ),
         sa.PrimaryKeyConstraint(
-            "school_id", "invoice_id", "line_no", "month", name=op.f("pk_income_release")
+            "school_id",
+            "fee_schedule_id",
+            "student_id",
+            "fee_item_id",
+            "month",
+            name=op.f("pk_income_release"),
         ),
     )
     op.create_table(
@@ -267,7 +321,10 @@ def upgrade() -> None:
         sa.Column("concession_id", sa.BigInteger(), nullable=False),
         sa.Column("full_vnd", sa.BigInteger(), nullable=False),
         sa.Column("conceded_vnd", sa.BigInteger(), nullable=False),
+        sa.Column("period_months", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("charged_on", sa.Date(), nullable=False),
         sa.Column("journal_id", sa.BigInteger(), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -303,6 +360,7 @@ def upgrade() -> None:
             "fee_schedule_id",
             "student_id",
             "fee_item_id",
+            "concession_id",
             name=op.f("pk_conceded_charge"),
         ),
     )
@@ -440,6 +498,15 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("refund_id IS NOT NULL"),
     )
+    op.add_column(
+        "notice",
+        sa.Column("is_provisional", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
+    # which of the old ones vouch for nothing: those that made a payment still waiting for another
+    op.execute(
+        "UPDATE notice n SET is_provisional = true FROM payment p"
+        " WHERE p.school_id = n.school_id AND p.id = n.id AND p.is_provisional"
+    )
     op.add_column("exception", sa.Column("assigned_to", sa.Text(), nullable=True))
     op.add_column(
         "fee_schedule_line",
@@ -452,14 +519,33 @@ def upgrade() -> None:
     op.add_column(
         "invoice_line", sa.Column("period_months", sa.Integer(), server_default="1", nullable=False)
     )
+    op.create_index(
+        "ix_invoice_line_ahead",
+        "invoice_line",
+        ["school_id", "invoice_id"],
+        unique=False,
+        postgresql_where=sa.text("period_months > 1"),
+    )
     op.add_column("school", sa.Column("night_hour", sa.SmallInteger(), nullable=True))
     op.add_column("school", sa.Column("books_locked_until", sa.Date(), nullable=True))
+    op.add_column("payment", sa.Column("booked_on", sa.Date(), nullable=True))
+    op.add_column("refund", sa.Column("booked_on", sa.Date(), nullable=True))
     op.add_column(
         "voucher_export", sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True)
     )
     op.add_column("voucher_export", sa.Column("acknowledged_by", sa.Text(), nullable=True))
+    for day in VOUCHER_EXPORT_DAYS:
+        op.add_column("voucher_export", sa.Column(day, sa.Date(), nullable=True))
+    op.execute(DAYS_OF_EXPORTS)
+    op.execute(EXPORTS_ARE_KEPT)
     op.drop_constraint(op.f("ck_ledger_account_kind_known"), "ledger_account")
     op.create_check_constraint(op.f("ck_ledger_account_kind_known"), "ledger_account", KINDS)
+    op.drop_constraint(op.f("ck_import_batch_kind_known"), "import_batch")
+    op.create_check_constraint(
+        op.f("ck_import_batch_kind_known"),
+        "import_batch",
+        "kind IN ('roster', 'fees', 'applications', 'statement', 'settlement', 'concessions')",
+    )
     op.drop_constraint(op.f("ck_invoice_line_amount_is_product"), "invoice_line")
     op.create_check_constraint(
         op.f("ck_invoice_line_amount_is_product"),
@@ -489,10 +575,17 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION forbid_change()"
         )
+    op.execute(FORBID_POSTING_ON_CLOSED_DAYS)
+    op.execute(
+        "CREATE TRIGGER transfer_on_open_days AFTER INSERT ON transfer REFERENCING NEW TABLE AS posted"
+        " FOR EACH STATEMENT EXECUTE FUNCTION forbid_posting_on_closed_days()"
+    )
 
 
 def downgrade() -> None:
     """Take it away again."""
+    op.execute("DROP TRIGGER transfer_on_open_days ON transfer")
+    op.execute("DROP FUNCTION forbid_posting_on_closed_days()")
     for table in APPEND_ONLY:
         op.execute(f"DROP TRIGGER {table}_is_append_only ON {table}")
     op.drop_constraint(op.f("ck_voucher_export_acknowledged_whole"), "voucher_export")
@@ -505,15 +598,32 @@ def downgrade() -> None:
         "invoice_line",
         "amount_vnd = unit_price_vnd * quantity",
     )
+    op.drop_constraint(op.f("ck_import_batch_kind_known"), "import_batch")
+    op.create_check_constraint(
+        op.f("ck_import_batch_kind_known"),
+        "import_batch",
+        "kind IN ('roster', 'fees', 'applications', 'statement')",
+    )
     op.drop_constraint(op.f("ck_ledger_account_kind_known"), "ledger_account")
     op.create_check_constraint(op.f("ck_ledger_account_kind_known"), "ledger_account", KINDS_BEFORE)
+    op.execute("DROP TRIGGER voucher_export_is_kept ON voucher_export")
+    for day in VOUCHER_EXPORT_DAYS:
+        op.drop_column("voucher_export", day)
     op.drop_column("voucher_export", "acknowledged_by")
     op.drop_column("voucher_export", "acknowledged_at")
+    op.drop_column("refund", "booked_on")
+    op.drop_column("payment", "booked_on")
     op.drop_column("school", "books_locked_until")
     op.drop_column("school", "night_hour")
+    op.drop_index(
+        "ix_invoice_line_ahead",
+        table_name="invoice_line",
+        postgresql_where=sa.text("period_months > 1"),
+    )
     op.drop_column("invoice_line", "period_months")
     op.drop_column("invoice_line", "conceded_vnd")
     op.drop_column("fee_schedule_line", "period_months")
+    op.drop_column("notice", "is_provisional")
     op.drop_column("exception", "assigned_to")
     op.drop_index(
         "uq_settlement_line_refund",

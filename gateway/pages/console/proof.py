@@ -18,13 +18,15 @@ from gateway.house import House
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
+from gateway.pages.console.closes import closing_of
 from gateway.pages.console.screen import HttpRequest, Staff, goto, screen
 from gateway.statistics.days import day_proofs, day_standings
-from gateway.statistics.queries import state_figures
-from reconciliation.run import reconcile
+from gateway.statistics.states import state_figures
+from reconciliation.nights.follow import night_states, run_night
 
 PAGE: Final = "/console/reconciliation"
 STRIP_DAYS: Final = 14
+WATCH_EVERY_S: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ async def show_day(
     house: NamedDependency[House],
     staff: NamedDependency[Staff],
     day: FromQuery[str] = "",
+    watch: FromQuery[str] = "",
 ) -> Response[Any]:
-    """One day: its proofs and its payments by state; today unless chosen."""
-    chosen = _date_or_none(day) or business_date(now_utc())
-    return await _day_screen(request, house, staff, chosen)
+    """One day: its proofs and its payments by state; today unless chosen. `watch`: again every few seconds."""
+    chosen = date_or_none(day) or business_date(now_utc())
+    return await day_screen(request, house, staff, chosen, watch=bool(watch))
 
 
 @post("/reconciliation", operation_id="console_reconcile", status_code=303)
@@ -54,26 +57,36 @@ async def run_day(
     data: URLEncodedBody[RunForm],
 ) -> Response[Any]:
     """Run the night for a day, then show it."""
-    chosen = _date_or_none(data.day)
+    chosen = date_or_none(data.day)
     if chosen is None:
         problem = Problem("bad_date", vi="Hãy chọn một ngày.", en="Choose a day.")
-        return await _day_screen(request, house, staff, business_date(now_utc()), problem)
+        return await day_screen(request, house, staff, business_date(now_utc()), problem)
     try:
-        await reconcile(house.engine, staff.school_id, chosen)
+        await run_night(house.engine, staff.school_id, chosen, worker="console")
     except Problem as problem:
-        return await _day_screen(request, house, staff, chosen, problem)
+        return await day_screen(request, house, staff, chosen, problem)
     return goto(request, PAGE, day=chosen.isoformat(), done="reconciled")
 
 
-async def _day_screen(
-    request: HttpRequest, house: House, staff: Staff, day: date, problem: Problem | None = None
+async def day_screen(
+    request: HttpRequest,
+    house: House,
+    staff: Staff,
+    day: date,
+    problem: Problem | None = None,
+    *,
+    watch: bool = False,
 ) -> Response[Any]:
+    """The page of a day; `problem`: why something was refused on it."""
     today = business_date(now_utc())
     last = min(today, max(day, today - timedelta(days=STRIP_DAYS - 1), day + timedelta(days=6)))
     async with transaction(house.engine) as db:
         standings = await day_standings(db, staff.school_id, last, STRIP_DAYS)
         proofs = await day_proofs(db, staff.school_id, day)
         states = await state_figures(db, staff.school_id, day)
+        nights = await night_states(db, staff.school_id, day)
+        closing = await closing_of(db, staff.user, day)
+    is_watching = watch and any(night.is_moving for night in nights)
     return screen(
         request,
         "reconciliation.html",
@@ -84,10 +97,14 @@ async def _day_screen(
         standings=list(reversed(standings)),
         proofs=proofs,
         states=states,
+        nights=nights,
+        is_watching=is_watching,
+        closing=closing,
+        headers={"refresh": str(WATCH_EVERY_S)} if is_watching else {},
     )
 
 
-def _date_or_none(text: str) -> date | None:
+def date_or_none(text: str) -> date | None:
     """A date field; None for anything that is no day between 2000 and 2100."""
     try:
         day = date.fromisoformat(text)

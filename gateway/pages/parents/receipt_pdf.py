@@ -1,38 +1,20 @@
-"""A receipt as PDF, set by Typst with the fonts it carries: no network, no font files, no clock.
+"""A receipt as PDF: the same payment gives the same document.
 
-The same payment gives the same document. The words come from one template (`receipt.typ`); what is
-shown was masked before it came here.
+The words come from one template (`receipt.typ`); what is shown was masked before it came here.
 """
 
 from __future__ import annotations
-
-import functools
-import json
-import threading
-from importlib import resources
-
-import typst
 
 from adapters.ways import words_of
 from gateway.invoices.queries import PublicReceipt
 from gateway.kit.money import amount_in_words_vi, format_vnd
 from gateway.pages.rendering import Lang, day_text, moment_text
-
-_ONE_AT_A_TIME = threading.Lock()
+from gateway.pages.typesetting import set_pdf
 
 
 def receipt_pdf(receipt: PublicReceipt, lang: Lang) -> bytes:
     """The PDF, about 10 ms once the fonts are loaded. Call it in a thread."""
-    # JSON inside a string: both languages escape quote and backslash alike, and the inner text is ASCII
-    said = json.dumps(json.dumps(_words(receipt, lang)))
-    source = f"#let said = json(bytes({said}))\n{_template()}"
-    with _ONE_AT_A_TIME:
-        document = _compiler().compile(
-            input=source.encode(), format="pdf", timestamp=int(receipt.paid_at.timestamp())
-        )
-    if not isinstance(document, bytes):
-        raise TypeError("a receipt is one document")
-    return document
+    return set_pdf("receipt.typ", _words(receipt, lang), at=receipt.paid_at)
 
 
 def _words(receipt: PublicReceipt, lang: Lang) -> dict[str, object]:
@@ -67,6 +49,7 @@ def _words(receipt: PublicReceipt, lang: Lang) -> dict[str, object]:
                         "description": line.description,
                         "quantity": f"{line.quantity} {line.unit}".strip(),
                         "price": vnd(line.unit_price_vnd),
+                        "conceded": vnd(line.conceded_vnd) if line.conceded_vnd else "",
                         "amount": vnd(line.amount_vnd),
                     }
                     for line in part.lines
@@ -75,15 +58,3 @@ def _words(receipt: PublicReceipt, lang: Lang) -> dict[str, object]:
             for part in receipt.parts
         ],
     }
-
-
-@functools.cache
-def _compiler() -> typst.Compiler:
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
-    return typst.Compiler(font_paths=fonts, ignore_system_fonts=True)
-
-
-@functools.cache
-def _template() -> str:
-    templates = resources.files("gateway.pages").joinpath("templates")
-    return templates.joinpath("receipt.typ").read_text(encoding="utf-8")

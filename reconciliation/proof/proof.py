@@ -23,6 +23,7 @@ class ItemKind(StrEnum):
     CARRIED = "carried"  # lines of earlier days that the books still do not have
     MISSING_IN_STATEMENT = "missing_in_statement"  # booked, not shown by the statement yet
     POSTED_AHEAD = "posted_ahead"  # shown by the statement, dated after the day in the books
+    CORRECTED_LATER = "corrected_later"  # in the books of the day, taken back on a later one
     GAP_BEFORE = "gap_before"  # the opening does not continue the last closing
     BROKEN_BALANCE = (
         "broken_balance"  # the day's lines do not follow one another: files are missing
@@ -31,7 +32,11 @@ class ItemKind(StrEnum):
     RECEIVED = "received"  # into a clearing account
     SETTLED = "settled"  # out of a clearing account
     REFUNDED = "refunded"  # given back by the provider out of a clearing account
-    UNSETTLED = "unsettled"  # payments that the provider still owes the school, less its refunds
+    PROVIDER_KEPT = "provider_kept"  # the provider's fees and the VAT on them
+    UNSETTLED = "unsettled"  # payments that are in no settlement yet
+    REPORTED = "reported"  # payments in a settlement that the bank has not shown yet
+    RETURNED = "returned"  # refunds that no settlement has taken off yet
+    STRAY = "stray"  # settled, but no payment or refund of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class BankDay:
     missing: tuple[int, int]
     ahead: tuple[int, int]
     ledger_closing_vnd: int
+    corrected: tuple[int, int] = (0, 0)
 
 
 def prove_bank(day: BankDay) -> Proof:
@@ -134,6 +140,7 @@ def prove_bank(day: BankDay) -> Proof:
         Item(ItemKind.CARRIED, *day.carried),
         Item(ItemKind.MISSING_IN_STATEMENT, -day.missing[0], day.missing[1]),
         Item(ItemKind.POSTED_AHEAD, *day.ahead),
+        Item(ItemKind.CORRECTED_LATER, -day.corrected[0], day.corrected[1]),
     ]
     difference_vnd = None
     if closing_vnd is not None:
@@ -144,6 +151,7 @@ def prove_bank(day: BankDay) -> Proof:
             + day.carried[0]
             - day.missing[0]
             + day.ahead[0]
+            - day.corrected[0]
         )
     elif not day.is_covered:
         items.append(Item(ItemKind.NO_STATEMENT, 0))
@@ -179,7 +187,12 @@ def _stated(day: BankDay) -> tuple[int | None, int | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearingDay:
-    """Money that a provider holds for the school on a day: the books, and the payments unsettled."""
+    """Money that a provider holds for the school on a day: what moved, and what the balance is made of.
+
+    VND and counts. `kept_vnd`: its fees and the VAT on them. `returned` is below zero: refunds that no
+    settlement has taken off yet. `stray`: lines of booked batches that no payment or refund of ours
+    explains, + where the provider took money back.
+    """
 
     account: str
     ledger_account_id: int
@@ -187,23 +200,41 @@ class ClearingDay:
     received_vnd: int
     settled_vnd: int
     unsettled: tuple[int, int]
+    kept_vnd: int = 0
     refunded_vnd: int = 0
+    reported: tuple[int, int] = (0, 0)
+    returned: tuple[int, int] = (0, 0)
+    stray: tuple[int, int] = (0, 0)
+    corrected: tuple[int, int] = (0, 0)
 
 
 def prove_clearing(day: ClearingDay) -> Proof:
-    """Opening + received - settled - refunded = closing, and that is exactly what is unsettled."""
-    closing_vnd = day.opening_vnd + day.received_vnd - day.settled_vnd - day.refunded_vnd
-    refunded = (Item(ItemKind.REFUNDED, -day.refunded_vnd),) if day.refunded_vnd else ()
+    """Opening + received - settled - kept - refunded = closing, and that is exactly what is itemised."""
+    closing_vnd = (
+        day.opening_vnd + day.received_vnd - day.settled_vnd - day.kept_vnd - day.refunded_vnd
+    )
+    made_of = (
+        Item(ItemKind.REPORTED, *day.reported),
+        Item(ItemKind.RETURNED, *day.returned),
+        Item(ItemKind.STRAY, *day.stray),
+        Item(ItemKind.CORRECTED_LATER, *day.corrected),
+    )
+    moved = (
+        Item(ItemKind.PROVIDER_KEPT, -day.kept_vnd),
+        Item(ItemKind.REFUNDED, -day.refunded_vnd),
+    )
+    itemised_vnd = day.unsettled[0] + sum(item.amount_vnd for item in made_of)
     return Proof(
         account=day.account,
         ledger_account_id=day.ledger_account_id,
         opening_vnd=day.opening_vnd,
         closing_vnd=closing_vnd,
-        difference_vnd=closing_vnd - day.unsettled[0],
+        difference_vnd=closing_vnd - itemised_vnd,
         items=(
             Item(ItemKind.RECEIVED, day.received_vnd),
             Item(ItemKind.SETTLED, -day.settled_vnd),
-            *refunded,
+            *(item for item in moved if item.amount_vnd),
             Item(ItemKind.UNSETTLED, *day.unsettled),
+            *(item for item in made_of if item.amount_vnd or item.count),
         ),
     )

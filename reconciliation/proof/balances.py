@@ -1,5 +1,8 @@
 """What the proof needs, read from the database: every figure of a day in one statement each.
 
+What falls on a closed day is booked on the first open one (`booked_on`), and a correction of it too: a
+day is proved by the days in the books.
+
 One statement sees one moment, so a payment that arrives while the night runs is in all figures of a
 proof or in none. Opening balances are posted here too: the books of a bank account begin with what
 its first statement says, less what they already knew of the time before.
@@ -22,8 +25,15 @@ from datetime import date, timedelta
 
 from gateway.kit.database import Driver
 from gateway.ledger.postings import Event, Posting
-from gateway.ledger.service import books_of, next_journal, post, reverse_journal
-from reconciliation.proof import BankDay, Chain, ClearingDay
+from gateway.ledger.service import (
+    accounts_of,
+    books_of,
+    next_journal,
+    open_day,
+    post,
+    reverse_journal,
+)
+from reconciliation.proof.proof import BankDay, Chain
 
 REOPENED = "Số dư đầu kỳ tính lại theo sao kê sớm hơn hoặc khoản thu ghi nhận sau"
 
@@ -164,12 +174,13 @@ WITH account AS (
     FROM (SELECT a.bank_account_id, p.amount_vnd AS vnd
             FROM account a
             JOIN payment p ON p.school_id = $1 AND p.bank_account_id = a.bank_account_id
-                          AND p.business_date < a.day
+                          AND p.business_date < a.day AND coalesce(p.booked_on, p.business_date) < a.day
            WHERE EXISTS (SELECT FROM match m WHERE m.school_id = p.school_id AND m.payment_id = p.id)
           UNION ALL
           SELECT a.bank_account_id, -r.amount_vnd
             FROM account a
-            JOIN refund r ON r.school_id = $1 AND r.bank_account_id = a.bank_account_id AND r.done_on < a.day
+            JOIN refund r ON r.school_id = $1 AND r.bank_account_id = a.bank_account_id
+                         AND coalesce(r.booked_on, r.done_on) < a.day
            WHERE r.statement_line_id IS NOT NULL) AS shown
    GROUP BY 1
 ), opened AS (
@@ -192,7 +203,7 @@ SELECT a.bank_account_id, a.ledger_account_id,
 
 
 async def open_accounts(db: Driver, school_id: int, first: Mapping[int, FirstDay]) -> None:
-    """Post the opening balance of each bank account on the eve of its first statement day.
+    """Post the opening balance of each bank account on the eve of its first statement day, if it is open.
 
     Where an earlier statement came in since, or a payment of the time before, the posting is reversed
     and made anew, so that the books always begin where the statements do.
@@ -204,12 +215,16 @@ async def open_accounts(db: Driver, school_id: int, first: Mapping[int, FirstDay
     rows = await db.fetch(
         OPENINGS, school_id, list(known), [f.day for f in known.values()], books.opening_id
     )
+    first_open = await open_day(
+        db, school_id, min(begin.day for begin in known.values()) - timedelta(1)
+    )
     postings: list[Posting] = []
     for row in rows:
         begin = known[row["bank_account_id"]]
         eve = begin.day - timedelta(1)
         opening_vnd = (begin.opening_vnd or 0) - row["before_vnd"]
-        if opening_vnd == row["opened_vnd"] and row["opened_on"] in {eve, None}:
+        opened_on = row["opened_on"] or eve
+        if opening_vnd == row["opened_vnd"] and eve <= opened_on <= max(eve, first_open):
             continue
         if row["journal_id"] is not None:
             await reverse_journal(db, school_id, row["journal_id"], row["opened_on"], REOPENED)
@@ -240,7 +255,7 @@ WITH account AS (
 ), line AS (
   SELECT s.bank_account_id, s.posted_on, s.credit_vnd - s.debit_vnd AS vnd,
          m.payment_id IS NOT NULL OR r.id IS NOT NULL OR j.journal_id IS NOT NULL AS is_matched,
-         coalesce(p.business_date, r.done_on, j.booked_on) > $2 AS is_ahead
+         coalesce(p.booked_on, p.business_date, r.booked_on, r.done_on, j.booked_on) > $2 AS is_ahead
     FROM statement_line s
     LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
     LEFT JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
@@ -276,24 +291,34 @@ WITH account AS (
             JOIN account a USING (bank_account_id)
             LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
             LEFT JOIN statement_line s ON s.school_id = m.school_id AND s.id = m.statement_line_id
-           WHERE p.school_id = $1 AND p.business_date <= $2
-             AND (s.posted_on > $2 OR (m.payment_id IS NULL AND p.business_date >= a.first_day))
+           WHERE p.school_id = $1 AND p.business_date <= $2 AND coalesce(p.booked_on, p.business_date) <= $2
+             AND (s.posted_on > $2 OR (m.payment_id IS NULL AND coalesce(p.booked_on, p.business_date) >= a.first_day))
           UNION ALL
           SELECT r.bank_account_id, -r.amount_vnd
             FROM refund r
             JOIN account a USING (bank_account_id)
             LEFT JOIN statement_line s ON s.school_id = r.school_id AND s.id = r.statement_line_id
-           WHERE r.school_id = $1 AND r.done_on <= $2
-             AND (s.posted_on > $2 OR (s.id IS NULL AND r.done_on >= a.first_day))) AS booked
+           WHERE r.school_id = $1 AND r.done_on <= $2 AND coalesce(r.booked_on, r.done_on) <= $2
+             AND (s.posted_on > $2 OR (s.id IS NULL AND coalesce(r.booked_on, r.done_on) >= a.first_day))) AS booked
+   GROUP BY 1
+), corrected_sum AS (
+  SELECT a.ledger_account_id,
+         sum(CASE WHEN t.debit_account_id = a.ledger_account_id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint
+           AS vnd, count(*) AS count
+    FROM transfer r
+    JOIN transfer t ON t.school_id = r.school_id AND t.id = r.reverses_id AND t.business_date <= $2
+    JOIN account a ON a.ledger_account_id IN (t.debit_account_id, t.credit_account_id)
+   WHERE r.school_id = $1 AND r.reverses_id IS NOT NULL AND r.kind = 'reversal' AND r.business_date > $2
    GROUP BY 1
 ), ledger_sum AS (
   SELECT account_id, sum(vnd)::bigint AS vnd
     FROM (SELECT debit_account_id AS account_id, amount_vnd AS vnd FROM transfer
            WHERE school_id = $1 AND business_date <= $2
+             AND debit_account_id = ANY($5::bigint[])
           UNION ALL
           SELECT credit_account_id, -amount_vnd FROM transfer
-           WHERE school_id = $1 AND business_date <= $2) AS side
-   WHERE account_id IN (SELECT ledger_account_id FROM account)
+           WHERE school_id = $1 AND business_date <= $2
+             AND credit_account_id = ANY($5::bigint[])) AS side
    GROUP BY 1
 )
 SELECT a.bank_account_id, a.number, a.ledger_account_id, a.first_day,
@@ -307,12 +332,14 @@ SELECT a.bank_account_id, a.number, a.ledger_account_id, a.first_day,
        coalesce(l.carried_vnd, 0) + coalesce(u.carried_vnd, 0) AS carried_vnd,
        coalesce(l.carried_count, 0) + coalesce(u.carried_count, 0) AS carried_count,
        coalesce(l.ahead_vnd, 0) AS ahead_vnd, coalesce(l.ahead_count, 0) AS ahead_count,
-       coalesce(x.vnd, 0) AS missing_vnd, coalesce(x.count, 0) AS missing_count
+       coalesce(x.vnd, 0) AS missing_vnd, coalesce(x.count, 0) AS missing_count,
+       coalesce(c.vnd, 0) AS corrected_vnd, coalesce(c.count, 0) AS corrected_count
   FROM account a
   LEFT JOIN line_sum l USING (bank_account_id)
   LEFT JOIN step_sum st USING (bank_account_id)
   LEFT JOIN unread_sum u USING (bank_account_id)
   LEFT JOIN missing_sum x USING (bank_account_id)
+  LEFT JOIN corrected_sum c USING (ledger_account_id)
   LEFT JOIN ledger_sum g ON g.account_id = a.ledger_account_id
  ORDER BY a.number
 """
@@ -323,7 +350,12 @@ async def bank_days(
 ) -> tuple[BankDay, ...]:
     """Every bank account of the school on business date `day`, in the order of their numbers."""
     rows = await db.fetch(
-        BANK_DAYS, school_id, day, list(first), [begin.day for begin in first.values()]
+        BANK_DAYS,
+        school_id,
+        day,
+        list(first),
+        [begin.day for begin in first.values()],
+        await accounts_of(db, school_id, "bank"),
     )
     keys = {(row["bank_account_id"], day) for row in rows}
     chains = await _chains(db, school_id, keys)
@@ -345,6 +377,7 @@ async def bank_days(
             carried=(row["carried_vnd"], row["carried_count"]),
             missing=(row["missing_vnd"], row["missing_count"]),
             ahead=(row["ahead_vnd"], row["ahead_count"]),
+            corrected=(row["corrected_vnd"], row["corrected_count"]),
             ledger_closing_vnd=row["ledger_closing_vnd"],
         )
         for row in rows
@@ -355,61 +388,3 @@ def _expected(begin: FirstDay | None, day: date, moved_vnd: int) -> int | None:
     if begin is None or begin.opening_vnd is None or begin.day >= day:
         return None
     return begin.opening_vnd + moved_vnd
-
-
-CLEARING_DAYS = """
-WITH account AS (
-  SELECT l.id AS ledger_account_id, m.id AS merchant_account_id, m.settlement,
-         m.adapter || ':' || b.number AS name
-    FROM ledger_account l
-    JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id
-    JOIN bank_account b ON b.school_id = m.school_id AND b.id = m.bank_account_id
-   WHERE l.school_id = $1 AND l.kind = 'clearing'
-), moved AS (
-  SELECT account_id,
-         coalesce(sum(debit_vnd - credit_vnd) FILTER (WHERE business_date < $2), 0)::bigint AS opening_vnd,
-         coalesce(sum(debit_vnd) FILTER (WHERE business_date = $2), 0)::bigint AS received_vnd,
-         coalesce(sum(credit_vnd) FILTER (WHERE business_date = $2 AND NOT is_refund), 0)::bigint AS settled_vnd,
-         coalesce(sum(credit_vnd) FILTER (WHERE business_date = $2 AND is_refund), 0)::bigint AS refunded_vnd,
-         coalesce(sum(credit_vnd) FILTER (WHERE is_refund), 0)::bigint AS all_refunded_vnd
-    FROM (SELECT debit_account_id AS account_id, business_date, amount_vnd AS debit_vnd, 0 AS credit_vnd,
-                 false AS is_refund
-            FROM transfer WHERE school_id = $1 AND business_date <= $2
-          UNION ALL
-          SELECT credit_account_id, business_date, 0, amount_vnd, kind = 'refund'
-            FROM transfer WHERE school_id = $1 AND business_date <= $2) AS side
-   WHERE account_id IN (SELECT ledger_account_id FROM account)
-   GROUP BY 1
-), unsettled AS (
-  SELECT p.merchant_account_id, sum(p.amount_vnd)::bigint AS vnd, count(*) AS count
-    FROM payment p
-   WHERE p.school_id = $1 AND p.bank_account_id IS NULL AND p.business_date <= $2
-   GROUP BY 1
-)
-SELECT a.name, a.ledger_account_id, coalesce(m.opening_vnd, 0) AS opening_vnd,
-       coalesce(m.received_vnd, 0) AS received_vnd, coalesce(m.settled_vnd, 0) AS settled_vnd,
-       coalesce(m.refunded_vnd, 0) AS refunded_vnd,
-       coalesce(u.vnd, 0) - coalesce(m.all_refunded_vnd, 0) AS unsettled_vnd, coalesce(u.count, 0) AS unsettled_count
-  FROM account a
-  LEFT JOIN moved m ON m.account_id = a.ledger_account_id
-  LEFT JOIN unsettled u USING (merchant_account_id)
- WHERE a.settlement = 'batch' OR m.account_id IS NOT NULL OR u.count > 0
- ORDER BY a.name, a.ledger_account_id
-"""
-
-
-async def clearing_days(db: Driver, school_id: int, day: date) -> tuple[ClearingDay, ...]:
-    """Clearing accounts of providers that pay in a lump, and any other that ever held money."""
-    rows = await db.fetch(CLEARING_DAYS, school_id, day)
-    return tuple(
-        ClearingDay(
-            account=row["name"],
-            ledger_account_id=row["ledger_account_id"],
-            opening_vnd=row["opening_vnd"],
-            received_vnd=row["received_vnd"],
-            settled_vnd=row["settled_vnd"],
-            refunded_vnd=row["refunded_vnd"],
-            unsettled=(row["unsettled_vnd"], row["unsettled_count"]),
-        )
-        for row in rows
-    )
