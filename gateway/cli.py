@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from gateway.commands.applications import import_applications
+from gateway.commands.closing import close_day_command, reopen_day_command
 from gateway.commands.demo import demo
 from gateway.commands.doctor import doctor
 from gateway.commands.export import export_file
-from gateway.commands.fees import approve_fees, import_fees, issue_invoices
-from gateway.commands.night import import_statement_file, reconcile_day
+from gateway.commands.fees import approve_fees, import_concessions, import_fees, issue_invoices
+from gateway.commands.night import import_statement_file
+from gateway.commands.reconcile import reconcile_days
 from gateway.commands.refunds import set_refund_limit_command
 from gateway.commands.schools import (
     add_bank_account_command,
@@ -23,6 +25,7 @@ from gateway.commands.schools import (
     set_credentials_command,
 )
 from gateway.commands.serve import migrate_schema, serve
+from gateway.commands.settlements import import_settlement_file, settlement_terms_command
 from gateway.commands.statistics import statistics
 from gateway.commands.worker import worker
 
@@ -48,11 +51,16 @@ main.add_command(revoke_api_key_command)
 main.add_command(set_refund_limit_command)
 main.add_command(import_roster_command)
 main.add_command(import_fees)
+main.add_command(import_concessions)
 main.add_command(approve_fees)
 main.add_command(issue_invoices)
 main.add_command(import_applications)
 main.add_command(import_statement_file)
-main.add_command(reconcile_day)
+main.add_command(import_settlement_file)
+main.add_command(settlement_terms_command)
+main.add_command(reconcile_days)
+main.add_command(close_day_command)
+main.add_command(reopen_day_command)
 main.add_command(export_file)
 main.add_command(statistics)
 

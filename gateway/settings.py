@@ -52,7 +52,15 @@ class Settings(BaseSettings):
     )
     recorder_batch: int = Field(default=200, description="Notices committed together at most.")
     night_hour: int = Field(
-        default=1, description="From which hour (Vietnam) the worker reconciles the day before."
+        default=1,
+        description="From which hour (Vietnam) workers reconcile the day before; a school may have its own.",
+    )
+    nights_at_once: int = Field(
+        default=2, description="Schools' nights that one worker (or `reconcile`) runs side by side."
+    )
+    worker_silence_s: int = Field(
+        default=60,
+        description="Seconds without a sign of life after which a worker's nights go to the others.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     trusted_proxies: int = Field(

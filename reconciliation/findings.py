@@ -44,25 +44,36 @@ ON CONFLICT DO NOTHING
 # disputed with a line of another amount is listed there. `twin_payment_id`: a notice that comes after
 # the night had healed its loss tells of money that is booked from the statement already.
 MISSING_IN_STATEMENT = """
+WITH missing AS MATERIALIZED (
+  SELECT p.school_id, p.id, p.bank_account_id, p.amount_vnd, p.business_date, p.reference,
+         nullif(p.bank_transaction_id, '') AS bank_transaction_id
+    FROM payment p
+    LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
+   WHERE p.school_id = $1 AND p.business_date <= $2 AND p.bank_account_id IS NOT NULL AND m.payment_id IS NULL
+     AND EXISTS (SELECT FROM statement s
+                  WHERE s.school_id = p.school_id AND s.bank_account_id = p.bank_account_id
+                    AND p.business_date BETWEEN s.from_date AND s.to_date)
+     AND NOT EXISTS (SELECT FROM exception e
+                      WHERE e.school_id = p.school_id AND e.payment_id = p.id
+                        AND (e.reason = 'missing_in_statement'
+                             OR (e.reason = 'amount_mismatch' AND e.statement_line_id IS NOT NULL)))
+), healed AS (
+  SELECT t.id, t.bank_account_id, t.amount_vnd, t.business_date, t.reference, t.bank_transaction_id
+    FROM match h JOIN payment t ON t.school_id = h.school_id AND t.id = h.payment_id
+   WHERE h.school_id = $1 AND h.rule = 'created_from_statement' AND EXISTS (SELECT FROM missing)
+), twin AS (
+  SELECT id, min(twin_id) AS twin_id
+    FROM (SELECT p.id, t.id AS twin_id, t.business_date - p.business_date AS days
+            FROM missing p JOIN healed t USING (bank_account_id, amount_vnd, reference)
+          UNION ALL
+          SELECT p.id, t.id, t.business_date - p.business_date
+            FROM missing p JOIN healed t USING (bank_account_id, amount_vnd, bank_transaction_id)) AS pair
+   WHERE abs(days) <= 1 GROUP BY id
+)
 INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, detail)
 SELECT p.school_id, 'missing_in_statement', 'payment:' || p.id, p.amount_vnd, p.business_date, p.id, p.id,
-       jsonb_strip_nulls(jsonb_build_object('twin_payment_id', (
-         SELECT min(t.id) FROM payment t
-           JOIN match h ON h.school_id = t.school_id AND h.payment_id = t.id
-                       AND h.rule = 'created_from_statement'
-          WHERE t.school_id = p.school_id AND t.bank_account_id = p.bank_account_id
-            AND t.amount_vnd = p.amount_vnd
-            AND t.business_date BETWEEN p.business_date - 1 AND p.business_date + 1
-            AND (t.reference = p.reference OR t.bank_transaction_id = nullif(p.bank_transaction_id, '')))))
-  FROM payment p
-  LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
- WHERE p.school_id = $1 AND p.business_date <= $2 AND p.bank_account_id IS NOT NULL AND m.payment_id IS NULL
-   AND EXISTS (SELECT FROM statement s
-                WHERE s.school_id = p.school_id AND s.bank_account_id = p.bank_account_id
-                  AND p.business_date BETWEEN s.from_date AND s.to_date)
-   AND NOT EXISTS (SELECT FROM exception e
-                    WHERE e.school_id = p.school_id AND e.payment_id = p.id
-                      AND e.reason = 'amount_mismatch' AND e.statement_line_id IS NOT NULL)
+       jsonb_strip_nulls(jsonb_build_object('twin_payment_id', t.twin_id))
+  FROM missing p LEFT JOIN twin t USING (id)
 ON CONFLICT DO NOTHING
 """
 
@@ -70,6 +81,9 @@ RESOLVE_MATCHED_LATER = """
 UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
  WHERE e.school_id = $1 AND e.reason = 'missing_in_statement' AND e.resolved_at IS NULL
    AND EXISTS (SELECT FROM match m WHERE m.school_id = e.school_id AND m.payment_id = e.payment_id)
+   -- money that a person took to suspense because of it waits there for a person
+   AND NOT EXISTS (SELECT FROM payment p WHERE p.school_id = e.school_id AND p.id = e.payment_id
+                                           AND p.suspense_reason = e.reason)
 """
 
 # what the refund of a line explains, and the refund whose line has come

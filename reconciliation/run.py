@@ -1,14 +1,15 @@
 """The night of one school and one day: match, heal, list, open the books, prove, and sign the result.
 
-One transaction: a night that fails leaves nothing. Running it again changes nothing and gives the same
-hash, whatever the order in which files and notices came; neither ids nor the clock are in it.
+First what was charged ahead becomes income up to the day, on its own. Then one transaction: a night
+that fails leaves nothing. Running it again changes nothing and gives the same
+hash, whatever the order in which files, notices and nights came: it says what every line is and what is
+left to explain, not who told of it first. Neither ids nor the clock are in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -16,19 +17,27 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.fees.releasing import release_income
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver, borrowed, transaction
 from gateway.kit.problem import Problem
 from gateway.payments.recorder import announce_paid
-from reconciliation.balances import bank_days, clearing_days, first_days, open_accounts
-from reconciliation.findings import count_by_reason, list_findings
-from reconciliation.pairing import Paired, Progress, pair_until
-from reconciliation.payouts import REFUND_RULE, explain_debits
-from reconciliation.proof import Proof, prove_bank, prove_clearing
-from reconciliation.turn import take_turn
+from reconciliation.closing.closed_days import ClosedNight, closed_night
+from reconciliation.findings import MATCHED_LATER, count_by_reason, list_findings
+from reconciliation.matching.pairing import Progress, pair_until
+from reconciliation.matching.payouts import REFUND_RULE, explain_debits
+from reconciliation.proof.balances import bank_days, first_days, open_accounts
+from reconciliation.proof.proof import Proof, prove_bank, prove_clearing
+from reconciliation.settlement.clearing import clearing_days
+from reconciliation.settlement.settling import settle_lumps
+from reconciliation.turn import take_turn, unless_busy
 
-FORMAT = "hocphi night 2"
+FORMAT = "hocphi night 3"
 """Part of what is hashed: another way to write the result gets another number."""
+
+
+TIMEOUT_S = 1800
+"""One statement of a night over a million lines takes longer than any request's may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +65,77 @@ async def reconcile(
 ) -> DayResult:
     """Reconcile a school up to business date `day` and prove that day.
 
-    Lines of earlier days that are still open are matched too. Raises Problem: 422 for a day in the
-    future, 409 while another night or import of the school is under way.
+    Lines of earlier days that are still open are matched too. A day that a person closed stays as it
+    was closed: its result is given again. Raises Problem: 422 for a day in the
+    future, 409 while another night or import of the school is under way, or its fees are issued.
     """
+    refuse_future(day)
+    with unless_busy():
+        return await _run(engine, school_id, day, on_progress or say_nothing)
+
+
+async def _run(engine: AsyncEngine, school_id: int, day: date, tell: Progress) -> DayResult:
+    async with transaction(
+        engine
+    ) as db:  # its own: issuing waits for it, and need not for the night
+        await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+        await release_income(db, school_id, day)
+    async with transaction(engine) as db:
+        await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+        await take_turn(db, school_id)
+        closed = await closed_night(db, school_id, day)
+        if closed is not None:
+            return _as_closed(day, closed)
+        settled = await settle_until(db, school_id, day, tell)
+        result = await prove_day(db, school_id, day, settled.created, tell)
+    if settled.touched:
+        async with borrowed(engine) as db:
+            await announce_paid(db, settled.touched)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Payments made of lines, and the invoices touched (school, invoice): announced after the commit."""
+
+    created: int
+    touched: frozenset[tuple[int, int]]
+
+
+async def settle_until(db: Driver, school_id: int, day: date, tell: Progress) -> Settled:
+    """Everything of a night but its proof, in the caller's turn: match, heal and list up to `day`."""
+    reopened = await explain_debits(db, school_id, day)
+    lumps = await settle_lumps(db, school_id, day)
+    paired = await pair_until(db, school_id, day, tell)
+    await list_findings(db, school_id, day)
+    return Settled(paired.created, paired.paid | lumps.paid | reopened)
+
+
+async def prove_day(
+    db: Driver, school_id: int, day: date, created: int, tell: Progress
+) -> DayResult:
+    """Prove business date `day` as it stands, hash the result and keep the proofs."""
+    proofs = await _prove(db, school_id, day)
+    tell("prove", len(proofs), len(proofs))
+    result = await _conclude(db, school_id, day, proofs, created)
+    await _keep_proofs(db, school_id, result)
+    return result
+
+
+def _as_closed(day: date, closed: ClosedNight) -> DayResult:
+    """The result that a person closed: nothing of it is computed again."""
+    return DayResult(
+        day=day,
+        proofs=closed.proofs,
+        matches=closed.matches,
+        exceptions=closed.exceptions,
+        created=0,
+        result_hash=closed.result_hash,
+    )
+
+
+def refuse_future(day: date) -> None:
+    """Raise Problem (422) unless business date `day` has come."""
     if day > business_date(now_utc()):
         raise Problem(
             "future_day",
@@ -66,41 +143,29 @@ async def reconcile(
             en=f"{day.isoformat()} has not come yet: it cannot be reconciled.",
             status=422,
         )
-    tell = on_progress or _say_nothing
-    async with transaction(engine) as db:
-        await take_turn(db, school_id)
-        reopened = await explain_debits(db, school_id, day)
-        paired = await pair_until(db, school_id, day, tell)
-        await list_findings(db, school_id, day)
-        proofs = await _prove(db, school_id, day)
-        tell("prove", len(proofs), len(proofs))
-        result = await _conclude(db, school_id, day, proofs, paired)
-        await _close_day(db, school_id, result)
-    if touched := paired.paid | reopened:
-        async with borrowed(engine) as db:
-            await announce_paid(db, touched)
-    return result
 
 
-def _say_nothing(_step: str, _done: int, _total: int) -> None:
-    pass
+def say_nothing(_step: str, _done: int, _total: int) -> None:
+    """For whoever does not want to hear of the night's progress."""
 
 
 async def _prove(db: Driver, school_id: int, day: date) -> tuple[Proof, ...]:
-    first = await first_days(db, school_id, day)
-    await open_accounts(db, school_id, first)
+    # an opening stands on the eve of the first statement: a night of the eve must not run before it
+    begun = await first_days(db, school_id, date.max)
+    await open_accounts(db, school_id, begun)
+    first = {account: begin for account, begin in begun.items() if begin.day <= day}
     banks = await bank_days(db, school_id, day, first)
     clearings = await clearing_days(db, school_id, day)
     return (*map(prove_bank, banks), *map(prove_clearing, clearings))
 
 
-# channel:transaction is what a payment is called outside our database
+# A family's money is named by the reference that it came for: whether an IPN or the line itself told of it
+# first is chance, and so is which of two equal payments the line took.
 MATCHES_OF_DAY = f"""
-SELECT b.number, s.identity, p.channel || ':' || n.transaction_id AS payment, m.rule
+SELECT b.number, s.identity, 'payment:' || coalesce(p.reference, '') AS name, m.rule
   FROM statement_line s
   JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
   JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
-  JOIN notice n ON n.school_id = p.school_id AND n.id = p.id
   JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
  WHERE s.school_id = $1 AND s.posted_on = $2
 UNION ALL
@@ -117,44 +182,85 @@ SELECT b.number, s.identity, j.evidence->>'name', j.rule
  WHERE s.school_id = $1 AND s.posted_on = $2
 """
 
-EXCEPTIONS_OF_DAY = """
+# A million matches are digested where they are: SHA-256 of each, then of all, sorted. The row of all has
+# no rule.
+DIGESTS_OF_DAY = f"""
+WITH digested AS MATERIALIZED (
+  SELECT rule, sha256(convert_to(json_build_array(number, identity, name)::text, 'UTF8')) AS digest
+    FROM ({MATCHES_OF_DAY}) AS matched
+)
+SELECT rule, n, digest
+  FROM (SELECT rule, count(*) AS n, NULL AS digest FROM digested GROUP BY rule
+        UNION ALL
+        SELECT NULL, count(*), encode(sha256(coalesce(string_agg(digest, NULL ORDER BY digest), '')), 'hex')
+          FROM digested) AS counted
+ ORDER BY rule COLLATE "C" NULLS FIRST
+"""
+
+# What a night withdrew, or which of several payments for one invoice was too much, says only what came
+# first; what the bank had not shown by the day is looked up, for it may have been shown before any night
+# missed it. An exception of money that a line shows is named by the line.
+EXCEPTIONS_OF_DAY = f"""
 SELECT e.reason, e.amount_vnd,
        regexp_replace(e.identity, '^(notice|payment):[0-9]+',
-                      coalesce(a.adapter || ':' || n.transaction_id, '')) AS subject
+                      coalesce('line:' || s.identity, a.adapter || ':' || n.transaction_id, '')) AS subject
   FROM exception e
   LEFT JOIN notice n ON n.school_id = e.school_id AND n.id = e.notice_id
   LEFT JOIN merchant_account a ON a.school_id = n.school_id AND a.id = n.merchant_account_id
- WHERE e.school_id = $1 AND e.business_date = $2
+  LEFT JOIN match m ON m.school_id = e.school_id AND m.payment_id = e.payment_id
+  LEFT JOIN statement_line s ON s.school_id = m.school_id AND s.id = m.statement_line_id
+ WHERE e.school_id = $1 AND e.business_date = $2 AND e.resolution IS DISTINCT FROM '{MATCHED_LATER}'
+   AND e.reason <> 'missing_in_statement'
+   AND NOT (e.reason = 'refund_unmatched' AND e.identity ~ '^refund:[^:]+$')
+   AND NOT (e.reason IN ('duplicate_payment', 'amount_mismatch') AND starts_with(e.identity, 'notice:'))
+UNION ALL
+SELECT reason, amount_vnd, subject
+  FROM (SELECT 'missing_in_statement' AS reason, p.bank_account_id, p.amount_vnd,
+               'payment:' || coalesce(p.reference, '') AS subject, m.statement_line_id
+          FROM payment p
+          LEFT JOIN match m ON m.school_id = p.school_id AND m.payment_id = p.id
+         WHERE p.school_id = $1 AND p.business_date = $2
+        UNION ALL
+        SELECT 'refund_unmatched', bank_account_id, amount_vnd, 'refund:' || number, statement_line_id
+          FROM refund WHERE school_id = $1 AND done_on = $2) AS booked
+ WHERE NOT EXISTS (SELECT FROM statement_line s
+                    WHERE s.school_id = $1 AND s.id = booked.statement_line_id AND s.posted_on <= $2)
+   AND EXISTS (SELECT FROM statement f
+                WHERE f.school_id = $1 AND f.bank_account_id = booked.bank_account_id
+                  AND $2 BETWEEN f.from_date AND f.to_date)
 """
 
 
 async def _conclude(
-    db: Driver, school_id: int, day: date, proofs: tuple[Proof, ...], paired: Paired
+    db: Driver, school_id: int, day: date, proofs: tuple[Proof, ...], created: int
 ) -> DayResult:
     """Put the result together and hash it."""
-    matches = [tuple(row) for row in await db.fetch(MATCHES_OF_DAY, school_id, day)]
+    (_, count, digest), *by_rule = await db.fetch(DIGESTS_OF_DAY, school_id, day)
     exceptions = [tuple(row) for row in await db.fetch(EXCEPTIONS_OF_DAY, school_id, day)]
     return DayResult(
         day=day,
         proofs=proofs,
-        matches=dict(sorted(Counter(rule for *_, rule in matches).items())),
+        matches={row["rule"]: row["n"] for row in by_rule},
         exceptions=await count_by_reason(db, school_id, day),
-        created=paired.created,
-        result_hash=result_hash(day, matches, exceptions, proofs),
+        created=created,
+        result_hash=result_hash(day, (count, digest), exceptions, proofs),
     )
 
 
 def result_hash(
     day: date,
-    matches: Sequence[tuple[str, ...]],
+    matches: tuple[int, str],
     exceptions: Sequence[tuple[Any, ...]],
     proofs: Sequence[Proof],
 ) -> str:
-    """SHA-256, in hex, over the canonical JSON of a night's result; the order of the input is nothing."""
+    """SHA-256, in hex, over the canonical JSON of a night's result; the order of the input is nothing.
+
+    `matches`: how many, and the SHA-256 of the sorted SHA-256s of (account, line, what it is).
+    """
     body = [
         FORMAT,
         day.isoformat(),
-        sorted(matches),
+        matches,
         sorted(exceptions),
         sorted(json.dumps(proof_body(proof)) for proof in proofs),
     ]
@@ -169,8 +275,8 @@ def proof_body(proof: Proof) -> dict[str, Any]:
     return body
 
 
-async def _close_day(db: Driver, school_id: int, result: DayResult) -> None:
-    """Keep the proofs that could be made; a row that says the same already is left alone."""
+async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
+    """Keep the proofs that could be made and no others; a row that says the same already is left alone."""
     stated = [
         proof
         for proof in result.proofs
@@ -178,6 +284,13 @@ async def _close_day(db: Driver, school_id: int, result: DayResult) -> None:
         and proof.closing_vnd is not None
         and proof.difference_vnd is not None
     ]
+    await db.execute(
+        "DELETE FROM day_close WHERE school_id = $1 AND business_date = $2"
+        " AND ledger_account_id <> ALL($3::bigint[])",
+        school_id,
+        result.day,
+        [proof.ledger_account_id for proof in stated],
+    )
     await db.execute(
         """
         INSERT INTO day_close (school_id, business_date, result_hash, ledger_account_id, opening_vnd,

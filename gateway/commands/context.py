@@ -49,11 +49,11 @@ def database(chosen: Settings | None = None) -> Iterator[str]:
         yield server.url
 
 
-def run(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+def run(work: Callable[[AsyncEngine], Awaitable[T]], *, pool_size: int = 8) -> T:
     """Run a command's work on an engine of its own."""
 
     async def with_engine(url: str) -> T:
-        engine = create_engine(url)
+        engine = create_engine(url, pool_size)
         try:
             return await work(engine)
         finally:

@@ -1,17 +1,11 @@
-"""`hocphi import-statement`, `hocphi reconcile`: the accountant's night by hand."""
+"""`hocphi import-statement`: a bank's file by hand."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import FileError
@@ -20,18 +14,12 @@ from adapters.statements import LAYOUTS, Layout, mapped
 from adapters.statements import Mapping as Columns
 from gateway.commands.context import json_option, print_result, run, school_id_of, school_option
 from gateway.kit.database import transaction
-from gateway.kit.money import format_vnd
 from gateway.kit.problem import Problem, not_found
-from reconciliation.proof import Proof
-from reconciliation.run import DayResult, reconcile
-from reconciliation.statements import Imported, import_statement
+from reconciliation.intake.mappings import save_mapping
+from reconciliation.intake.notifications import Notified, import_notifications, is_notification
+from reconciliation.intake.statements import Imported, import_statement
 
 ACTOR = "operator"
-STEPS = {
-    "match": "Ghép dòng sao kê / matching",
-    "record": "Ghi khoản thu bị lỡ / healing",
-    "prove": "Chứng minh ngày / proving",
-}
 
 
 @click.command("import-statement")
@@ -48,6 +36,9 @@ STEPS = {
     help="For any other bank: which header is date, content, credit, debit, amount, balance or"
     " transaction_id. Repeat it.",
 )
+@click.option(
+    "--save", is_flag=True, help="Keep the --column words for the next files of this account."
+)
 @school_option
 @json_option
 def import_statement_file(
@@ -55,15 +46,21 @@ def import_statement_file(
     account: str,
     layout: str | None,
     columns: tuple[str, ...],
+    save: bool,
     school_code: str | None,
     as_json: bool,
 ) -> None:
-    """Nhập sao kê ngân hàng. / Import a bank statement (XLSX, XLS or CSV)."""
+    """Nhập sao kê ngân hàng. / Import a bank statement (XLSX, XLS, CSV, MT940 or camt.053).
+
+    A camt.054 is recorded as notifications, which a later statement confirms.
+    """
+    if save and not columns:
+        raise click.UsageError("--save keeps what --column says: name the columns.")
 
     with file.open("rb") as opened:
         data = opened.read(MAX_FILE_BYTES + 1)  # the reader refuses what is longer
 
-    async def work(engine: AsyncEngine) -> Imported:
+    async def work(engine: AsyncEngine) -> Imported | Notified:
         school_id = await school_id_of(engine, school_code)
         chosen = _layout(layout, columns)
         async with transaction(engine) as db:
@@ -74,6 +71,18 @@ def import_statement_file(
             )
             if bank_account_id is None:
                 raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+            if is_notification(data):
+                return await import_notifications(db, school_id, bank_account_id, data, actor=ACTOR)
+            if save:
+                await save_mapping(
+                    db,
+                    school_id,
+                    headers=_pairs(columns),
+                    data=data,
+                    file_name=file.name,
+                    actor=ACTOR,
+                    bank_account_id=bank_account_id,
+                )
             return await import_statement(
                 db,
                 school_id,
@@ -85,13 +94,29 @@ def import_statement_file(
             )
 
     imported = run(work)
-    lines = [
-        f"{file.name}: {imported.lines} dòng, {imported.new_lines} dòng mới,"
+    said = _told(imported) if isinstance(imported, Notified) else _imported(imported)
+    print_result(asdict(imported), as_json=as_json, lines=[f"{file.name}: {said}"])
+
+
+def _imported(imported: Imported) -> str:
+    if not imported.is_new:
+        return "đã nhập trước đây, không có gì thay đổi. / imported before, nothing changed."
+    return (
+        f"{imported.lines} dòng, {imported.new_lines} dòng mới,"
         f" {imported.unreadable} dòng không đọc được."
-        if imported.is_new
-        else f"{file.name}: đã nhập trước đây, không có gì thay đổi. / imported before, nothing changed."
-    ]
-    print_result(asdict(imported), as_json=as_json, lines=lines)
+    )
+
+
+def _told(notified: Notified) -> str:
+    return (
+        f"báo có camt.054: {notified.new} khoản mới, {notified.confirmed} khoản xác nhận,"
+        f" {notified.known} khoản đã biết, {notified.conflicts} mâu thuẫn,"
+        f" {notified.left} dòng chờ sao kê."
+    )
+
+
+def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
+    return dict(column.split("=", 1) for column in columns)
 
 
 def _layout(name: str | None, columns: tuple[str, ...]) -> Layout | None:
@@ -99,8 +124,7 @@ def _layout(name: str | None, columns: tuple[str, ...]) -> Layout | None:
     if not columns:
         return LAYOUTS[name] if name else None
     try:
-        pairs: Mapping[str, str] = dict(column.split("=", 1) for column in columns)
-        return mapped(Columns(**{"date": "", "content": "", **pairs}))
+        return mapped(Columns(**{"date": "", "content": "", **_pairs(columns)}))
     except (FileError, TypeError, ValueError) as error:  # a wrong header, role, or no "="
         raise Problem(
             "bad_mapping",
@@ -108,93 +132,3 @@ def _layout(name: str | None, columns: tuple[str, ...]) -> Layout | None:
             en="--column needs ROLE=HEADER, at least date, content and credit (or amount).",
             status=422,
         ) from error
-
-
-@click.command("reconcile")
-@click.option(
-    "--date",
-    "day",
-    required=True,
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="The business date in Vietnam, YYYY-MM-DD.",
-)
-@school_option
-@json_option
-def reconcile_day(day: datetime, school_code: str | None, as_json: bool) -> None:
-    """Đối soát một ngày. / Reconcile a day and prove it. Status 2 when the day does not close."""
-
-    async def work(engine: AsyncEngine) -> DayResult:
-        school_id = await school_id_of(engine, school_code)
-        with _progress() as bar:
-            return await reconcile(engine, school_id, day.date(), on_progress=bar)
-
-    result = run(work)
-    print_result(_day_as_json(result), as_json=as_json, lines=_day_as_lines(result))
-    sys.exit(0 if result.is_closed else 2)
-
-
-@contextmanager
-def _progress() -> Iterator[_Bar]:
-    """A progress bar on a terminal; elsewhere nothing is drawn."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield _Bar(progress)
-
-
-class _Bar:
-    """Called by the night with each step; one row per step."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._rows = {name: progress.add_task(title, total=None) for name, title in STEPS.items()}
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        self._progress.update(self._rows[step], completed=done, total=total)
-
-
-def _day_as_json(result: DayResult) -> dict[str, object]:
-    return {
-        "date": result.day.isoformat(),
-        "is_closed": result.is_closed,
-        "created": result.created,
-        "matches": dict(result.matches),
-        "exceptions": dict(result.exceptions),
-        "proof": [
-            {
-                "account": proof.account,
-                "opening_vnd": proof.opening_vnd,
-                "closing_vnd": proof.closing_vnd,
-                "difference_vnd": proof.difference_vnd,
-                "items": [asdict(item) for item in proof.items],
-            }
-            for proof in result.proofs
-        ],
-        "result_hash": result.result_hash,
-    }
-
-
-def _day_as_lines(result: DayResult) -> list[str]:
-    matched = sum(result.matches.values())
-    listed = ", ".join(f"{reason} {count}" for reason, count in result.exceptions.items())
-    return [
-        f"Ngày {result.day:%d/%m/%Y}: ghép {matched} dòng, tạo {result.created} khoản thu từ sao kê.",
-        f"Ngoại lệ: {listed or 'không có'}.",
-        *map(_proof_line, result.proofs),
-    ]
-
-
-def _proof_line(proof: Proof) -> str:
-    if proof.closing_vnd is None or proof.difference_vnd is None or proof.opening_vnd is None:
-        return (
-            f"{proof.account}: chưa có sao kê cho ngày này, chưa đóng. / no statement, not closed."
-        )
-    end = "ĐÓNG" if proof.is_closed else f"LỆCH {format_vnd(proof.difference_vnd, 'vi')}"
-    opening, closing = (format_vnd(v, "vi") for v in (proof.opening_vnd, proof.closing_vnd))
-    return f"{proof.account}: đầu ngày {opening}, cuối ngày {closing}: {end}."

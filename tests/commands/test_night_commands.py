@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from factories import BATCH, DAY, World, make_world
+from messagefiles import camt
 from sqlalchemy.ext.asyncio import AsyncEngine
 from statementfiles import Entry, mb_csv
 
@@ -116,6 +117,35 @@ async def test_refusals_are_said_plainly(engine: AsyncEngine, operator: Path) ->
     assert "--column" in done.stderr
     done = await hocphi("reconcile", "--date", "2999-01-01")
     assert done.exit_code == 1
+
+
+async def test_columns_said_once_read_the_next_file(engine: AsyncEngine, operator: Path) -> None:
+    world, _ = await world_with_file(engine, operator)
+    account = ("--account", world.bank_number)
+    words = ("date=Lúc", "content=Ghi chú", "amount=Số", "balance=Còn")
+    columns = [part for word in words for part in ("--column", word)]
+    first, second = operator / "a.csv", operator / "b.csv"
+    first.write_text(f"Lúc,Ghi chú,Số,Còn\n{DAY:%d/%m/%Y},A,5000,6000\n")
+    second.write_text(f"Lúc,Ghi chú,Số,Còn\n{DAY:%d/%m/%Y},B,1000,7000\n")
+    assert (await hocphi("import-statement", str(second), *account)).exit_code == 1
+    assert (await hocphi("import-statement", str(first), *account, "--save")).exit_code == 2
+    done = await hocphi("import-statement", str(first), *account, *columns, "--save")
+    assert done.exit_code == 0, done.stderr
+    done = await hocphi("import-statement", str(second), *account)
+    assert done.exit_code == 0, done.stderr
+
+
+async def test_a_notification_is_told_apart_from_a_statement(
+    engine: AsyncEngine, operator: Path
+) -> None:
+    world, _ = await world_with_file(engine, operator)
+    entries = [Entry(DAY, 100_000, world.invoices[0].reference, "FT1")]
+    file = operator / "bao-co.xml"
+    file.write_text(camt(world.bank_number, entries, opening_vnd=None))
+    done = await hocphi("import-statement", str(file), "--account", world.bank_number, "--json")
+    assert json.loads(done.stdout)["new"] == 1
+    async with transaction(engine) as db:
+        assert await db.fetchval("SELECT sum(paid_vnd) FROM invoice") == 100_000
 
 
 async def test_a_day_that_does_not_close_ends_with_two(engine: AsyncEngine, operator: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, pairwise
@@ -12,13 +11,13 @@ import pytest
 from factories import DAY, make_world
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from owner_sql import psql
+from nightworld import fresh_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from statementfiles import Entry, mb_csv
 from test_night import OPENING_VND, bring, pay, proof_of, world_of
 
 from gateway import embedded
-from gateway.kit.database import create_engine, transaction
+from gateway.kit.database import transaction
 from reconciliation.run import DayResult, reconcile
 
 EVE = DAY - timedelta(1)
@@ -92,20 +91,6 @@ def may_stay_open(lines: list[Line], files: list[tuple[int, int, bool]]) -> bool
     balances_vnd = list(accumulate((line.amount_vnd for line in lines), initial=0))
     comes_back = len(set(balances_vnd)) < len(balances_vnd)
     return len(files) > 1 and comes_back and not all(line.has_id for line in lines)
-
-
-@asynccontextmanager
-async def fresh_engine(
-    server: embedded.Server, template: str, name: str
-) -> AsyncIterator[AsyncEngine]:
-    """A database in which the same steps give the same numbers, so that nights can be compared."""
-    psql(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    engine = create_engine(embedded.url_of(server, name))
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-        psql(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def live(

@@ -18,9 +18,9 @@ from gateway.ledger.queries import disagreements
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import find_merchant
 from gateway.payments.recorder import commit_notices
-from reconciliation.proof import Proof
+from reconciliation.intake.statements import Imported, import_statement
+from reconciliation.proof.proof import Proof
 from reconciliation.run import DayResult, reconcile
-from reconciliation.statements import Imported, import_statement
 
 OPENING_VND = 5_000_000
 
@@ -381,19 +381,24 @@ async def test_a_notice_after_the_night_confirms_and_changes_nothing(
     assert await paid_vnd(engine, world) == [100_000]
 
 
+@pytest.mark.parametrize(
+    ("is_coded", "bank_id", "reason"),
+    [(True, "", "duplicate_payment"), (False, "FT1", "unknown_reference")],
+)
 async def test_a_late_notice_that_nothing_ties_to_its_line_is_shown_as_a_twin(
-    engine: AsyncEngine,
+    engine: AsyncEngine, is_coded: bool, bank_id: str, reason: str
 ) -> None:
     world = await world_of(engine, [100_000])
     reference = world.invoices[0].reference
     await bring_day(engine, world, [Entry(DAY, 100_000, reference, "FT1")])
     await reconcile(engine, world.school_id, DAY)
     for transaction_id in ("S1", "S2"):  # the second one finds its line confirmed already
-        await pay(engine, world, transaction_id, 100_000, reference, bank_transaction_id="")
+        content = reference if is_coded else "nop tien"
+        await pay(engine, world, transaction_id, 100_000, content, bank_transaction_id=bank_id)
 
     result = await reconcile(engine, world.school_id, DAY)
 
-    assert result.exceptions == {"duplicate_payment": 1, "missing_in_statement": 1}
+    assert result.exceptions == {reason: 1, "missing_in_statement": 1}
     assert proof_of(result, world.bank_number).is_closed
     async with transaction(engine) as db:
         twin = await db.fetchval(
