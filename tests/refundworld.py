@@ -40,20 +40,25 @@ async def receive(
     content: str,
     *,
     at: datetime | None = None,
+    adapter: str = "sepay",
     **more: object,
 ) -> int:
-    """Money arrives by SePay at the school's bank; the id of its payment."""
+    """Money arrives at the school's bank and a channel tells of it; the id of its notice."""
     async with transaction(engine) as db:
-        merchant = await find_merchant(db, KEYS, "sepay", world.merchants["sepay"][1])
+        merchant = await find_merchant(db, KEYS, adapter, world.merchants[adapter][1])
         count = await db.fetchval("SELECT count(*) FROM notice")
     assert merchant is not None
     notice = Notice(
-        transaction_id=f"T{count}",
         outcome=Outcome.PAID,
         amount_vnd=amount_vnd,
         paid_at=at or now_utc(),
         content=content,
-        **{"payee_account": world.bank_number, "bank_transaction_id": f"FT{count}", **more},
+        **{
+            "transaction_id": f"T{count}",
+            "payee_account": world.bank_number,
+            "bank_transaction_id": f"FT{count}",
+            **more,
+        },
     )
     recorded = await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
     return int(recorded.verdicts[0].record_id)

@@ -2,7 +2,7 @@
 
 A list is made once and handed out unchanged; it is sealed, for it names accounts of payers. A payout
 is done when a person says so (`by_hand`), or when the statement's debit line carries its code
-(`reconciliation.payouts`).
+(`reconciliation.matching.payouts`).
 """
 
 from __future__ import annotations

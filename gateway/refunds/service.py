@@ -116,12 +116,15 @@ IS_DISPUTED = f"""
 """Nothing leaves for a bank or a provider while this holds."""
 
 FACTS = f"""
-SELECT p.id, p.amount_vnd, p.bank_account_id, p.suspense_reason, m.adapter,
+SELECT p.id, p.amount_vnd, p.bank_account_id, m.adapter,
+       p.suspense_reason IS NOT NULL
+         AND EXISTS (SELECT FROM notice n WHERE n.school_id = p.school_id AND n.id = p.id
+                                            AND n.verdict = 'wrong_account') AS is_not_ours,
        m.bank_account_id AS merchant_bank_account_id,
        p.is_provisional
          AND NOT EXISTS (SELECT FROM match x WHERE x.school_id = p.school_id AND x.payment_id = p.id)
          AND NOT EXISTS (SELECT FROM notice n WHERE n.school_id = p.school_id
-                                                AND n.confirms_payment_id = p.id) AS is_unconfirmed,
+                                                AND n.confirms_payment_id = p.id AND NOT n.is_provisional) AS is_unconfirmed,
        EXISTS (SELECT FROM exception e WHERE e.school_id = p.school_id AND e.payment_id = p.id
                   AND e.reason = 'missing_in_statement' AND e.resolved_at IS NULL) AS is_missing,
        {IS_CONTRADICTED} AS is_contradicted,
@@ -169,7 +172,7 @@ async def _certain(db: Driver, school_id: int, payment_id: int) -> Any:
             en="No statement or other channel has confirmed this amount yet: it cannot be refunded.",
             status=409,
         )
-    if row["suspense_reason"] == "wrong_account":
+    if row["is_not_ours"]:
         raise Problem(
             "payment_not_ours",
             vi="Khoản tiền báo vào tài khoản không phải của trường nên không hoàn được.",
@@ -459,7 +462,30 @@ async def close(
         "SELECT number FROM refund WHERE school_id = $1 AND id = $2", school_id, refund_id
     )
     await answer_doubts(db, school_id, [number], NOT_PAID_BACK, actor)
+    await _reopen_return(db, school_id, refund_id, actor, f"{code_of(number)}: {why}")
     await _audit(db, school_id, refund_id, actor, status, {"note": why})
+
+
+async def _reopen_return(db: Driver, school_id: int, refund_id: int, actor: str, note: str) -> None:
+    """Open the exception again that was closed because its money was to go back: it has not gone."""
+    await db.execute(
+        """
+        WITH reopened AS (
+          UPDATE exception e SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $4,
+                                 detail = e.detail - 'refund_id'
+            FROM refund r
+           WHERE r.school_id = $1 AND r.id = $2 AND e.school_id = r.school_id AND e.payment_id = r.payment_id
+             AND e.resolution = 'refunded' AND (e.detail->>'refund_id')::bigint = r.id
+          RETURNING e.id
+        )
+        INSERT INTO exception_note (school_id, exception_id, kind, author, text)
+        SELECT $1, id, 'note', $3, $4 FROM reopened
+        """,
+        school_id,
+        refund_id,
+        actor,
+        note,
+    )
 
 
 def doubt_identity(number: int) -> str:

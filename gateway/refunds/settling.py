@@ -48,7 +48,7 @@ SELECT r.id, r.number, r.payment_id, r.method, r.amount_vnd, r.reason, r.from_in
 FINISH = """
 UPDATE refund r
    SET status = 'done', done_on = s.done_on, journal_id = s.journal_id, closed_by = s.actor, closed_at = now(),
-       next_ask_at = NULL, statement_line_id = coalesce(s.statement_line_id, r.statement_line_id),
+       booked_on = nullif(greatest(s.done_on, b.books_locked_until + 1), s.done_on), next_ask_at = NULL, statement_line_id = coalesce(s.statement_line_id, r.statement_line_id),
        bank_transaction_id = coalesce(nullif(s.bank_transaction_id, ''), r.bank_transaction_id),
        provider_refund_id = coalesce(nullif(s.provider_refund_id, ''), r.provider_refund_id),
        provider_code = coalesce(nullif(s.provider_code, ''), r.provider_code),
@@ -57,8 +57,8 @@ UPDATE refund r
   FROM unnest($2::bigint[], $3::date[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[],
               $9::text[], $10::bigint[])
        AS s(id, done_on, journal_id, actor, statement_line_id, bank_transaction_id, provider_refund_id,
-            provider_code, paid_from_id)
- WHERE r.school_id = $1 AND r.id = s.id
+            provider_code, paid_from_id), school b
+ WHERE r.school_id = $1 AND r.id = s.id AND b.id = r.school_id
 """
 
 # nothing of these is in suspense any more: there is nothing left to place

@@ -64,7 +64,7 @@ p.is_provisional
 AND NOT EXISTS (SELECT FROM match m
                  WHERE m.school_id = p.school_id AND m.payment_id = p.id OFFSET 0)
 AND NOT EXISTS (SELECT FROM notice c
-                 WHERE c.school_id = p.school_id AND c.confirms_payment_id = p.id OFFSET 0)
+                 WHERE c.school_id = p.school_id AND c.confirms_payment_id = p.id AND NOT c.is_provisional OFFSET 0)
 """
 # `n` is a notice with an undefined state: whether the provider has said since how its order ended
 SETTLED = """

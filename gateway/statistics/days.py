@@ -40,7 +40,7 @@ async def day_standings(
 
 @dataclass(frozen=True, slots=True)
 class ProofItem:
-    """One figure of a proof: a kind of `reconciliation.proof.ItemKind`, VND, how many it stands for."""
+    """One figure of a proof: a kind of `reconciliation.proof.proof.ItemKind`, VND, how many it stands for."""
 
     kind: str
     amount_vnd: int

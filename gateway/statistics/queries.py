@@ -6,26 +6,14 @@ nowhere. Balances come from the ledger, never from a total kept elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from gateway.kit.database import Driver
 from gateway.ledger.queries import balances
 from gateway.ledger.service import books_of
 from gateway.statistics.movements import moved
-
-
-class PaymentState(StrEnum):
-    """How far a payment got: the four states that accountants know from the market leader's screen."""
-
-    NOT_RECEIVED_CONFIRMED = (
-        "not_received_confirmed"  # ticked off, yet the day's statement lacks it
-    )
-    RECEIVED_UNCONFIRMED = "received_unconfirmed"  # told by a notice, or placed on no invoice yet
-    CONFIRMED_BY_HAND = "confirmed_by_hand"
-    CONFIRMED_AUTOMATICALLY = "confirmed_automatically"
+from gateway.statistics.states import PAYMENT_STATE, PaymentState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,46 +156,6 @@ async def class_figures(db: Driver, school_id: int, schedule_id: int) -> list[Cl
         )
         for row in rows
     ]
-
-
-# `p` is a payment. Held in suspense: received, not confirmed, whatever the statement says. A person
-# placed it: by hand. On a statement: automatically. The statement of its day is in and lacks it: the
-# books ticked it off and the bank did not receive it. No statement yet: only a notice has spoken.
-PAYMENT_STATE = """
-CASE WHEN p.suspense_reason IS NOT NULL THEN 'received_unconfirmed'
-     WHEN EXISTS (SELECT FROM transfer t WHERE t.school_id = p.school_id AND t.payment_id = p.id
-                     AND t.kind = 'suspense_released') THEN 'confirmed_by_hand'
-     WHEN EXISTS (SELECT FROM match m
-                   WHERE m.school_id = p.school_id AND m.payment_id = p.id) THEN 'confirmed_automatically'
-     WHEN EXISTS (SELECT FROM statement s WHERE s.school_id = p.school_id
-                     AND s.bank_account_id = p.bank_account_id
-                     AND p.business_date BETWEEN s.from_date AND s.to_date) THEN 'not_received_confirmed'
-     ELSE 'received_unconfirmed' END
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class StateFigures:
-    """How many payments are in a state, and their sum in VND."""
-
-    count: int
-    amount_vnd: int
-
-
-async def state_figures(
-    db: Driver, school_id: int, on: date
-) -> Mapping[PaymentState, StateFigures]:
-    """The payments of business date `on` by state; every state is named, if only with zero."""
-    rows = await db.fetch(
-        f"""
-        SELECT {PAYMENT_STATE} AS state, count(*) AS count, sum(p.amount_vnd)::bigint AS amount_vnd
-          FROM payment p WHERE p.school_id = $1 AND p.business_date = $2 GROUP BY 1
-        """,
-        school_id,
-        on,
-    )
-    found = {row["state"]: StateFigures(row["count"], row["amount_vnd"]) for row in rows}
-    return {state: found.get(state, StateFigures(0, 0)) for state in PaymentState}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

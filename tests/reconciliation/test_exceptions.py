@@ -11,16 +11,10 @@ from gateway.identity.audit import verify_chain
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
 from gateway.ledger.queries import balances
-from reconciliation.exceptions import (
-    Evidence,
-    ExceptionRow,
-    find_exception,
-    list_exceptions,
-    place_exception,
-    proposals_for,
-    resolve_exception,
-    undo_placement,
-)
+from reconciliation.desk.decisions import resolve_exception, undo_decision
+from reconciliation.desk.exceptions import ExceptionRow, find_exception, list_exceptions
+from reconciliation.desk.placements import place_exception
+from reconciliation.desk.proposals import Evidence, proposals_for
 
 
 async def the_exception(engine: AsyncEngine, world: World) -> ExceptionRow:
@@ -63,13 +57,15 @@ async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncE
 
     with pytest.raises(Problem, match="already_resolved"):
         async with transaction(engine) as db:
-            await place_exception(db, world.school_id, found.id, world.invoices[1].id, actor="an")
+            await place_exception(
+                db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
+            )
     with pytest.raises(Problem, match="note_required"):
         async with transaction(engine) as db:
-            await undo_placement(db, world.school_id, found.id, actor="an", reason=" ")
+            await undo_decision(db, world.school_id, found.id, actor="an", reason=" ")
 
     async with transaction(engine) as db:
-        await undo_placement(db, world.school_id, found.id, actor="binh", reason="nhầm học sinh")
+        await undo_decision(db, world.school_id, found.id, actor="binh", reason="nhầm học sinh")
     assert await paid_vnd(engine, world) == [0, 0]
     assert await balance_of(engine, world, "suspense") == -150_000
     assert await balance_of(engine, world, "student_credit") == 0
@@ -77,7 +73,7 @@ async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncE
 
     async with transaction(engine) as db:
         placed = await place_exception(
-            db, world.school_id, found.id, world.invoices[1].id, actor="an"
+            db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
         )
     assert placed.credit_vnd == 0
     assert await paid_vnd(engine, world) == [0, 150_000]
@@ -94,7 +90,9 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     assert (found.reason, found.can_place) == ("amount_mismatch", False)
     with pytest.raises(Problem, match="not_in_suspense"):
         async with transaction(engine) as db:
-            await place_exception(db, world.school_id, found.id, world.invoices[1].id, actor="an")
+            await place_exception(
+                db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
+            )
     async with transaction(engine) as db:
         await resolve_exception(
             db, world.school_id, found.id, resolution="accepted", actor="an", note="trừ tháng sau"
@@ -104,13 +102,17 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     for invoice_id in (0, 10**12):
         with pytest.raises(Problem, match="not_found"):
             async with transaction(engine) as db:
-                await place_exception(db, world.school_id, unknown.id, invoice_id, actor="an")
+                await place_exception(
+                    db, world.school_id, unknown.id, invoice_id, actor="an", note="x"
+                )
     with pytest.raises(Problem, match="not_found"):
         async with transaction(engine) as db:
-            await place_exception(db, world.school_id, 10**12, world.invoices[1].id, actor="an")
-    with pytest.raises(Problem, match="not_placed"):
+            await place_exception(
+                db, world.school_id, 10**12, world.invoices[1].id, actor="an", note="x"
+            )
+    with pytest.raises(Problem, match="nothing_to_undo"):
         async with transaction(engine) as db:
-            await undo_placement(db, world.school_id, unknown.id, actor="an", reason="thử")
+            await undo_decision(db, world.school_id, unknown.id, actor="an", reason="thử")
     with pytest.raises(Problem, match="note_required"):
         async with transaction(engine) as db:
             await resolve_exception(
@@ -141,7 +143,9 @@ async def test_another_school_can_neither_see_nor_place(engine: AsyncEngine) -> 
     for school, invoice in ((theirs, theirs.invoices[0]), (ours, theirs.invoices[0])):
         with pytest.raises(Problem, match="not_found"):
             async with transaction(engine) as db:
-                await place_exception(db, school.school_id, found.id, invoice.id, actor="an")
+                await place_exception(
+                    db, school.school_id, found.id, invoice.id, actor="an", note="x"
+                )
 
 
 async def name_students(engine: AsyncEngine, world: World, names: list[str]) -> None:
@@ -163,7 +167,7 @@ async def test_proposals_rank_by_what_the_text_says_never_by_amount_alone(
     async with transaction(engine) as db:
         found = await proposals_for(db, world.school_id, (await the_exception(engine, world)).id)
     assert [one.invoice_id for one in found] == [world.invoices[1].id, world.invoices[3].id]
-    assert found[0].evidence == (Evidence.NAME, Evidence.SAME_AMOUNT)
+    assert found[0].evidence == (Evidence.NAME, Evidence.CLASS, Evidence.SAME_AMOUNT)
     assert found[0].score > found[1].score
 
 

@@ -35,7 +35,8 @@ from gateway.refunds.endpoints import PayeeBody
 from gateway.refunds.payee import read_payee
 from gateway.refunds.payouts import make_payout_list
 from gateway.refunds.service import Method, Status, refundable, set_refund_limit
-from reconciliation.exceptions import list_exceptions, resolve_exception
+from reconciliation.desk.decisions import resolve_exception
+from reconciliation.desk.exceptions import list_exceptions
 from sandbox.desks import Trouble
 
 TOTAL_VND = 1_000_000

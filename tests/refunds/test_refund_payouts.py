@@ -29,10 +29,10 @@ from gateway.kit.problem import Problem
 from gateway.refunds.by_hand import confirm_refund, fail_refund
 from gateway.refunds.payouts import PayoutFile, download_payout_list, make_payout_list
 from gateway.refunds.service import Status, cancel_refund, refundable
-from reconciliation.exceptions import list_exceptions
-from reconciliation.proof import Proof
+from reconciliation.desk.exceptions import list_exceptions
+from reconciliation.intake.statements import import_statement
+from reconciliation.proof.proof import Proof
 from reconciliation.run import reconcile
-from reconciliation.statements import import_statement
 
 TOTAL_VND = 1_000_000
 OPENING_VND = 5_000_000

@@ -32,7 +32,9 @@ from gateway.refunds.service import (
     reject_refund,
     set_refund_limit,
 )
-from reconciliation.exceptions import list_exceptions, place_exception, undo_placement
+from reconciliation.desk.decisions import undo_decision
+from reconciliation.desk.exceptions import list_exceptions
+from reconciliation.desk.placements import place_exception
 
 TOTAL_VND = 1_000_000
 
@@ -218,21 +220,19 @@ async def test_an_amount_that_nobody_signed_waits_for_its_confirmation(
     engine: AsyncEngine, world: World
 ) -> None:
     reference = world.invoices[0].reference
-    payment_id = await receive(engine, world, TOTAL_VND, reference, is_provisional=True)
+    payment_id = await receive(
+        engine, world, TOTAL_VND, reference, is_provisional=True, bank_transaction_id="FT1"
+    )
     with pytest.raises(Problem) as unsure:
         await ask_for(engine, world, payment_id, wish(1))
     assert (unsure.value.code, unsure.value.status) == ("payment_not_confirmed", 409)
-    async with transaction(engine) as db:
-        other_id = await db.fetchval(
-            "INSERT INTO notice (school_id, merchant_account_id, transaction_id, outcome, amount_vnd,"
-            " paid_at, business_date, content, merchant_reference, payee_account, bank_transaction_id,"
-            " fingerprint, raw, verdict, confirms_payment_id)"
-            " SELECT school_id, $2, 'other', outcome, amount_vnd, paid_at, business_date, '', '', '', '',"
-            " fingerprint, raw, verdict, id FROM notice WHERE id = $1 RETURNING id",
-            payment_id,
-            world.merchants["casso"][0],
+    told_by_casso = {"adapter": "casso", "transaction_id": "C1", "bank_transaction_id": "FT1"}
+    for signed in (False, True):  # who signs nothing confirms nothing
+        with pytest.raises(Problem):
+            await ask_for(engine, world, payment_id, wish(1))
+        await receive(
+            engine, world, TOTAL_VND, reference, is_provisional=not signed, **told_by_casso
         )
-    assert other_id
     assert (await ask_for(engine, world, payment_id, wish(1))).is_new
 
 
@@ -252,13 +252,13 @@ async def test_a_placement_stays_while_its_money_is_given_back(
     async with transaction(engine) as db:
         (exception,) = await list_exceptions(db, world.school_id)
         await place_exception(
-            db, world.school_id, exception.id, world.invoices[0].id, actor="ketoan"
+            db, world.school_id, exception.id, world.invoices[0].id, actor="ketoan", note="Mẹ gọi"
         )
     made = await ask_for(engine, world, payment_id, wish(TOTAL_VND))
 
     async def undo() -> None:
         async with transaction(engine) as db:
-            await undo_placement(
+            await undo_decision(
                 db, world.school_id, exception.id, actor="ketoan", reason="Nhầm học sinh"
             )
 

@@ -113,7 +113,7 @@ async def test_a_part_is_given_back_and_the_proof_of_clearing_holds(
     assert (proof.closing_vnd, proof.difference_vnd) == (600_000, 0)
     said = {item.kind.value: item.amount_vnd for item in proof.items}
     assert said == {
-        "received": TOTAL_VND, "settled": 0, "refunded": -400_000, "unsettled": 600_000,
+        "received": TOTAL_VND, "settled": 0, "refunded": -400_000, "unsettled": TOTAL_VND, "returned": -400_000,
     }  # fmt: skip
 
 

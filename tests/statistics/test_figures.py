@@ -17,14 +17,12 @@ from gateway.payments.merchants import find_merchant
 from gateway.payments.record import record_notices
 from gateway.statistics.queries import (
     ClassFigures,
-    PaymentState,
-    StateFigures,
     class_figures,
     day_figures,
     issued_schedules,
     recent_payments,
-    state_figures,
 )
+from gateway.statistics.states import PaymentState, StateFigures, state_figures
 
 NOON = datetime(2026, 9, 10, 5, 0, tzinfo=UTC)
 

@@ -16,10 +16,18 @@ from litestar.params import FromQuery, URLEncodedBody
 from gateway.house import House
 from gateway.invoices.cancel import cancel_invoice
 from gateway.invoices.detail import invoice_detail
-from gateway.invoices.search import MAX_QUERY, InvoiceStatus, Wanted, classes_of, find_invoices
+from gateway.invoices.search import (
+    MAX_QUERY,
+    InvoiceStatus,
+    Wanted,
+    classes_of,
+    confirmed_of,
+    find_invoices,
+)
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import Problem
+from gateway.pages.console.matched import matched_of
 from gateway.pages.console.screen import (
     HttpRequest,
     RowId,
@@ -30,6 +38,7 @@ from gateway.pages.console.screen import (
     typed,
 )
 from gateway.statistics.queries import issued_schedules
+from gateway.statistics.states import PaymentState, states_of_invoices
 
 LIST: Final = "/console/invoices"
 MAX_REASON: Final = 500
@@ -43,6 +52,7 @@ class SearchForm:
     class_id: str = ""
     schedule_id: str = ""
     status: str = ""
+    money: str = ""
     after: str = ""
 
     def wanted(self) -> Wanted:
@@ -52,6 +62,7 @@ class SearchForm:
             class_id=number_or_none(self.class_id),
             schedule_id=number_or_none(self.schedule_id),
             status=InvoiceStatus(self.status) if self.status in set(InvoiceStatus) else None,
+            state=PaymentState(self.money) if self.money in set(PaymentState) else None,
             after=number_or_none(self.after),
         )
 
@@ -71,10 +82,13 @@ async def show_invoices(
     class_id: FromQuery[str] = "",
     schedule_id: FromQuery[str] = "",
     status: FromQuery[str] = "",
+    money: FromQuery[str] = "",
     after: FromQuery[str] = "",
 ) -> Response[Any]:
     """The list, filtered, in the order of class and name."""
-    form = SearchForm(class_id=class_id, schedule_id=schedule_id, status=status, after=after)
+    form = SearchForm(
+        class_id=class_id, schedule_id=schedule_id, status=status, money=money, after=after
+    )
     return await _list_screen(request, house, staff, form.wanted())
 
 
@@ -93,6 +107,7 @@ async def search_invoices(
         "class_id": wanted.class_id,
         "schedule_id": wanted.schedule_id,
         "status": wanted.status,
+        "money": wanted.state,
     }
     return goto(request, LIST, **{name: value for name, value in chosen.items() if value})
 
@@ -136,7 +151,9 @@ async def _list_screen(
     request: HttpRequest, house: House, staff: Staff, wanted: Wanted
 ) -> Response[Any]:
     async with transaction(house.engine) as db:
-        found = await find_invoices(db, staff.school_id, wanted, today=business_date(now_utc()))
+        today = business_date(now_utc())
+        found = await find_invoices(db, staff.school_id, wanted, today=today)
+        confirmed = await confirmed_of(db, staff.school_id, wanted, today=today)
         classes = await classes_of(db, staff.school_id)
         schedules = await issued_schedules(db, staff.school_id)
     return screen(
@@ -148,6 +165,8 @@ async def _list_screen(
         classes=classes,
         schedules=schedules,
         statuses=list(InvoiceStatus),
+        states=list(PaymentState),
+        confirmed=confirmed,
     )
 
 
@@ -160,11 +179,16 @@ async def _invoice_screen(
 ) -> Response[Any]:
     async with transaction(house.engine) as db:
         invoice = await invoice_detail(db, staff.school_id, invoice_id)
+        states = await states_of_invoices(db, staff.school_id, [invoice_id])
+        paid = [one.payment_id for one in invoice.payments]
+        matched = await matched_of(db, staff.school_id, paid)
     return screen(
         request,
         "invoice.html",
         active="invoices",
         invoice=invoice,
+        state=states.get(invoice_id),
+        matched=matched,
         today=business_date(now_utc()),
         problem=problem,
     )

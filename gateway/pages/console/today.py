@@ -20,6 +20,8 @@ from gateway.statistics.queries import (
     issued_schedules,
     recent_payments,
 )
+from reconciliation.desk.exceptions import asked_of
+from reconciliation.settlement.terms import late_settlements
 
 
 @get("/", operation_id="console_today")
@@ -43,6 +45,8 @@ async def show_today(
         classes = await class_figures(db, staff.school_id, chosen.schedule_id) if chosen else []
         payments = await recent_payments(db, staff.school_id)
         attention = await attention_of(db, staff.school_id, today)
+        asked_count = await asked_of(db, staff.school_id, staff.actor)
+        late = await late_settlements(db, staff.school_id, today)
     return screen(
         request,
         "today.html",
@@ -55,4 +59,6 @@ async def show_today(
         chart=draw(classes),
         payments=payments,
         attention=attention,
+        asked_count=asked_count,
+        late=late,
     )
