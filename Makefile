@@ -24,8 +24,9 @@ serve: $(READY) ## Serve what is in the database (DATABASE_URL, or the embedded 
 hocphi: $(READY) ## Run any command: make hocphi ARGS='--help'
 	@$(BIN)/hocphi $(ARGS)
 
-test: $(READY) ## Run all tests, the browser's among them; ARGS go to pytest
+test: $(READY) ## Run all tests, those in a browser and an office among them; ARGS go to pytest
 	@tools/browser.sh
+	@tools/office.sh
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## Format, lint, types, arrows between packages, migrations up and down, the lock's addresses

@@ -10,12 +10,14 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from adapters.banks import bank
 from gateway.accounting.journal import write_csv, write_xlsx
+from gateway.accounting.json_vouchers import write_json
 from gateway.accounting.misa import write_general, write_receipts
 from gateway.accounting.overrides import overrides_of
 from gateway.accounting.vouchers import Booked, VoucherLine, make_vouchers
@@ -24,37 +26,47 @@ from gateway.kit.database import Driver
 from gateway.kit.problem import Problem, not_found
 
 MAX_JOURNALS = 100_000
-"""Journals in one export at most; the next export goes on from there."""
+"""Journals in one file at most; the next export goes on from there."""
+MAX_PULLED = 10_000
+"""The same for what a program pulls: it asks again for the next."""
+
+
+JSON = "json"
+"""The format that the school's own software pulls through the API."""
 
 
 class Part(StrEnum):
     """Which transfers a format holds. RECEIPTS and GENERAL together hold each exactly once."""
 
-    RECEIPTS = "receipts"  # money that arrived at a bank account
+    RECEIPTS = "receipts"  # whatever brought a bank account money, corrections apart
     GENERAL = "general"  # everything that is no bank receipt
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A kind of export. `prefix`: how its voucher numbers begin."""
+    """A kind of export. `prefix`: how its voucher numbers begin; `most`: journals in one at most."""
 
     name: str
     extension: str
     prefix: str
     part: Part
     write: Callable[[Sequence[VoucherLine]], bytes]
+    most: int
 
 
 FORMATS = MappingProxyType(
     {
-        name: Format(name=name, extension=extension, prefix=prefix, part=part, write=write)
-        for name, extension, prefix, part, write in (
-            ("misa-receipts", "xlsx", "NTTK", Part.RECEIPTS, write_receipts),
-            ("misa-general", "xlsx", "NVK", Part.GENERAL, write_general),
-            ("journal-csv", "csv", "NKC", Part.ALL, write_csv),
+        name: Format(
+            name=name, extension=extension, prefix=prefix, part=part, write=write, most=most
+        )
+        for name, extension, prefix, part, write, most in (
+            ("misa-receipts", "xlsx", "NTTK", Part.RECEIPTS, write_receipts, MAX_JOURNALS),
+            ("misa-general", "xlsx", "NVK", Part.GENERAL, write_general, MAX_JOURNALS),
+            ("journal-csv", "csv", "NKC", Part.ALL, write_csv, MAX_JOURNALS),
             # a book of its own: the same transfer has another number here than in the CSV
-            ("journal-xlsx", "xlsx", "NKX", Part.ALL, write_xlsx),
+            ("journal-xlsx", "xlsx", "NKX", Part.ALL, write_xlsx, MAX_JOURNALS),
+            (JSON, "json", "NKJ", Part.ALL, write_json, MAX_PULLED),
         )
     }
 )
@@ -79,7 +91,8 @@ EXISTS (SELECT FROM payment p
            AND NOT EXISTS (SELECT FROM match m
                             WHERE m.school_id = p.school_id AND m.payment_id = p.id)
            AND NOT EXISTS (SELECT FROM notice n
-                            WHERE n.school_id = p.school_id AND n.confirms_payment_id = p.id))
+                            WHERE n.school_id = p.school_id AND n.confirms_payment_id = p.id
+                              AND NOT n.is_provisional))
 """
 
 # Journals are exported whole: a journal is written at once and never grows.
@@ -94,9 +107,7 @@ WITH eligible AS (
     JOIN ledger_account c ON c.school_id = t.school_id AND c.id = t.credit_account_id
    WHERE t.school_id = $1 AND 'opening' NOT IN (d.kind, c.kind)
      AND NOT {UNCONFIRMED}
-     AND ($3 = 'all'
-          OR (d.kind = 'bank' AND t.kind IN ('payment_received', 'overpayment', 'suspense'))
-             = ($3 = 'receipts'))
+     AND ($3 = 'all' OR (d.kind = 'bank' AND t.kind <> 'reversal') = ($3 = 'receipts'))
      AND NOT EXISTS (SELECT FROM voucher v
                       WHERE v.school_id = t.school_id AND v.format = $2 AND v.transfer_id = t.id)
 ), chosen AS (
@@ -135,22 +146,23 @@ async def export_vouchers(
             status=422,
         )
     # one export of a school at a time, or two would hold the same transfers
-    regime = await db.fetchval(
-        "SELECT accounting_regime FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id
+    school = await db.fetchrow(
+        "SELECT accounting_regime, books_locked_until FROM school WHERE id = $1 FOR NO KEY UPDATE",
+        school_id,
     )
-    if regime is None:
+    if school is None:
         raise not_found("trường này", "school")
-    rows = await db.fetch(UNEXPORTED, school_id, format, chosen.part, MAX_JOURNALS)
+    rows = await db.fetch(UNEXPORTED, school_id, format, chosen.part, chosen.most)
     if not rows:
         return None
     lines = make_vouchers(
         [_booked(row) for row in rows],
-        regime=regime,
+        regime=school["accounting_regime"],
         overrides=await overrides_of(db, school_id),
         prefix=chosen.prefix,
         last_serials=await _last_serials(db, school_id, format),
     )
-    made = await _keep(db, school_id, chosen, lines, actor)
+    made = await _keep(db, school_id, chosen, lines, actor, school["books_locked_until"])
     await audit(
         db,
         school_id,
@@ -197,7 +209,12 @@ async def _last_serials(db: Driver, school_id: int, format_name: str) -> dict[in
 
 
 async def _keep(
-    db: Driver, school_id: int, chosen: Format, lines: Sequence[VoucherLine], actor: str
+    db: Driver,
+    school_id: int,
+    chosen: Format,
+    lines: Sequence[VoucherLine],
+    actor: str,
+    locked_until: date | None,
 ) -> VoucherFile:
     """Write the file, and which transfer stands in it under which number."""
     number: int = await db.fetchval(
@@ -213,8 +230,8 @@ async def _keep(
     export_id: int = await db.fetchval(
         """
         INSERT INTO voucher_export (school_id, number, format, file_name, content, sha256, voucher_count,
-                                    total_vnd, exported_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
+                                    total_vnd, exported_by, first_on, last_on, locked_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id
         """,
         school_id,
         number,
@@ -225,6 +242,9 @@ async def _keep(
         voucher_count,
         total_vnd,
         actor,
+        min(line.on for line in lines),
+        max(line.on for line in lines),
+        locked_until,
     )
     await db.copy_records_to_table(
         "voucher",

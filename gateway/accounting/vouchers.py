@@ -7,6 +7,7 @@ is a new voucher. Amounts in VND.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -57,27 +58,44 @@ class VoucherLine:
     bank_number: str
     bank_name: str
     transfer_id: int
+    event: str
 
 
 BY_PUPIL = frozenset({"receivable", "student_credit"})
 """Kinds of ledger account that the accountant follows pupil by pupil."""
 
 DESCRIPTIONS: Mapping[str, str] = {
-    Event.INVOICE_ISSUED: "Ghi nhận phải thu: {item}, phiếu {reference}",
-    Event.INVOICE_CANCELLED: "Huỷ phải thu: {item}, phiếu {reference}",
-    Event.PAYMENT_RECEIVED: "Thu tiền theo phiếu {reference}",
+    Event.INVOICE_ISSUED: "Ghi nhận phải thu[: {item}][, phiếu {reference}]",
+    Event.INVOICE_CANCELLED: "Huỷ phải thu[: {item}][, phiếu {reference}]",
+    Event.PAYMENT_RECEIVED: "Thu tiền theo phiếu[ {reference}]",
     Event.OVERPAYMENT: "Thu thừa, giữ lại cho học sinh",
     Event.SUSPENSE: "Thu tiền chưa rõ nội dung, chờ xử lý",
-    Event.SUSPENSE_RELEASED: "Xác định khoản tiền chờ xử lý {reference}",
-    Event.REVERSAL: "Đảo bút toán: {memo}",
-    Event.REFUND: "Hoàn tiền: {memo}",
+    Event.SUSPENSE_RELEASED: "Xác định khoản tiền chờ xử lý[ {reference}]",
+    Event.SUSPENDED: "Đưa khoản tiền về chờ xử lý[ {reference}][: {memo}]",
+    Event.REVERSAL: "Đảo bút toán[: {memo}]",
+    Event.REFUND: "Hoàn tiền[: {memo}]",
+    Event.OPENING_BALANCE: "Số dư đầu kỳ[: {memo}]",
+    Event.SETTLEMENT: "Cổng thanh toán, ví quyết toán về ngân hàng[: {memo}]",
+    Event.PROVIDER_FEE: "Phí dịch vụ thanh toán[: {memo}]",
+    Event.BANK_FEE: "Phí ngân hàng[: {memo}]",
+    Event.PAID_ON: "Chi trả khoản thu hộ[: {item}][, {memo}]",
+    Event.OWN_TRANSFER: "Chuyển tiền giữa các tài khoản của trường[: {memo}]",
+    Event.STATE_PART: "Ngân sách cấp bù miễn, giảm[: {item}][, phiếu {reference}]",
+    Event.STATE_RECEIVED: "Nhận kinh phí ngân sách cấp bù miễn, giảm[: {memo}]",
+    Event.INCOME_RELEASED: "Kết chuyển doanh thu nhận trước[: {item}][, phiếu {reference}]",
 }
+"""What each event is called on a voucher; what stands in brackets falls away where it is not known."""
+
+_OPTIONAL = re.compile(r"\[([^{]*)\{(\w+)\}\]")
 
 
 def describe(kind: str, *, item: str, reference: str, memo: str) -> str:
     """What a transfer is, in the words of a voucher."""
-    text = DESCRIPTIONS.get(kind, kind).format(item=item, reference=reference, memo=memo)
-    return text.strip(" :,")
+    known = {"item": item, "reference": reference, "memo": memo}
+    return _OPTIONAL.sub(
+        lambda part: part[1] + known[part[2]] if known[part[2]] else "",
+        DESCRIPTIONS.get(kind, kind),
+    )
 
 
 def number_of(prefix: str, serial: int, year: int) -> str:
@@ -124,4 +142,5 @@ def _line(one: Booked, number: str, accounts: Mapping[str, str]) -> VoucherLine:
         bank_number=one.bank_number,
         bank_name=one.bank_name,
         transfer_id=one.transfer_id,
+        event=one.kind,
     )

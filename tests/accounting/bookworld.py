@@ -20,7 +20,7 @@ from gateway.ledger.service import next_journal, open_books, post, reverse_journ
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import find_merchant
 from gateway.payments.recorder import commit_notices
-from reconciliation.exceptions import place_exception
+from reconciliation.desk.placements import place_exception
 
 
 async def pay(
@@ -107,7 +107,9 @@ async def busy_world(engine: AsyncEngine) -> World:
     async with transaction(engine) as db:
         row = await db.fetchrow("SELECT id FROM exception WHERE reason = 'unknown_reference'")
         await make_world(db, [40_000, 90_000], code="TH09")  # another school's books beside these
-        await place_exception(db, world.school_id, row["id"], world.invoices[0].id, actor="an")
+        await place_exception(
+            db, world.school_id, row["id"], world.invoices[0].id, actor="an", note="mẹ gọi"
+        )
         await cancel_invoice(
             db, world.school_id, world.invoices[3].id, on=DAY, actor="an", reason="chuyển trường"
         )

@@ -14,6 +14,7 @@ from litestar.params import URLEncodedBody
 from gateway.accounting.book_sheets import write_book
 from gateway.accounting.books import Book, detail_ledger, trial_balance
 from gateway.accounting.charts import accounts_on
+from gateway.accounting.delivery import newest_deliveries
 from gateway.accounting.export import download as stored_export
 from gateway.accounting.export import export_vouchers
 from gateway.accounting.overrides import overrides_of
@@ -116,12 +117,7 @@ async def _list_screen(
     request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
     async with transaction(house.engine) as db:
-        rows = await db.fetch(
-            "SELECT id, number, format, file_name, sha256, voucher_count, total_vnd, exported_by, created_at"
-            " FROM voucher_export WHERE school_id = $1 ORDER BY id DESC LIMIT $2",
-            staff.school_id,
-            MAX_LISTED,
-        )
+        made = await newest_deliveries(db, staff.school_id, MAX_LISTED)
         own = await overrides_of(db, staff.school_id)
         regime = await db.fetchval(
             "SELECT accounting_regime FROM school WHERE id = $1", staff.school_id
@@ -132,7 +128,8 @@ async def _list_screen(
         "exports.html",
         active="exports",
         problem=problem,
-        exports=rows,
+        exports=made,
+        waiting=[one for one in made if one.is_awaited],
         formats=list(EXPORT_FORMAT),
         today=today,
         accounts=sorted(set(accounts_on(regime, own, today).values())),
