@@ -9,7 +9,7 @@ the same bytes each time: `python examples/make_examples.py` must leave the comm
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -88,6 +88,7 @@ class Fee:
     is_optional: bool
     scope: str
     basis: str
+    months: int | None = None
 
 
 SERVICES = "Điều 3 khoản 4 NĐ 238/2025/NĐ-CP"
@@ -99,6 +100,7 @@ FEES = (
     Fee("TA-NK", "Ngoại khoá tiếng Anh", "Dịch vụ", "tháng", "180.000", 1, VCB_ACCOUNT, True, "Toàn trường", SERVICES),
     Fee("KNS", "Giáo dục kỹ năng sống", "Dịch vụ", "giờ", 15_000, 8, VCB_ACCOUNT, True, "Khối 2-5", SERVICES),
     Fee("BHYT", "Bảo hiểm y tế học sinh (phần gia đình đóng)", "Thu hộ", "năm", "631.800", 1, MB_ACCOUNT, False, "Khối 1", "Luật Bảo hiểm y tế"),
+    Fee("SLL", "Sổ liên lạc điện tử, từ tháng 11 đến hết học kỳ I", "Dịch vụ", "học kỳ", 50_000, 1, VCB_ACCOUNT, False, "Toàn trường", SERVICES, 3),
 )  # fmt: skip
 
 
@@ -214,14 +216,14 @@ def write_fees(pupils: Sequence[Pupil], rng: random.Random) -> None:
         [],
         [
             "STT", "Mã khoản thu", "Tên khoản thu", "Tính chất", "Đơn vị tính", "Đơn giá (đồng)",
-            "Số lượng", "Thành tiền", "Tài khoản nhận", "Tự nguyện", "Áp dụng cho", "Căn cứ",
+            "Số lượng", "Thành tiền", "Tài khoản nhận", "Tự nguyện", "Áp dụng cho", "Căn cứ", "Số tháng",
         ],
     ]  # fmt: skip
     rows: list[list[Value]] = [
         [
             number, fee.code, fee.name, fee.nature, fee.unit, fee.price, fee.quantity,
             _vnd(fee.price) * fee.quantity, fee.account, "Có" if fee.is_optional else "Không",
-            fee.scope, fee.basis,
+            fee.scope, fee.basis, fee.months,
         ]
         for number, fee in enumerate(FEES, start=1)
     ]  # fmt: skip
@@ -240,7 +242,47 @@ def write_fees(pupils: Sequence[Pupil], rng: random.Random) -> None:
     _write(
         "fees.xlsx",
         {"Khoản thu": [*titles, *rows], "Đăng ký": asked},
-        [10, 14, 40, 10, 11, 14, 9, 12, 18, 10, 14, 34],
+        [10, 14, 40, 10, 11, 14, 9, 12, 18, 10, 14, 34, 9],
+    )
+
+
+def write_concessions(pupils: Sequence[Pupil]) -> None:
+    """`concessions.xlsx`: who need not pay all of it, by whose decision, from when until when."""
+    first, until = date(2026, 9, 1), date(2027, 5, 31)
+    meals = [
+        "BT-AN",
+        "50%",
+        "Nhà nước",
+        "1204/QĐ-UBND",
+        "Nghị quyết của HĐND thành phố về hỗ trợ bữa ăn",
+    ]
+    insurance = ["BHYT", "100%", "Nhà nước", "1187/QĐ-UBND", "Luật Bảo hiểm y tế"]
+    care = ["BT-CS", 0.5, "Trường", "36/QĐ-THHS", "Quy chế thu chi nội bộ"]
+    book = ["SLL", "100%", "Trường", "37/QĐ-THHS", "Quy chế thu chi nội bộ"]
+    granted = [
+        *((number, meals) for number in (50, 120, 200, 333)),
+        *((number, insurance) for number in (3, 77)),
+        *((number, care) for number in (50, 301)),
+        *((number, book) for number in (120, 402, 509)),
+    ]
+    rows: list[list[Value | float]] = [
+        [place, pupils[number].code, pupils[number].full_name, pupils[number].class_name, *what, first, until]
+        for place, (number, what) in enumerate(granted, start=1)
+    ]  # fmt: skip
+    titles: list[list[Value | float]] = [
+        ["TRƯỜNG TIỂU HỌC HOA SEN"],
+        [f"DANH SÁCH HỌC SINH ĐƯỢC MIỄN, GIẢM, HỖ TRỢ NĂM HỌC {SCHOOL_YEAR}"],
+        [],
+        [
+            "STT", "Mã học sinh", "Họ và tên", "Lớp", "Mã khoản thu", "Tỷ lệ", "Nguồn",
+            "Số quyết định", "Căn cứ", "Từ ngày", "Đến ngày",
+        ],
+    ]  # fmt: skip
+    footer: list[list[Value | float]] = [[], [*[None] * 7, "Hiệu trưởng"]]
+    _write(
+        "concessions.xlsx",
+        {"Miễn giảm": [*titles, *rows, *footer]},
+        [6, 12, 26, 8, 14, 8, 12, 16, 40, 12, 12],
     )
 
 
@@ -290,7 +332,9 @@ def _vnd(price: str | int) -> int:
     return int("".join(c for c in str(price) if c.isdigit()))
 
 
-def _write(name: str, sheets: dict[str, list[list[Value]]], widths: Sequence[int]) -> None:
+def _write(
+    name: str, sheets: Mapping[str, Sequence[Sequence[Value | float]]], widths: Sequence[int]
+) -> None:
     book = xlsxwriter.Workbook(HERE / name, {"default_date_format": "dd/mm/yyyy"})
     book.set_properties({"author": "Hocphi", "created": datetime(2026, 11, 1, tzinfo=UTC)})
     wrap = book.add_format({"text_wrap": True, "bold": True})
@@ -317,6 +361,7 @@ def main() -> None:
     pupils = make_pupils(rng)
     write_roster(pupils, rng)
     write_fees(pupils, rng)
+    write_concessions(pupils)
     write_service()
     write_applications(random.Random(SEED))  # noqa: S311 - invented people, not secrets
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 
 import xlsxwriter
 from factories import KEYS
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.fees.service import approve_schedule, draft_schedule
-from gateway.kit.database import Driver
+from gateway.kit.database import Driver, transaction
 from gateway.kit.reference import make_references
 from gateway.ledger.service import open_books
 
@@ -125,3 +127,15 @@ async def approved(db: Driver, school: FeeSchool, data: bytes) -> int:
     drafted = await draft_schedule(db, school.id, data, "khoan-thu.xlsx", actor="co.lan")
     await approve_schedule(db, school.id, drafted.schedule_id, actor="thay.hung")
     return drafted.schedule_id
+
+
+@asynccontextmanager
+async def thrown_away(engine: AsyncEngine) -> AsyncIterator[Driver]:
+    """A transaction that leaves nothing behind: the books forbid deleting between examples."""
+    async with transaction(engine) as db:
+        inner = db.transaction()
+        await inner.start()
+        try:
+            yield db
+        finally:
+            await inner.rollback()

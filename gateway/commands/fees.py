@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,12 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.commands.context import json_option, print_result, run, school_id_of, school_option
+from gateway.fees.concessions import (
+    ConcessionPreview,
+    ConcessionResult,
+    accept_concessions,
+    preview_concessions,
+)
 from gateway.fees.service import (
     Drafted,
     SchedulePreview,
@@ -23,6 +30,7 @@ from gateway.invoices.service import Issued, issue
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.money import format_vnd
+from gateway.kit.problem import Fault
 from gateway.settings import settings
 
 OPERATOR = "operator"
@@ -47,7 +55,9 @@ def import_fees(file: Path, school_code: str | None, actor: str, yes: bool, as_j
             preview = await preview_schedule(db, school_id, data, file.name)
         if not as_json:
             click.echo("\n".join(_preview_lines(preview)))
-        if preview.faults or not (yes or _is_confirmed(as_json=as_json)):
+        if preview.faults or not (
+            yes or _is_confirmed("Lập đợt thu này? / Draft this schedule?", as_json=as_json)
+        ):
             return preview, None
         async with transaction(engine) as db:
             return preview, await draft_schedule(db, school_id, data, file.name, actor=actor)
@@ -69,10 +79,64 @@ def import_fees(file: Path, school_code: str | None, actor: str, yes: bool, as_j
             "registrations": len(preview.registrations),
             "invoices": forecast.invoice_count if forecast else None,
             "total_vnd": forecast.total_vnd if forecast else None,
+            "conceded_by_school_vnd": preview.relief.by_school_vnd if forecast else None,
+            "conceded_by_state_vnd": preview.relief.by_state_vnd if forecast else None,
             "faults": [dataclasses.asdict(fault) for fault in preview.faults],
         },
         as_json=as_json,
         lines=[_outcome(drafted)],
+    )
+    if preview.faults:
+        sys.exit(1)
+
+
+@click.command("import-concessions")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@school_option
+@click.option("--as", "actor", default=OPERATOR, show_default=True, help="Who grants it.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@json_option
+def import_concessions(
+    file: Path, school_code: str | None, actor: str, yes: bool, as_json: bool
+) -> None:
+    """Nhập danh sách miễn, giảm học phí. / Read an Excel or CSV list of concessions, written when confirmed."""
+
+    async def work(engine: AsyncEngine) -> tuple[ConcessionPreview, ConcessionResult | None]:
+        with file.open("rb") as opened:
+            data = opened.read(settings().upload_limit + 1)
+        school_id = await school_id_of(engine, school_code)
+        async with transaction(engine) as db:
+            preview = await preview_concessions(db, school_id, data, file.name)
+        if not as_json:
+            click.echo(
+                f"Miễn giảm: {preview.created} mới, {preview.changed} đổi ngày kết thúc hoặc căn cứ,"
+                f" {preview.unchanged} như cũ."
+            )
+            click.echo(
+                f"Concessions: {preview.created} new, {preview.changed} changed, {preview.unchanged} unchanged."
+            )
+            click.echo("\n".join(_fault_lines(preview.faults)))
+        if preview.faults or not (
+            yes or _is_confirmed("Ghi danh sách này? / Write this list?", as_json=as_json)
+        ):
+            return preview, None
+        async with transaction(engine) as db:
+            return preview, await accept_concessions(db, school_id, data, file.name, actor=actor)
+
+    preview, result = run(work)
+    counts = result or preview
+    print_result(
+        {
+            "accepted": result is not None,
+            "created": counts.created,
+            "changed": counts.changed,
+            "unchanged": counts.unchanged,
+            "faults": [dataclasses.asdict(fault) for fault in preview.faults],
+        },
+        as_json=as_json,
+        lines=["Đã ghi danh sách. / The list was written."]
+        if result
+        else ["Chưa ghi gì. / Nothing was written."],
     )
     if preview.faults:
         sys.exit(1)
@@ -133,11 +197,11 @@ def issue_invoices(
     )
 
 
-def _is_confirmed(*, as_json: bool) -> bool:
+def _is_confirmed(question: str, *, as_json: bool) -> bool:
     """Ask on a terminal; elsewhere only --yes writes."""
     if as_json or not sys.stdin.isatty():
         return False
-    return click.confirm("Lập đợt thu này? / Draft this schedule?", default=False)
+    return click.confirm(question, default=False)
 
 
 def _preview_lines(preview: SchedulePreview) -> list[str]:
@@ -163,20 +227,29 @@ def _preview_lines(preview: SchedulePreview) -> list[str]:
             f"{preview.forecast.student_count} học sinh, {preview.forecast.invoice_count} phiếu báo thu / invoices,"
             f" {format_vnd(preview.forecast.total_vnd, 'vi')}"
         )
-    for fault in preview.faults:
+    if preview.relief.by_school_vnd or preview.relief.by_state_vnd:
+        lines.append(
+            f"Miễn, giảm: trường {format_vnd(preview.relief.by_school_vnd, 'vi')},"
+            f" Nhà nước {format_vnd(preview.relief.by_state_vnd, 'vi')} / conceded by the school, by the State"
+        )
+    lines += _fault_lines(preview.faults)
+    if preview.schedule_id:
+        lines.append(
+            f"Đã có đợt thu này, số {preview.schedule_id}. / This is schedule {preview.schedule_id}."
+        )
+    return lines
+
+
+def _fault_lines(faults: Sequence[Fault]) -> list[str]:
+    lines = []
+    for fault in faults:
         place = ", ".join(
             part for part in (f"dòng {fault.row}" if fault.row else "", fault.column) if part
         )
         value = f" [{fault.value}]" if fault.value else ""
         lines.append(f"  ! {f'{place}: ' if place else ''}{fault.vi}{value} / {fault.en}")
-    if preview.faults:
-        lines.append(
-            f"{len(preview.faults)} lỗi cần sửa. / {len(preview.faults)} faults to correct."
-        )
-    if preview.schedule_id:
-        lines.append(
-            f"Đã có đợt thu này, số {preview.schedule_id}. / This is schedule {preview.schedule_id}."
-        )
+    if faults:
+        lines.append(f"{len(faults)} lỗi cần sửa. / {len(faults)} faults to correct.")
     return lines
 
 

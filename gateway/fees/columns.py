@@ -33,9 +33,15 @@ class Role(StrEnum):
     CLASS = "class"
     GRADE = "grade"
     MONTH = "month"
+    MONTHS = "months"
     DUE = "due"
     LEGAL = "legal"
     STUDENT = "student"
+    PERCENT = "percent"
+    BORNE_BY = "borne_by"
+    DECISION = "decision"
+    FROM = "from"
+    UNTIL = "until"
     PROCEDURE_CODE = "procedure_code"
     PROCEDURE_NAME = "procedure_name"
     SERVICE_CODE = "service_code"
@@ -75,6 +81,13 @@ WORDS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
         Role.CLASS: ("=lop", "lop ap dung", "=cac lop", "=class", "=classes"),
         Role.GRADE: ("=khoi", "khoi ap dung", "=grade", "=grades"),
         Role.MONTH: ("=thang", "thang thu", "=ky thu", "month"),
+        Role.MONTHS: (
+            "so thang",
+            "thu cho may thang",
+            "=months",
+            "number of months",
+            "period months",
+        ),
         Role.DUE: ("han nop", "han thanh toan", "han dong", "due date", "=due", "due on"),
         Role.LEGAL: ("can cu", "co so phap ly", "van ban", "legal"),
         Role.STUDENT: (
@@ -87,6 +100,30 @@ WORDS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
                 "student id",
             ),
             *("=student", "=ma so hs"),
+        ),
+        # what a pupil need not pay, by whose decision and from when until when
+        Role.PERCENT: (
+            *("ty le", "muc giam", "muc mien giam", "phan tram", "% mien giam", "=%"),
+            *("percent", "percentage"),
+        ),
+        Role.BORNE_BY: (
+            "nguon",
+            "nguon bu dap",
+            "ben chiu",
+            "do ai chi tra",
+            "borne by",
+            "paid by",
+        ),
+        Role.DECISION: ("so quyet dinh", "quyet dinh", "so qd", "decision"),
+        Role.FROM: ("tu ngay", "hieu luc tu", "ap dung tu", "from", "valid from"),
+        Role.UNTIL: (
+            "den ngay",
+            "den het",
+            "hieu luc den",
+            "ap dung den",
+            "until",
+            "valid until",
+            "to date",
         ),
         # the administrative procedure and the service that the national portal knows the fee by
         Role.PROCEDURE_CODE: ("ma tthc", "ma thu tuc", "procedure code"),

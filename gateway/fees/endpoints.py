@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from gateway.api import FaultBody, HttpRequest, UploadOperation, fault_bodies, read_upload
+from gateway.fees.concessions import accept_concessions, preview_concessions
 from gateway.fees.service import approve_schedule, draft_schedule, preview_schedule
 from gateway.house import House
 from gateway.identity.service import ApiCaller
@@ -19,7 +20,10 @@ from gateway.kit.database import transaction
 
 
 class FeeLineBody(msgspec.Struct, frozen=True):
-    """One fee of the schedule. `scope`: "all", "grade:3", "class:3A" or "application"; VND."""
+    """One fee of the schedule. `scope`: "all", "grade:3", "class:3A" or "application"; VND.
+
+    `period_months`: for how many months, from the schedule's on; more than one is charged ahead.
+    """
 
     item_code: str
     name: str
@@ -27,6 +31,7 @@ class FeeLineBody(msgspec.Struct, frozen=True):
     scope: str
     unit_price_vnd: int
     quantity: int
+    period_months: int
     account_number: str
     is_optional: bool
 
@@ -35,7 +40,8 @@ class FeeScheduleImport(msgspec.Struct, frozen=True):
     """What a fee file is, and (`accepted`) the schedule drafted of it.
 
     `kind`: "roster", or "application" for a service that is paid by the file (hồ sơ).
-    `forecast_*` count for the pupils enrolled by now; null while a fault stands.
+    `forecast_*` count for the pupils enrolled by now; null while a fault stands. `forecast_total_vnd`
+    is what families are asked, once what the school and the State bear is taken off.
     """
 
     accepted: bool
@@ -49,6 +55,8 @@ class FeeScheduleImport(msgspec.Struct, frozen=True):
     lines: list[FeeLineBody]
     forecast_invoices: int | None
     forecast_total_vnd: int | None
+    forecast_conceded_by_school_vnd: int | None
+    forecast_conceded_by_state_vnd: int | None
     faults: list[FaultBody]
 
 
@@ -60,12 +68,27 @@ class FeeScheduleState(msgspec.Struct, frozen=True):
 
 
 class FeeScheduleIssued(msgspec.Struct, frozen=True):
-    """What this call made (0 and 0 VND when all was issued before) and what was there `already`."""
+    """What this call made (0 and 0 VND when all was issued before) and what was there `already`.
+
+    `conceded_by_*`: what of the full price the school and the State bear beside `total_vnd`.
+    """
 
     schedule_id: int
     invoices: int
     total_vnd: int
     already: int
+    conceded_by_school_vnd: int
+    conceded_by_state_vnd: int
+
+
+class ConcessionImport(msgspec.Struct, frozen=True):
+    """What the list would change, or (`accepted`) has changed. `changed`: another last day or basis."""
+
+    accepted: bool
+    created: int
+    changed: int
+    unchanged: int
+    faults: list[FaultBody]
 
 
 @post(
@@ -109,6 +132,7 @@ async def import_fee_schedule(
                 scope=line.scope,
                 unit_price_vnd=line.unit_price_vnd,
                 quantity=line.quantity,
+                period_months=line.period_months,
                 account_number=line.account,
                 is_optional=line.is_optional,
             )
@@ -116,6 +140,8 @@ async def import_fee_schedule(
         ],
         forecast_invoices=forecast.invoice_count if forecast else None,
         forecast_total_vnd=forecast.total_vnd if forecast else None,
+        forecast_conceded_by_school_vnd=preview.relief.by_school_vnd if forecast else None,
+        forecast_conceded_by_state_vnd=preview.relief.by_state_vnd if forecast else None,
         faults=fault_bodies(preview.faults),
     )
 
@@ -154,4 +180,41 @@ async def issue_fee_schedule(
             on=business_date(now_utc()),
             actor=caller.actor,
         )
-    return FeeScheduleIssued(schedule_id, issued.invoices, issued.total_vnd, issued.already)
+    return FeeScheduleIssued(
+        schedule_id=schedule_id,
+        invoices=issued.invoices,
+        total_vnd=issued.total_vnd,
+        already=issued.already,
+        conceded_by_school_vnd=issued.conceded_by_school_vnd,
+        conceded_by_state_vnd=issued.conceded_by_state_vnd,
+    )
+
+
+@post(
+    "/concession-imports",
+    operation_id="import_concessions",
+    tags=["fees"],
+    status_code=200,
+    operation_class=UploadOperation,
+)
+async def import_concessions(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    caller: NamedDependency[ApiCaller],
+    accept: FromQuery[bool] = False,
+) -> ConcessionImport:
+    """Read a list of concessions. Without `accept` nothing is written and every fault is told."""
+    upload = await read_upload(request)
+    async with transaction(house.engine) as db:
+        preview = await preview_concessions(db, caller.school_id, upload.data, upload.name)
+        if accept:
+            await accept_concessions(
+                db, caller.school_id, upload.data, upload.name, actor=caller.actor
+            )
+    return ConcessionImport(
+        accepted=accept,
+        created=preview.created,
+        changed=preview.changed,
+        unchanged=preview.unchanged,
+        faults=fault_bodies(preview.faults),
+    )

@@ -17,6 +17,7 @@ from gateway.fees.words import (
     fault_at,
     parse_account,
     parse_code,
+    parse_months,
     parse_nature,
     parse_note,
     parse_price,
@@ -42,7 +43,8 @@ _NEEDED = {
 class FeeLine:
     """One item at one price for one scope. `account`: the payee's number, "" for the school's default.
 
-    `procedure`: what the national portal knows the fee by; a field that the file leaves out is "".
+    `period_months`: how many months, from the schedule's on, it is for; what is charged ahead becomes
+    income month by month. `procedure`: what the national portal knows the fee by; a field that the file leaves out is "".
     """
 
     row: int
@@ -56,6 +58,7 @@ class FeeLine:
     scope: str
     unit_price_vnd: int
     quantity: int
+    period_months: int = 1
     procedure: Procedure = field(default_factory=Procedure)
 
     @property
@@ -172,6 +175,7 @@ def _read_row(row: Row, table: Table, faults: list[Fault]) -> tuple[list[FeeLine
     nature = read_cell(row, columns.get(Role.NATURE), parse_nature, faults)
     unit = read_cell(row, columns.get(Role.UNIT), parse_words, faults)
     quantity = read_cell(row, columns.get(Role.QUANTITY), parse_quantity, faults, absent=1)
+    months = read_cell(row, columns.get(Role.MONTHS), parse_months, faults, absent=1)
     account = read_cell(row, columns.get(Role.ACCOUNT), parse_account, faults, absent="")
     optional = read_cell(row, columns.get(Role.OPTIONAL), parse_yes_no, faults, absent=False)
     legal = read_cell(row, columns.get(Role.LEGAL), parse_note, faults, absent="")
@@ -212,6 +216,7 @@ def _read_row(row: Row, table: Table, faults: list[Fault]) -> tuple[list[FeeLine
             scope=scope,
             unit_price_vnd=price_vnd or 0,
             quantity=quantity or 0,
+            period_months=months or 1,
             procedure=procedure,
         )
         for scope in scopes
@@ -318,4 +323,15 @@ def _check_service(lines: Sequence[FeeLine], code_label: str) -> list[Fault]:
         )
         for line in lines
         if line.scope != APPLICATION
+    ] + [
+        Fault(
+            code="months_of_service",
+            vi="Khoản thu theo hồ sơ được thu một lần, không thu trước nhiều tháng.",
+            en="A fee for an application is charged once, not for several months.",
+            row=line.row,
+            column=code_label,
+            value=line.item_code,
+        )
+        for line in lines
+        if line.period_months > 1
     ]

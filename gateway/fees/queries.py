@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from gateway.fees.relief import Grant
 from gateway.kit.database import Driver
 from gateway.kit.problem import not_found
 
@@ -45,6 +46,7 @@ class ScheduleLine:
     scope: str
     unit_price_vnd: int
     quantity: int
+    period_months: int
     registered: int
     procedure_code: str
     service_code: str
@@ -91,7 +93,7 @@ async def get_schedule(db: Driver, school_id: int, schedule_id: int) -> Schedule
     lines = await db.fetch(
         """
         SELECT l.line_no, i.code AS item_code, i.name, i.nature, i.unit, i.is_optional,
-               b.number AS account, l.scope, l.unit_price_vnd, l.quantity, i.procedure_code, i.service_code,
+               b.number AS account, l.scope, l.unit_price_vnd, l.quantity, l.period_months, i.procedure_code, i.service_code,
                (SELECT count(*) FROM fee_registration r WHERE r.school_id = l.school_id
                    AND r.fee_schedule_id = l.fee_schedule_id AND r.fee_item_id = l.fee_item_id) AS registered
           FROM fee_schedule_line l
@@ -103,6 +105,28 @@ async def get_schedule(db: Driver, school_id: int, schedule_id: int) -> Schedule
         schedule_id,
     )
     return ScheduleDetail(_row(row), tuple(ScheduleLine(**line) for line in lines))
+
+
+async def grants_of(db: Driver, school_id: int, month: date, school_year: str) -> list[Grant]:
+    """The concessions that a schedule of `month` (its first day) applies, of pupils enrolled that year.
+
+    A month counts from the one in which a concession begins to the one in which it ends.
+    """
+    rows = await db.fetch(
+        """
+        SELECT c.id, s.code AS student_code, i.code AS item_code, c.percent, c.borne_by
+          FROM concession c
+          JOIN student s ON s.school_id = c.school_id AND s.id = c.student_id
+          JOIN enrolment e ON e.school_id = c.school_id AND e.student_id = c.student_id AND e.school_year = $3
+          LEFT JOIN fee_item i ON i.school_id = c.school_id AND i.id = c.fee_item_id
+         WHERE c.school_id = $1 AND $2 BETWEEN date_trunc('month', c.from_date)::date AND c.until_date
+         ORDER BY c.id
+        """,
+        school_id,
+        month,
+        school_year,
+    )
+    return [Grant(**row) for row in rows]
 
 
 def _row(row: Any) -> ScheduleRow:

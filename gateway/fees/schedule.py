@@ -52,6 +52,7 @@ class ScheduleFile:
                 [
                     *(line.item_code, *line.facts),
                     *(class_key(line.scope), line.unit_price_vnd, line.quantity),
+                    *((line.period_months,) if line.period_months > 1 else ()),
                 ]
                 for line in self.lines
             ),

@@ -8,13 +8,15 @@ payee account, optional or not) is never changed by a later file: that would byp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from adapters.contract import FileError
 from gateway.fees.checks import School, check_against, forecast_of
 from gateway.fees.items import FeeLine
+from gateway.fees.queries import grants_of
 from gateway.fees.registrations import Registration
+from gateway.fees.relief import Grant, Relief, relief
 from gateway.fees.schedule import ScheduleFile, read_schedule
 from gateway.fees.scopes import Forecast, SchoolClass
 from gateway.identity.audit import audit
@@ -22,10 +24,16 @@ from gateway.kit.database import Driver
 from gateway.kit.problem import Fault, Problem, not_found
 from gateway.ledger.service import open_books
 
+LINEAR = "SET LOCAL enable_nestloop = off"
+"""Before joins over a whole school: how many hold a concession the planner cannot know, and where it
+guesses few, a loop over all pairs takes minutes instead of a second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePreview:
     """What a file would become, and everything wrong with it. `kind`: as of ScheduleFile.
+
+    `forecast` is of what families would be asked, once `relief` is taken off the full price.
 
     `lines` name the payee account that the school has; `forecast` counts for the pupils enrolled by
     now, its `students_by_line` in the order of `lines`; None while a fault stands. `schedule_id`: the
@@ -40,6 +48,7 @@ class SchedulePreview:
     lines: tuple[FeeLine, ...]
     registrations: tuple[Registration, ...]
     forecast: Forecast | None
+    relief: Relief
     schedule_id: int | None
     replaces_id: int | None
     faults: tuple[Fault, ...]
@@ -65,6 +74,16 @@ async def preview_schedule(
     school = await _school(db, school_id, file)
     lines, against = check_against(file, school)
     faults = (*file.faults, *against)
+    counted, lowered = None, Relief()
+    if not faults and file.month:
+        counted = forecast_of(lines, file.registrations, school)
+        grants = await grants_of(db, school_id, file.month, file.school_year)
+        lowered = await _relief(db, school_id, file, lines, school, grants)
+        counted = replace(
+            counted,
+            invoice_count=counted.invoice_count - lowered.free_bills,
+            total_vnd=counted.total_vnd - lowered.by_school_vnd - lowered.by_state_vnd,
+        )
     return SchedulePreview(
         kind=file.kind,
         name=file.name,
@@ -73,7 +92,8 @@ async def preview_schedule(
         due_on=file.due_on,
         lines=lines,
         registrations=file.registrations,
-        forecast=None if faults else forecast_of(lines, file.registrations, school),
+        forecast=counted,
+        relief=lowered,
         schedule_id=await _same_content(db, school_id, file) if not file.faults else None,
         replaces_id=await _open_draft(db, school_id, file),
         faults=faults,
@@ -88,7 +108,7 @@ async def draft_schedule(
     A draft of the same name and month becomes a new version of itself, drafted by `actor`. Raises
     Problem (422) with every fault.
     """
-    actor = _person(actor)
+    actor = person(actor)
     file = _read(data, file_name)
     _refuse(file.faults)
     await lock_fees(db, school_id)
@@ -132,7 +152,7 @@ async def approve_schedule(
     Raises Problem: 404 no such schedule; 409 it is not a draft, or another version stands by now;
     403 the approver drafted it.
     """
-    actor = _person(actor)
+    actor = person(actor)
     await lock_fees(db, school_id)
     row = await db.fetchrow(
         "SELECT status, version, drafted_by, content_hash FROM fee_schedule"
@@ -191,12 +211,17 @@ def _read(data: bytes, file_name: str) -> ScheduleFile:
     try:
         return read_schedule(data, file_name)
     except FileError as error:
-        raise Problem(
-            error.code,
-            vi=f"{error.detail}.",
-            en=f"The file cannot be read ({error.code.replace('_', ' ')}).",
-            status=422,
-        ) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: FileError) -> Problem:
+    """A file that cannot be read as a whole, for the person who sent it (422)."""
+    return Problem(
+        error.code,
+        vi=f"{error.detail}.",
+        en=f"The file cannot be read ({error.code.replace('_', ' ')}).",
+        status=422,
+    )
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
@@ -210,7 +235,8 @@ def _refuse(faults: Sequence[Fault]) -> None:
         )
 
 
-def _person(actor: str) -> str:
+def person(actor: str) -> str:
+    """Who acts, white space tidied. Raises Problem when it is nobody."""
     tidy = " ".join(actor.split())
     if not tidy:
         raise Problem("actor_missing", vi="Cần tên người thực hiện.", en="Say who acts.")
@@ -262,6 +288,39 @@ async def _school(db: Driver, school_id: int, file: ScheduleFile) -> School:
         default_account=next((row["number"] for row in accounts if row["is_default"]), ""),
         class_of={row["code"]: row["name"] for row in students},
         items={row["code"]: row for row in items},
+    )
+
+
+async def _relief(
+    db: Driver,
+    school_id: int,
+    file: ScheduleFile,
+    lines: Sequence[FeeLine],
+    school: School,
+    grants: Sequence[Grant],
+) -> Relief:
+    """What the schedule would concede, by the classes of the pupils with a grant."""
+    rows = await db.fetch(
+        """
+        SELECT s.code, c.name FROM student s
+          JOIN enrolment e ON e.school_id = s.school_id AND e.student_id = s.id AND e.school_year = $3
+          JOIN school_class c ON c.school_id = e.school_id AND c.id = e.class_id
+         WHERE s.school_id = $1 AND s.code = ANY($2::text[])
+        """,
+        school_id,
+        list({grant.student_code for grant in grants}),
+        file.school_year,
+    )
+    registered: dict[str, frozenset[str]] = {}
+    for asked in file.registrations:
+        before = registered.get(asked.student_code, frozenset())
+        registered[asked.student_code] = before | {asked.item_code}
+    return relief(
+        lines,
+        registered,
+        {each.name: each for each in school.classes},
+        {row["code"]: row["name"] for row in rows},
+        grants,
     )
 
 
@@ -385,10 +444,10 @@ async def _write_lines(
     await db.execute(
         """
         INSERT INTO fee_schedule_line (school_id, fee_schedule_id, line_no, fee_item_id, scope,
-                                       unit_price_vnd, quantity)
-        SELECT $1, $2, l.line_no, i.id, l.scope, l.unit_price_vnd, l.quantity
-          FROM unnest($3::text[], $4::text[], $5::bigint[], $6::int[]) WITH ORDINALITY
-               AS l(code, scope, unit_price_vnd, quantity, line_no)
+                                       unit_price_vnd, quantity, period_months)
+        SELECT $1, $2, l.line_no, i.id, l.scope, l.unit_price_vnd, l.quantity, l.period_months
+          FROM unnest($3::text[], $4::text[], $5::bigint[], $6::int[], $7::int[]) WITH ORDINALITY
+               AS l(code, scope, unit_price_vnd, quantity, period_months, line_no)
           JOIN fee_item i ON i.school_id = $1 AND i.code = l.code
         """,
         school_id,
@@ -397,6 +456,7 @@ async def _write_lines(
         [line.scope for line in lines],
         [line.unit_price_vnd for line in lines],
         [line.quantity for line in lines],
+        [line.period_months for line in lines],
     )
     await db.execute(
         """

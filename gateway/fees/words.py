@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -45,6 +46,12 @@ NATURES = MappingProxyType(
         "collected on behalf": "on_behalf",
     }
 )
+_BEARERS = MappingProxyType(
+    dict.fromkeys(("truong", "nha truong", "school", "the school"), "school")
+    | dict.fromkeys(
+        ("nha nuoc", "ngan sach", "ngan sach nha nuoc", "nsnn", "state", "the state"), "state"
+    )
+)
 _YES = frozenset({"co", "x", "yes", "y", "true", "1", "tu nguyen", "optional"})
 _NO = frozenset({"khong", "ko", "no", "n", "false", "0", "bat buoc", "mandatory"})
 
@@ -63,6 +70,10 @@ _ENGLISH = MappingProxyType(
         "date_as_text": "Excel turned this text into a date; format the column as Text.",
         "unknown_nature": "The nature is tuition, service or on behalf.",
         "bad_quantity": "The quantity is a whole number from 1 to 1000000.",
+        "bad_months": "The number of months is a whole number from 1 to 12.",
+        "bad_percent": "The percentage is a whole number from 1 to 100.",
+        "percent_unclear": "1 may be 1 % or 100 %: format the column as Text and write 100%.",
+        "unknown_bearer": "Write who bears it: the school or the State.",
         "bad_code": "An item code has no comma or semicolon.",
         "bad_month": "Not a month (mm/yyyy).",
         "not_yes_or_no": "Write yes or no.",
@@ -74,6 +85,7 @@ _ENGLISH = MappingProxyType(
 )
 _MAX_TEXT = 300
 _MAX_CODE = 32
+_MAX_MONTHS = 12
 _MAX_QUANTITY = 1_000_000
 _MONTH = re.compile(r"(?:thang\s*)?(\d{1,2})\s*(?:[/.-]|nam)\s*(\d{4})")
 _MONTH_ISO = re.compile(r"(\d{4})-(\d{1,2})")
@@ -162,6 +174,46 @@ def parse_quantity(cell: Cell) -> int:
     if whole is None or not 1 <= int(whole[1]) <= _MAX_QUANTITY:
         raise CellError("bad_quantity", f"«{text[:40]}»: số lượng là số nguyên từ 1")
     return int(whole[1])
+
+
+def parse_months(cell: Cell) -> int:
+    """For how many months a fee is charged, 1..12; a blank is one. Raises CellError."""
+    text = parse_text(cell)
+    if not text:
+        return 1
+    whole = re.fullmatch(r"([0-9]{1,2})(?:[.,]0+)?(?:\s*(?:tháng|thang|months?))?", text.casefold())
+    if whole is None or not 1 <= int(whole[1]) <= _MAX_MONTHS:
+        raise CellError(
+            "bad_months", f"«{text[:40]}»: số tháng là số nguyên từ 1 đến {_MAX_MONTHS}"
+        )
+    return int(whole[1])
+
+
+def parse_percent(cell: Cell) -> int:
+    """A whole percentage, 1..100: "70%", 70, or 0,7 as a cell in percent format holds it. Raises CellError."""
+    text = parse_text(cell).replace(",", ".")
+    number = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,15})?)\s*%?", text)
+    if number is None:
+        raise CellError("bad_percent", f"«{text[:40]}»: tỷ lệ là số nguyên từ 1 đến 100")
+    percent = Decimal(number[1])
+    if percent == 1 and "%" not in text:
+        raise CellError(
+            "percent_unclear", "«1» có thể là 1% hoặc 100%: hãy định dạng cột là Text và ghi 100%"
+        )
+    if percent < 1 and "%" not in text:
+        percent *= 100
+    if percent != int(percent) or not 1 <= percent <= 100:
+        raise CellError("bad_percent", f"«{text[:40]}»: tỷ lệ là số nguyên từ 1 đến 100")
+    return int(percent)
+
+
+def parse_bearer(cell: Cell) -> str:
+    """Who bears a concession, "school" or "state". Raises CellError."""
+    text = parse_words(cell)
+    bearer = _BEARERS.get(normalise_header(text))
+    if bearer is None:
+        raise CellError("unknown_bearer", f"«{text[:40]}»: hãy ghi Trường hoặc Nhà nước")
+    return bearer
 
 
 def parse_nature(cell: Cell) -> str:

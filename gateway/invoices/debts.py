@@ -28,7 +28,7 @@ _COLUMNS = """
                                          e.procedure_name, e.service_code, e.service_name)
                         ORDER BY l.line_no)
           FROM invoice_line l JOIN fee_item e ON e.school_id = l.school_id AND e.id = l.fee_item_id
-         WHERE l.school_id = i.school_id AND l.invoice_id = i.id)::text AS lines
+         WHERE l.school_id = i.school_id AND l.invoice_id = i.id AND l.amount_vnd > 0)::text AS lines
 """
 _OF_INVOICE = """
   JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id

@@ -12,7 +12,7 @@ from gateway.invoices.search import InvoiceStatus, status_of
 from gateway.invoices.virtual import VA_PREFIX, virtual_or
 from gateway.kit.database import Driver
 from gateway.kit.problem import not_found
-from gateway.statistics.queries import PAYMENT_STATE, PaymentState
+from gateway.statistics.states import PAYMENT_STATE, PaymentState
 
 MAX_ROWS = 500
 """Lines, payments or transfers shown of one invoice; a school's invoice has a dozen."""
@@ -26,8 +26,29 @@ class Line:
     unit: str
     unit_price_vnd: int
     quantity: int
+    conceded_vnd: int
     amount_vnd: int
+    period_months: int
+    first_month: date
     nature: str
+
+    @property
+    def last_month(self) -> date:
+        """The last month that it is for, by its first day."""
+        months = self.first_month.month - 1 + self.period_months - 1
+        return date(self.first_month.year + months // 12, months % 12 + 1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conceded:
+    """What a concession took off a line, VND, and by which decision; `borne_by`: "school" or "state"."""
+
+    description: str
+    percent: int
+    borne_by: str
+    decision_no: str
+    legal_basis: str
+    conceded_vnd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +105,7 @@ class InvoiceDetail:
     due_on: date
     cancelled_at: datetime | None
     lines: tuple[Line, ...]
+    concessions: tuple[Conceded, ...]
     payments: tuple[Received, ...]
     entries: tuple[Entry, ...]
 
@@ -134,9 +156,22 @@ SELECT i.id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.issued_on, i.due_o
 """
 
 LINES = """
-SELECT l.description, l.unit, l.unit_price_vnd, l.quantity, l.amount_vnd, f.nature
+SELECT l.description, l.unit, l.unit_price_vnd, l.quantity, l.conceded_vnd, l.amount_vnd, l.period_months,
+       s.month AS first_month, f.nature
   FROM invoice_line l JOIN fee_item f ON f.school_id = l.school_id AND f.id = l.fee_item_id
+  JOIN invoice i ON i.school_id = l.school_id AND i.id = l.invoice_id
+  JOIN fee_schedule s ON s.school_id = i.school_id AND s.id = i.fee_schedule_id
  WHERE l.school_id = $1 AND l.invoice_id = $2 ORDER BY l.line_no LIMIT $3
+"""
+
+CONCESSIONS = """
+SELECT l.description, c.percent, c.borne_by, c.decision_no, c.legal_basis, d.conceded_vnd
+  FROM invoice i
+  JOIN invoice_line l ON l.school_id = i.school_id AND l.invoice_id = i.id
+  JOIN conceded_charge d ON d.school_id = i.school_id AND d.fee_schedule_id = i.fee_schedule_id
+   AND d.student_id = i.student_id AND d.fee_item_id = l.fee_item_id
+  JOIN concession c ON c.school_id = d.school_id AND c.id = d.concession_id
+ WHERE i.school_id = $1 AND i.id = $2 ORDER BY l.line_no, c.borne_by DESC, c.id LIMIT $3
 """
 
 PAYMENTS = f"""
@@ -176,11 +211,13 @@ async def invoice_detail(db: Driver, school_id: int, invoice_id: int) -> Invoice
     if head is None:
         raise not_found("phiếu báo thu này", "invoice")
     lines = await db.fetch(LINES, school_id, invoice_id, MAX_ROWS)
+    concessions = await db.fetch(CONCESSIONS, school_id, invoice_id, MAX_ROWS)
     payments = await db.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)
     entries = await db.fetch(ENTRIES, school_id, invoice_id, MAX_ROWS)
     return InvoiceDetail(
         **dict(head),
         lines=tuple(Line(**dict(row)) for row in lines),
+        concessions=tuple(Conceded(**dict(row)) for row in concessions),
         payments=tuple(
             Received(**{**dict(row), "state": PaymentState(row["state"])}) for row in payments
         ),

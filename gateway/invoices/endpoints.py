@@ -29,10 +29,14 @@ from gateway.invoices.virtual import virtual_or
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
 from gateway.kit.problem import not_found
+from gateway.statistics.states import PaymentState, states_of_invoices
 
 
 class InvoiceBody(msgspec.Struct, frozen=True):
     """An invoice. `pay_url` is the parent's page; amounts in VND, dates in Vietnam.
+
+    confirmation: how far its money got (received or not, confirmed or not, by hand or automatically);
+    null where nothing was received.
 
     virtual_account pays this invoice without a memo, student_virtual_account whatever the pupil owes
     first; both null where the bank gave the school no prefix.
@@ -52,6 +56,7 @@ class InvoiceBody(msgspec.Struct, frozen=True):
     open_vnd: int
     status: InvoiceStatus
     is_overdue: bool
+    confirmation: PaymentState | None
     issued_on: date
     due_on: date
 
@@ -64,13 +69,14 @@ class InvoiceListBody(msgspec.Struct, frozen=True):
 
 
 class LineBody(msgspec.Struct, frozen=True):
-    """One line; amounts in VND."""
+    """One line, VND. What is asked: `amount_vnd` = `unit_price_vnd` × `quantity` − `conceded_vnd`."""
 
     item_code: str
     description: str
     unit: str
     unit_price_vnd: int
     quantity: int
+    conceded_vnd: int
     amount_vnd: int
 
 
@@ -138,10 +144,19 @@ async def get_invoice(
             raise not_found("phiếu báo thu này", "invoice")
         lines = await lines_of(db, caller.school_id, found.id)
         parts = await paid_parts(db, caller.school_id, found.id)
+        states = await states_of_invoices(db, caller.school_id, [found.id])
     return InvoiceDetailBody(
-        _body(found, house.settings.base_url),
+        _body(found, states.get(found.id), house.settings.base_url),
         [
-            LineBody(x.item_code, x.description, x.unit, x.unit_price_vnd, x.quantity, x.amount_vnd)
+            LineBody(
+                item_code=x.item_code,
+                description=x.description,
+                unit=x.unit,
+                unit_price_vnd=x.unit_price_vnd,
+                quantity=x.quantity,
+                conceded_vnd=x.conceded_vnd,
+                amount_vnd=x.amount_vnd,
+            )
             for x in lines
         ],
         [PaidPartBody(part.payment_id, part.amount_vnd, part.paid_at) for part in parts],
@@ -160,13 +175,14 @@ async def _page(
             after=id_of_cursor(cursor),
             limit=page_size(limit),
         )
+        states = await states_of_invoices(db, caller.school_id, [one.id for one in found])
     return InvoiceListBody(
-        [_body(one, house.settings.base_url) for one in found],
+        [_body(one, states.get(one.id), house.settings.base_url) for one in found],
         cursor_of(found[-1].id) if more else None,
     )
 
 
-def _body(one: Listed, base_url: str) -> InvoiceBody:
+def _body(one: Listed, confirmation: PaymentState | None, base_url: str) -> InvoiceBody:
     return InvoiceBody(
         reference=one.reference,
         pay_url=f"{base_url}/pay/{one.token}",
@@ -182,6 +198,7 @@ def _body(one: Listed, base_url: str) -> InvoiceBody:
         open_vnd=0 if one.status is InvoiceStatus.CANCELLED else one.total_vnd - one.paid_vnd,
         status=one.status,
         is_overdue=one.is_overdue,
+        confirmation=confirmation,
         issued_on=one.issued_on,
         due_on=one.due_on,
     )

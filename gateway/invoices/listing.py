@@ -58,6 +58,7 @@ class Line:
     unit: str
     unit_price_vnd: int
     quantity: int
+    conceded_vnd: int
     amount_vnd: int
 
 
@@ -129,7 +130,8 @@ async def lines_of(db: Driver, school_id: int, invoice_id: int) -> Sequence[Line
     """The lines of an invoice, in their order."""
     rows = await db.fetch(
         """
-        SELECT f.code AS item_code, l.description, l.unit, l.unit_price_vnd, l.quantity, l.amount_vnd
+        SELECT f.code AS item_code, l.description, l.unit, l.unit_price_vnd, l.quantity,
+               l.conceded_vnd, l.amount_vnd
           FROM invoice_line l JOIN fee_item f ON f.school_id = l.school_id AND f.id = l.fee_item_id
          WHERE l.school_id = $1 AND l.invoice_id = $2 ORDER BY l.line_no
         """,

@@ -30,12 +30,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicLine:
-    """One charge; `amount_vnd` = `unit_price_vnd` * `quantity`."""
+    """One charge; `amount_vnd` = `unit_price_vnd` * `quantity` - `conceded_vnd`: what the family is asked.
+
+    By which decision something is conceded is a child's private matter and is not told here.
+    """
 
     description: str
     unit: str
     unit_price_vnd: int
     quantity: int
+    conceded_vnd: int
     amount_vnd: int
 
 
@@ -161,7 +165,7 @@ def state_of(total_vnd: int, paid_vnd: int, *, is_cancelled: bool) -> State:
 
 
 _LINES = """
-(SELECT json_agg(json_build_array(l.description, l.unit, l.unit_price_vnd, l.quantity, l.amount_vnd)
+(SELECT json_agg(json_build_array(l.description, l.unit, l.unit_price_vnd, l.quantity, l.conceded_vnd, l.amount_vnd)
                  ORDER BY l.line_no)
    FROM invoice_line l WHERE l.school_id = i.school_id AND l.invoice_id = i.id)::text AS lines
 """
@@ -318,7 +322,7 @@ async def receipt_by_token(db: Driver, token: str) -> PublicReceipt | None:
 
 
 def _lines(rows: str | None) -> tuple[PublicLine, ...]:
-    names = ("description", "unit", "unit_price_vnd", "quantity", "amount_vnd")
+    names = ("description", "unit", "unit_price_vnd", "quantity", "conceded_vnd", "amount_vnd")
     return tuple(
         PublicLine(**dict(zip(names, row, strict=True))) for row in json.loads(rows or "[]")
     )

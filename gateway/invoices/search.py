@@ -15,6 +15,12 @@ from typing import Any
 from gateway.kit.database import Driver
 from gateway.kit.reference import find_references
 from gateway.kit.text import unaccent
+from gateway.statistics.states import (
+    PaymentState,
+    invoice_states,
+    settled,
+    states_of_invoices,
+)
 
 PAGE = 50
 MAX_QUERY = 100
@@ -38,6 +44,7 @@ class Wanted:
     class_id: int | None = None
     schedule_id: int | None = None
     status: InvoiceStatus | None = None
+    state: PaymentState | None = None
     after: int | None = None
 
 
@@ -59,11 +66,30 @@ class InvoiceRow:
     due_on: date
     status: InvoiceStatus
     is_overdue: bool
+    state: PaymentState | None = None
 
     @property
     def open_vnd(self) -> int:
         """What is still owed, VND."""
         return self.total_vnd - self.paid_vnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What is known of the money of the invoices that fit, VND.
+
+    gateway_vnd: told by a channel's notice; software_vnd: settles them in our books; at_bank_vnd: on a
+    statement or in a settlement that is booked.
+    """
+
+    gateway_vnd: int
+    software_vnd: int
+    at_bank_vnd: int
+
+    @property
+    def difference_vnd(self) -> int:
+        """What the books have beyond the channels: from statements alone."""
+        return self.software_vnd - self.gateway_vnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +101,8 @@ class InvoicePage:
     next_after: int | None
 
 
-# The order of a class register. $9 takes one row more than a page, to know whether there is another.
-SEARCH = """
+# $9, only where asked: the state of the money, which costs a look at every transfer
+FOUND = f"""
 WITH found AS (
   SELECT i.id, i.reference, i.total_vnd, i.paid_vnd, i.due_on, i.cancelled_at,
          s.code AS student_code, s.full_name, s.search_name, c.name AS class_name, c.grade,
@@ -97,14 +123,27 @@ WITH found AS (
            WHEN 'overdue' THEN i.paid_vnd < i.total_vnd AND i.due_on < $8 AND i.cancelled_at IS NULL
            WHEN 'cancelled' THEN i.cancelled_at IS NOT NULL
            ELSE TRUE END
+     AND ($9::text IS NULL
+          OR i.id IN (SELECT x.invoice_id FROM ({invoice_states("IS NOT NULL")}) x WHERE x.state = $9))
 )
+"""
+# The order of a class register. $10 takes one row more than a page, to know whether there is another.
+SEARCH = f"""
+{FOUND}
 SELECT *, (SELECT count(*) FROM found) AS total_count FROM found
- WHERE $10::bigint IS NULL OR (grade, class_name, search_name, id) >
+ WHERE $11::bigint IS NULL OR (grade, class_name, search_name, id) >
        (SELECT c.grade, c.name, s.search_name, i.id FROM invoice i
           JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id
           JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
-         WHERE i.school_id = $1 AND i.id = $10)
- ORDER BY grade, class_name, search_name, id LIMIT $9
+         WHERE i.school_id = $1 AND i.id = $11)
+ ORDER BY grade, class_name, search_name, id LIMIT $10
+"""
+TOTALS = f"""
+{FOUND}
+SELECT coalesce(sum(amount_vnd) FILTER (WHERE channel <> 'statement'), 0)::bigint AS gateway_vnd,
+       coalesce(sum(amount_vnd), 0)::bigint AS software_vnd,
+       coalesce(sum(amount_vnd) FILTER (WHERE is_at_bank), 0)::bigint AS at_bank_vnd
+  FROM ({settled("IN (SELECT id FROM found)")}) s
 """
 
 
@@ -113,26 +152,35 @@ async def find_invoices(
 ) -> InvoicePage:
     """The invoices that fit, in the order of class and name, at most `limit` (1..PAGE)."""
     limit = max(1, min(limit, PAGE))
+    rows = await db.fetch(SEARCH, *_arguments(school_id, wanted, today), limit + 1, wanted.after)
+    states = await states_of_invoices(db, school_id, [row["id"] for row in rows[:limit]])
+    shown = tuple(_row(row, today, states.get(row["id"])) for row in rows[:limit])
+    return InvoicePage(
+        rows=shown,
+        total_count=rows[0]["total_count"] if rows else 0,
+        next_after=shown[-1].id if len(rows) > limit else None,
+    )
+
+
+async def confirmed_of(db: Driver, school_id: int, wanted: Wanted, *, today: date) -> Confirmed:
+    """What is known of the money of all invoices that fit."""
+    row = await db.fetchrow(TOTALS, *_arguments(school_id, wanted, today))
+    return Confirmed(**dict(row))
+
+
+def _arguments(school_id: int, wanted: Wanted, today: date) -> tuple[object, ...]:
+    """The parameters $1 to $9 of FOUND."""
     text = wanted.text.strip()[:MAX_QUERY]
-    references = [found.reference for found in find_references(text)] if text else None
-    rows = await db.fetch(
-        SEARCH,
+    return (
         school_id,
-        references,
+        [found.reference for found in find_references(text)] if text else None,
         text,
         f"%{_literal(unaccent(text).lower())}%",
         wanted.class_id,
         wanted.schedule_id,
         wanted.status,
         today,
-        limit + 1,
-        wanted.after,
-    )
-    shown = tuple(_row(row, today) for row in rows[:limit])
-    return InvoicePage(
-        rows=shown,
-        total_count=rows[0]["total_count"] if rows else 0,
-        next_after=shown[-1].id if len(rows) > limit else None,
+        wanted.state,
     )
 
 
@@ -160,7 +208,7 @@ def status_of(*, total_vnd: int, paid_vnd: int, is_cancelled: bool) -> InvoiceSt
     return InvoiceStatus.PART if paid_vnd else InvoiceStatus.UNPAID
 
 
-def _row(row: Any, today: date) -> InvoiceRow:
+def _row(row: Any, today: date, state: PaymentState | None) -> InvoiceRow:
     status = status_of(
         total_vnd=row["total_vnd"],
         paid_vnd=row["paid_vnd"],
@@ -178,6 +226,7 @@ def _row(row: Any, today: date) -> InvoiceRow:
         due_on=row["due_on"],
         status=status,
         is_overdue=status in {InvoiceStatus.UNPAID, InvoiceStatus.PART} and row["due_on"] < today,
+        state=state,
     )
 
 

@@ -23,7 +23,7 @@ from gateway.kit.problem import Fault, Problem, not_found
 from gateway.kit.reference import make_references
 from gateway.kit.seal import Keys
 from gateway.kit.text import unaccent
-from gateway.ledger.service import books_of
+from gateway.ledger.service import account_of, books_of
 from gateway.portal.forms import Form, FormFile, ServiceLine, Wanted, read_forms, settle
 from gateway.portal.queries import ApplicationRow, applications_by_code
 from gateway.students.service import file_problem, lock_roster
@@ -264,11 +264,14 @@ def _code_used(one: Wanted, *, is_application: bool) -> Fault:
     return Fault(code=code, vi=vi, en=en, row=one.row, column="Mã hồ sơ", value=one.file_code)
 
 
-# $1 school, $2 service, $3 what each applicant wants
+# $1 school, $2 service, $3 what each applicant wants; nothing is conceded to an applicant
 CHARGES = """
-WITH charge AS MATERIALIZED (
+WITH share AS MATERIALIZED (
+  SELECT NULL::bigint AS student_id, NULL::bigint AS fee_item_id, NULL::bigint AS concession_id,
+         NULL AS borne_by, NULL::bigint AS full_vnd, NULL::bigint AS conceded_vnd WHERE false
+), charge AS MATERIALIZED (
   SELECT w.student_id, g.id AS class_id, l.fee_item_id, l.line_no, l.unit_price_vnd, w.quantity,
-         i.bank_account_id, i.name, i.unit, a.id AS credit_account_id
+         i.bank_account_id, i.name, i.unit, a.id AS credit_account_id, 1 AS period_months, 0::bigint AS conceded_vnd
     FROM jsonb_to_recordset($3::jsonb) AS w(student_id bigint, item_code text, quantity int)
     JOIN fee_item i ON i.school_id = $1 AND i.code = w.item_code
     JOIN fee_schedule_line l ON l.school_id = $1 AND l.fee_schedule_id = $2 AND l.fee_item_id = i.id
@@ -328,6 +331,8 @@ async def _write(
         on,
         max(service.due_on, on),
         books.receivable_id,
+        await account_of(db, school_id, "state_receivable"),
+        [row["state_journal_id"] for row in reserved],
     )
     expected = (len(new), sum(one.total_vnd for one in new))
     if billed is None or (billed["invoices"], billed["total_vnd"]) != expected:

@@ -134,7 +134,7 @@ async def test_the_same_file_again_changes_nothing(engine: AsyncEngine, school: 
             "SELECT kind FROM ledger_account WHERE school_id = $1 AND fee_item_id IS NOT NULL",
             school.id,
         )
-        assert [row["kind"] for row in kinds] == ["income"] * 3
+        assert sorted(row["kind"] for row in kinds) == ["income"] * 3 + ["prepaid"] * 3
         assert (await verify_chain(db, school.id)).entries == 1
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date
 
 import pytest
@@ -23,6 +21,7 @@ from feeschool import (
     enrol,
     fee_file,
     make_school,
+    thrown_away,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -238,18 +237,6 @@ async def test_schools_do_not_meet(engine: AsyncEngine, school: FeeSchool) -> No
         assert {row["school_id"] for row in await db.fetch("SELECT school_id FROM invoice")} == {
             school.id
         }
-
-
-@asynccontextmanager
-async def thrown_away(engine: AsyncEngine) -> AsyncIterator[Driver]:
-    """A transaction that leaves nothing behind: the books forbid deleting between examples."""
-    async with transaction(engine) as db:
-        inner = db.transaction()
-        await inner.start()
-        try:
-            yield db
-        finally:
-            await inner.rollback()
 
 
 SCOPES = ("Toàn trường", "Khối 1", "Khối 2", "1A", "1B", "2A")

@@ -12,6 +12,7 @@ from litestar.params import URLEncodedBody
 from gateway.fees.queries import get_schedule
 from gateway.fees.service import approve_schedule
 from gateway.house import House
+from gateway.invoices.reckoning import reckon
 from gateway.invoices.service import issue
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import transaction
@@ -104,6 +105,10 @@ async def _schedule_screen(
     async with transaction(house.engine) as db:
         detail = await get_schedule(db, staff.school_id, schedule_id)
         issued = await issued_schedules(db, staff.school_id)
+        reckoning = None
+        if detail.schedule.kind == "roster":
+            year = detail.schedule.school_year
+            reckoning = await reckon(db, staff.school_id, schedule_id, year)
     return screen(
         request,
         "schedule.html",
@@ -111,6 +116,7 @@ async def _schedule_screen(
         problem=problem,
         schedule=detail.schedule,
         lines=detail.lines,
+        reckoning=reckoning,
         figures=next((one for one in issued if one.schedule_id == schedule_id), None),
         may_approve=staff.user.role == APPROVER and staff.actor != detail.schedule.drafted_by,
     )
