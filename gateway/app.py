@@ -12,9 +12,19 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
+from gateway.accounting.endpoints import (
+    get_detail_ledger,
+    get_trial_balance,
+    get_voucher_export,
+    get_voucher_export_file,
+    get_voucher_exports,
+    post_acknowledgement,
+    post_voucher_export,
+)
 from gateway.api import api_router
 from gateway.fees.endpoints import (
     approve_fee_schedule,
+    import_concessions,
     import_fee_schedule,
     issue_fee_schedule,
 )
@@ -32,11 +42,18 @@ from gateway.portal.endpoints import get_application, submit_applications
 from gateway.refunds.endpoints import get_refund, get_refunds, post_refund
 from gateway.settings import Settings
 from gateway.students.endpoints import import_roster
-from reconciliation.endpoints import get_exceptions
+from reconciliation.desk.endpoints import (
+    get_exception,
+    get_exceptions,
+    post_explanation,
+    post_note,
+    post_placement,
+)
 from sandbox.pages import ROUTES as SANDBOX
 
 API = (
     import_roster,
+    import_concessions,
     import_fee_schedule,
     approve_fee_schedule,
     issue_fee_schedule,
@@ -50,6 +67,17 @@ API = (
     get_refund,
     post_refund,
     get_exceptions,
+    get_exception,
+    post_placement,
+    post_explanation,
+    post_note,
+    post_voucher_export,
+    get_voucher_exports,
+    get_voucher_export,
+    get_voucher_export_file,
+    post_acknowledgement,
+    get_trial_balance,
+    get_detail_ledger,
 )
 
 

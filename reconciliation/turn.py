@@ -6,6 +6,9 @@ ends with the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import asyncpg
 
 from gateway.kit.database import Driver
@@ -27,5 +30,19 @@ async def take_turn(db: Driver, school_id: int) -> None:
             "night_under_way",
             vi="Trường đang được đối soát hoặc nhập sao kê; hãy thử lại sau ít phút.",
             en="A reconciliation or an import of this school is under way; try again in a few minutes.",
+            status=409,
+        ) from error
+
+
+@contextmanager
+def unless_busy() -> Iterator[None]:
+    """Raises Problem (409) where somebody else holds the school's rows for too long."""
+    try:
+        yield
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise Problem(
+            "school_busy",
+            vi="Trường đang ghi sổ nhiều khoản; chưa có gì thay đổi, hãy thử lại sau ít phút.",
+            en="The school's books are busy; nothing has changed, try again in a few minutes.",
             status=409,
         ) from error

@@ -7,9 +7,9 @@ gateway's answers, so agreement means that nothing was lost and nothing counted 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 from gateway.demo.day import Moved
 from gateway.demo.world import World
@@ -46,10 +46,12 @@ class Comparison:
 
 
 async def compare_books(
-    db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], day: date
+    db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], left: Mapping[str, int]
 ) -> list[Comparison]:
-    """Every bank account, and every provider that holds money until it settles, at the end of `day`."""
-    # some providers tell no time: their payments are of the day on which they were told
+    """Every bank account, and every provider that holds money until it settles, as they are now.
+
+    `left`: VND that a provider holds no more.
+    """
     until = business_date(now_utc())
     ledger = await balances(db, world.school_id, until)
     accounts = await db.fetch(
@@ -70,9 +72,10 @@ async def compare_books(
     )
     unposted = await db.fetch(
         "SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s"
-        " WHERE s.school_id = $1 AND s.posted_on = $2 AND s.debit_vnd > 0 GROUP BY 1",
+        " WHERE s.school_id = $1 AND s.debit_vnd > 0 AND NOT EXISTS ("
+        "   SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)"
+        " GROUP BY 1",
         world.school_id,
-        day,
     )
     debit_vnd = {number_of[row["bank_account_id"]]: row["debit_vnd"] for row in unposted}
     ours: dict[str, Counter[tuple[str, int]]] = {}
@@ -82,7 +85,7 @@ async def compare_books(
     theirs: dict[str, Counter[tuple[str, int]]] = {}
     for one in moved:
         theirs.setdefault(one.place, Counter())[one.reference, one.amount_vnd] += 1
-    tomorrow = day + timedelta(days=1)
+    tomorrow = until + timedelta(days=1)
     return [
         Comparison(
             account=place,
@@ -90,7 +93,7 @@ async def compare_books(
             gateway_payments=ours.get(place, Counter()).total(),
             sandbox_vnd=sandbox.bank.balance_vnd(place, tomorrow)
             if place in sandbox.bank.accounts
-            else sum(one.amount_vnd for one in moved if one.place == place),
+            else sum(one.amount_vnd for one in moved if one.place == place) - left.get(place, 0),
             gateway_vnd=balance_vnd[place],
             unposted_vnd=debit_vnd.get(place, 0),
             differing=_differing(theirs.get(place, Counter()), ours.get(place, Counter())),

@@ -1,4 +1,4 @@
-"""From the first payment to the last voucher: the day, both statements, the night, the comparison."""
+"""From the first payment to the last voucher: the day, its statements, the night, the morning after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.accounting.export import VoucherFile, export_vouchers
 from gateway.demo.books import compare_books, invoices_off
 from gateway.demo.day import Traffic, live_through, write_statements
+from gateway.demo.morning import live_the_morning
 from gateway.demo.plan import Plan, make_plan
 from gateway.demo.report import Counts, Report
 from gateway.demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
@@ -18,8 +19,8 @@ from gateway.kit.clock import now_utc
 from gateway.kit.database import Driver, transaction
 from gateway.payments.polling import ask_about_checkouts
 from gateway.portal.receipts import fetch_receipts
+from reconciliation.intake.statements import import_statement
 from reconciliation.run import reconcile
-from reconciliation.statements import import_statement
 from sandbox.bank import BANK_NAMES, BankAccount
 from sandbox.noise import Payee
 from sandbox.pages import Sandbox
@@ -50,7 +51,7 @@ async def take_course(
     tell("Hỏi lại nhà cung cấp, biên lai… / asking providers, e-receipts…")
     receipts = await _ask_providers(house)
     tell("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
-    statements = write_statements(sandbox, plan, home / "statements")
+    statements = write_statements(sandbox, day, home / "statements")
     async with transaction(house.engine) as db:
         for number, path in statements.items():
             await import_statement(
@@ -62,13 +63,16 @@ async def take_course(
                 actor=ACCOUNTANT,
             )
     result = await reconcile(house.engine, world.school_id, day)
+    tell("Sáng hôm sau: hoàn tiền, quyết toán… / the morning after: a refund, settlements…")
+    morning = await live_the_morning(house, world, sandbox, traffic, day + timedelta(days=1))
     async with transaction(house.engine) as db:
         exported = [
             file
             for format_ in FORMATS
             if (file := await export_vouchers(db, world.school_id, format_, actor=ACCOUNTANT))
         ]
-        books = await compare_books(db, sandbox, world, traffic.moved, day)
+        moved = [*traffic.moved, *morning.moved]
+        books = await compare_books(db, sandbox, world, moved, morning.left)
         off = await invoices_off(db, world.school_id)
         counts = await _count(db, world, plan, traffic, receipts)
     exports = _write_exports(exported, home / "exports")
@@ -77,10 +81,11 @@ async def take_course(
         base_url=base_url,
         counts=counts,
         result=result,
+        morning=morning,
         books=tuple(books),
         invoices_off=off,
         export_files=tuple(str(path) for path in exports),
-        statement_files=tuple(str(path) for path in statements.values()),
+        statement_files=tuple(str(path) for path in (*statements.values(), *morning.files)),
         setup_s=day_began_s - started_s,
         day_s=time.monotonic() - day_began_s,
     )
@@ -117,7 +122,8 @@ async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipt
     row = await db.fetchrow(
         """
         SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
-               (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement') AS healed,
+               (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement'
+                  AND business_date = $2) AS healed,
                (SELECT count(*) FROM payment p JOIN checkout c
                     ON c.school_id = p.school_id AND c.merchant_account_id = p.merchant_account_id
                    AND c.ask_count > 0 AND p.reference = (SELECT i.reference FROM invoice i
@@ -130,6 +136,7 @@ async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipt
           FROM invoice WHERE school_id = $1 AND cancelled_at IS NULL
         """,
         world.school_id,
+        plan.day,
     )
     return Counts(
         pupils=world.pupils,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -67,10 +68,14 @@ class Moved:
 
 @dataclass(slots=True)
 class Traffic:
-    """What went over the wire: payments by provider, messages sent, answers that refused."""
+    """What went over the wire: payments by provider, messages sent, answers that refused.
+
+    held: what each provider with a page of its own took and keeps until it settles.
+    """
 
     by_provider: Counter[str] = field(default_factory=Counter)
     moved: list[Moved] = field(default_factory=list)
+    held: dict[str, list[Movement]] = field(default_factory=lambda: defaultdict(list))
     messages: int = 0
     duplicates: int = 0
     refused: int = 0
@@ -122,13 +127,13 @@ async def live_through(plan: Plan, world: World, sandbox: Sandbox, base_url: str
     return traffic
 
 
-def write_statements(sandbox: Sandbox, plan: Plan, folder: Path) -> dict[str, Path]:
+def write_statements(sandbox: Sandbox, day: date, folder: Path) -> dict[str, Path]:
     """The day's statement files that the banks give out; account number -> file."""
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Path] = {}
     for number in sandbox.bank.accounts:
-        written[number] = folder / statement_file_name(sandbox.bank, number, plan.day)
-        written[number].write_bytes(statement_xlsx(sandbox.bank, number, plan.day))
+        written[number] = folder / statement_file_name(sandbox.bank, number, day)
+        written[number].write_bytes(statement_xlsx(sandbox.bank, number, day))
     return written
 
 
@@ -195,7 +200,9 @@ class _Street:
         else:
             merchant = self.world.merchant(one.adapter, one.bill.account_number)
             self._note(merchant, one.bill.reference, one.bill.total_vnd)
-            if merchant.is_direct:  # the provider hands the money on at once
+            if not merchant.is_direct:
+                self.traffic.held[one.adapter].append(movement)
+            else:  # the provider hands the money on at once
                 entry = self._credit(one.adapter, one.bill.reference, movement)
                 if one.adapter == "payos":  # payOS names the bank's own number
                     movement = replace(movement, bank_transaction_id=entry.transaction_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from gateway.demo.books import Comparison
+from gateway.demo.morning import Morning
 from gateway.demo.world import World
 from gateway.kit.money import format_vnd
 from reconciliation.run import DayResult
@@ -23,6 +25,9 @@ REASONS_VI: Mapping[str, str] = {
     "conflicting_duplicate": "thông báo mâu thuẫn",
     "unreadable_line": "dòng không đọc được",
     "unexplained_debit": "tiền ra chưa rõ",
+    "fee_variance": "phí khác hợp đồng",
+    "batch_total_mismatch": "tiền quyết toán chưa khớp lô",
+    "refund_unmatched": "hoàn tiền chưa khớp",
 }
 
 
@@ -62,6 +67,7 @@ class Report:
     base_url: str
     counts: Counts
     result: DayResult
+    morning: Morning
     books: tuple[Comparison, ...]
     invoices_off: int
     export_files: tuple[str, ...]
@@ -74,6 +80,7 @@ class Report:
         """Every account closes to the đồng, and both sides' books tell the same day."""
         return (
             self.result.is_closed
+            and self.morning.result.is_closed
             and all(comparison.agrees for comparison in self.books)
             and self.invoices_off == 0
         )
@@ -86,15 +93,18 @@ def as_json(report: Report) -> dict[str, object]:
         "base_url": report.base_url,
         "is_sound": report.is_sound,
         "counts": asdict(report.counts),
-        "proof": [
-            {
-                "account": proof.account,
-                "opening_vnd": proof.opening_vnd,
-                "closing_vnd": proof.closing_vnd,
-                "difference_vnd": proof.difference_vnd,
-            }
-            for proof in report.result.proofs
-        ],
+        "proof": _proof_json(report.result),
+        "morning": {
+            "business_date": report.morning.day.isoformat(),
+            "proof": _proof_json(report.morning.result),
+            "matches": dict(report.morning.result.matches),
+            "exceptions": dict(report.morning.result.exceptions),
+            "refunds": report.morning.refunds,
+            "batches_booked": report.morning.batches_booked,
+            "fees_vnd": report.morning.fees_vnd,
+            "late": {late.adapter: late.unpaid_vnd for late in report.morning.late},
+            "result_hash": report.morning.result.result_hash,
+        },
         "books": [
             {**asdict(comparison), "difference_vnd": comparison.difference_vnd}
             for comparison in report.books
@@ -109,6 +119,18 @@ def as_json(report: Report) -> dict[str, object]:
     }
 
 
+def _proof_json(result: DayResult) -> list[dict[str, object]]:
+    return [
+        {
+            "account": proof.account,
+            "opening_vnd": proof.opening_vnd,
+            "closing_vnd": proof.closing_vnd,
+            "difference_vnd": proof.difference_vnd,
+        }
+        for proof in result.proofs
+    ]
+
+
 def as_lines(report: Report) -> list[str]:
     """The report for people: Vietnamese first, English beside it."""
     return [
@@ -117,13 +139,13 @@ def as_lines(report: Report) -> list[str]:
         "",
         *_columns(*_figures(report.counts)),
         "",
-        "Chứng minh số dư trong ngày / proof of the day (đồng)",
-        f"  {'':<24}{'đầu ngày':>16}{'cuối ngày':>16}{'chênh lệch':>12}",
-        *(
-            f"  {proof.account:<24}{_figure(proof.opening_vnd)}{_figure(proof.closing_vnd)}"
-            f"{_figure(proof.difference_vnd, 12)}"
-            for proof in report.result.proofs
-        ),
+        *_proof_lines(report.result),
+        "",
+        f"Sáng hôm sau / the morning after · {report.morning.day:%d/%m/%Y}",
+        "",
+        *_columns(*_morning_figures(report.morning)),
+        "",
+        *_proof_lines(report.morning.result),
         "",
         "Sổ của ngân hàng thử và sổ của Hocphi / the sandbox's books beside ours",
         *(
@@ -135,7 +157,7 @@ def as_lines(report: Report) -> list[str]:
         "Ngoại lệ cần người xem / exceptions",
         *(
             f"  {count:>4}  {reason:<24}{REASONS_VI.get(reason, '')}"
-            for reason, count in report.result.exceptions.items()
+            for reason, count in _exceptions(report)
         ),
         "",
         "Tệp / files",
@@ -145,6 +167,36 @@ def as_lines(report: Report) -> list[str]:
         "Mọi tài khoản khớp đến từng đồng. / Every account closes to the đồng."
         if report.is_sound
         else "CHƯA KHỚP: xem các số chênh lệch ở trên. / NOT SOUND: see the differences above.",
+    ]
+
+
+def _proof_lines(result: DayResult) -> list[str]:
+    return [
+        f"Chứng minh số dư ngày {result.day:%d/%m/%Y} / proof of the day (đồng)",
+        f"  {'':<24}{'đầu ngày':>16}{'cuối ngày':>16}{'chênh lệch':>12}",
+        *(
+            f"  {proof.account:<24}{_figure(proof.opening_vnd)}{_figure(proof.closing_vnd)}"
+            f"{_figure(proof.difference_vnd, 12)}"
+            for proof in result.proofs
+        ),
+    ]
+
+
+def _exceptions(report: Report) -> list[tuple[str, int]]:
+    both = Counter(report.result.exceptions) + Counter(report.morning.result.exceptions)
+    return sorted(both.items())
+
+
+def _morning_figures(morning: Morning) -> list[tuple[str, str]]:
+    late = ", ".join(
+        f"{one.adapter} {format_vnd(one.unpaid_vnd, 'vi')} ({one.unpaid_count})"
+        for one in morning.late
+    )
+    return [
+        ("Hoàn tiền / refunds", f"{morning.refunds}"),
+        ("Lô đã về / batches booked", f"{morning.batches_booked}"),
+        ("Phí và thuế / fees and VAT", format_vnd(morning.fees_vnd, "vi")),
+        ("Quyết toán chậm / late", late),
     ]
 
 

@@ -71,7 +71,7 @@ def clear_home(home: Path, demo_file: Path) -> None:
             en="Another demo is running; stop it (Ctrl-C) and try again.",
             status=409,
         )
-    for folder in ("statements", "exports"):
+    for folder in ("statements", "settlements", "exports"):
         shutil.rmtree(home / folder, ignore_errors=True)
     for path in (home / "keys.json", home / "gateway.log", demo_file):
         path.unlink(missing_ok=True)

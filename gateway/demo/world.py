@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.demo.merchants import merchants_of
 from gateway.demo.plan import Bill, Doors
+from gateway.fees.concessions import accept_concessions
 from gateway.fees.service import approve_schedule, draft_schedule
 from gateway.identity.service import create_api_key, create_user
 from gateway.invoices.service import issue
@@ -174,6 +175,9 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
     async with transaction(engine) as db:
         drafted = await draft_schedule(
             db, school_id, _example("fees.xlsx"), "fees.xlsx", actor=ACCOUNTANT
+        )
+        await accept_concessions(
+            db, school_id, _example("concessions.xlsx"), "concessions.xlsx", actor=ACCOUNTANT
         )
         await approve_schedule(db, school_id, drafted.schedule_id, actor=APPROVER)
         issued = await issue(

@@ -25,6 +25,9 @@ from gateway.schools.credentials import check_credentials
 STATEMENT = "statement"
 """The adapter's name of the merchant account through which statement lines enter."""
 
+NOTIFICATION = "notification"
+"""Likewise, for what a bank notifies by camt.054 before its statement."""
+
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}")
 _ACCOUNT_NUMBER = re.compile(r"[0-9A-Z]{4,19}")  # NAPAS QR: up to 19 characters
 _REGIME = re.compile(r"TT[0-9]{1,3}/[0-9]{4}")
@@ -178,6 +181,35 @@ async def add_bank_account(
     )
     await open_books(db, school_id)
     return account_id
+
+
+async def open_notifications(db: Driver, school_id: int, bank_account_id: int) -> None:
+    """Make the merchant account that a bank account's notifications (camt.054) enter by, on first use.
+
+    Raises Problem (404) for another school's bank account.
+    """
+    await _lock_school(db, school_id)
+    row = await db.fetchrow(
+        "SELECT EXISTS (SELECT FROM merchant_account m WHERE m.school_id = b.school_id"
+        " AND m.bank_account_id = b.id AND m.adapter = $3) AS is_open"
+        " FROM bank_account b WHERE b.school_id = $1 AND b.id = $2",
+        school_id,
+        bank_account_id,
+        NOTIFICATION,
+    )
+    if row is None:
+        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    if not row["is_open"]:
+        await _write_merchant(
+            db,
+            school_id,
+            adapter=NOTIFICATION,
+            bank_account_id=bank_account_id,
+            settlement="direct",
+            sealed_secrets=b"",
+            settings={},
+        )
+        await open_books(db, school_id)
 
 
 async def add_merchant_account(

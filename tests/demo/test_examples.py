@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.spreadsheet import read_sheets
+from gateway.fees.concession_file import read_concessions
 from gateway.fees.schedule import read_schedule
 from gateway.portal.forms import ServiceLine, read_forms, settle
 from gateway.students.roster import read_roster
@@ -16,7 +17,10 @@ from gateway.students.roster import read_roster
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["roster.xlsx", "fees.xlsx", "service.xlsx", "applications.xlsx"])
+@pytest.mark.parametrize(
+    "name",
+    ["roster.xlsx", "fees.xlsx", "concessions.xlsx", "service.xlsx", "applications.xlsx"],
+)
 def test_the_committed_file_is_what_the_generator_makes(name: str, tmp_path: Path) -> None:
     script = tmp_path / "make_examples.py"
     script.write_bytes((EXAMPLES / "make_examples.py").read_bytes())
@@ -42,6 +46,20 @@ def test_the_fees_are_read_without_a_fault() -> None:
     assert {line.nature for line in schedule.lines} == {"service", "on_behalf"}
     assert len({line.account for line in schedule.lines}) == 2
     assert len(schedule.registrations) > 300
+    assert [line.item_code for line in schedule.lines if line.period_months == 3] == ["SLL"]
+
+
+def test_the_concessions_are_read_without_a_fault() -> None:
+    name = "concessions.xlsx"
+    file = read_concessions((EXAMPLES / name).read_bytes(), name)
+    assert file.faults == ()
+    assert {(row.percent, row.borne_by) for row in file.rows} == {
+        *((50, "state"), (100, "state"), (50, "school"), (100, "school")),
+    }
+    pupils = read_roster(
+        (EXAMPLES / "roster.xlsx").read_bytes(), "roster.xlsx", today=date(2026, 11, 21)
+    )
+    assert {row.student_code for row in file.rows} <= {pupil.code for pupil in pupils.rows}
 
 
 def test_the_applications_are_read_for_the_service_without_a_fault() -> None:

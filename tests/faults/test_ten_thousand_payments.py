@@ -33,8 +33,8 @@ from gateway.payments.polling import ask_about_checkouts
 from gateway.portal.applications import submit
 from gateway.portal.forms import Form
 from gateway.schools.service import add_bank_account, add_merchant_account, create_school
+from reconciliation.intake.statements import import_statement
 from reconciliation.run import reconcile
-from reconciliation.statements import import_statement
 from sandbox.bank import VIETINBANK_BIN, Bank, BankAccount
 from sandbox.courier import Mishap
 from sandbox.desks import Desks

@@ -258,8 +258,8 @@ async def test_what_no_keyboard_types_is_no_failure(
     exception_id = await suspended(engine, world)
     for path in ("/console/invoices", f"/console/exceptions/{exception_id}/search"):
         assert (await desk.send(path, text="\0%_\\'\u200f")).status_code == 200
-    address = f"/console/exceptions/{exception_id}/resolve"
-    done = await desk.send(address, resolution="explained", note="a\0b")
+    address = f"/console/exceptions/{exception_id}/notes"
+    done = await desk.send(address, note="a\0b")
     assert done.status_code == SEE_OTHER
     for query in ("?after=" + "9" * 30, "?class_id=x&status=none&after=-1", "?schedule_id=%00"):
         assert (await desk.get(f"/console/invoices{query}")).status_code == 200
@@ -426,13 +426,14 @@ async def test_money_in_suspense_is_placed_after_a_second_look_and_can_be_taken_
     assert "phiếu báo thu đủ tiền" in confirm.text
     async with transaction(engine) as db:
         assert await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
+    assert (await desk.send(f"{address}/place/{invoice.id}", note=" ")).status_code == 422
     done = await desk.send(f"{address}/place/{invoice.id}", note="Phụ huynh gọi điện")
     assert done.headers["location"] == "/console/exceptions?done=placed"
     queue = (await desk.get(done.headers["location"])).text
     assert "Không có ngoại lệ nào" in queue
     page = (await desk.get(f"/console/invoices/{invoice.id}")).text
     assert "Đã xác nhận (thủ công)" in page
-    again = await desk.send(f"{address}/place/{world.invoices[1].id}")
+    again = await desk.send(f"{address}/place/{world.invoices[1].id}", note="Lần nữa")
     assert again.status_code == 409
 
     assert (await desk.send(f"{address}/undo", note="")).status_code == 422
@@ -446,16 +447,29 @@ async def test_money_in_suspense_is_placed_after_a_second_look_and_can_be_taken_
 async def test_resolving_needs_a_note_and_moves_no_money(
     desk: Desk, engine: AsyncEngine, world: World
 ) -> None:
-    exception_id = await suspended(engine, world)
-    address = f"/console/exceptions/{exception_id}/resolve"
+    payment_id = await receive(engine, world, TOTAL_VND + 5, world.invoices[0].reference)
+    async with transaction(engine) as db:
+        found = await db.fetchval("SELECT id FROM exception WHERE payment_id = $1", payment_id)
+    address = f"/console/exceptions/{found}/resolve"
     transfers = await count(engine, "transfer")
     assert (await desk.send(address, resolution="explained", note=" ")).status_code == 422
     assert (await desk.send(address, resolution="else", note="x")).status_code == 422
-    done = await desk.send(address, resolution="refunded", note="Đã trả lại tại quầy")
+    done = await desk.send(address, resolution="accepted", note="Trừ tháng sau")
     assert done.status_code == SEE_OTHER
     assert await count(engine, "transfer") == transfers
     listed = (await desk.get("/console/exceptions?show=resolved")).text
-    assert "Đã hoàn tiền ngoài hệ thống" in listed
+    assert "Chấp nhận như hiện tại" in listed
+
+
+async def test_money_that_waits_is_not_explained_away(
+    desk: Desk, engine: AsyncEngine, world: World
+) -> None:
+    exception_id = await suspended(engine, world)
+    address = f"/console/exceptions/{exception_id}"
+    refused = await desk.send(f"{address}/resolve", resolution="explained", note="Bỏ qua")
+    assert refused.status_code == 409
+    assert "Tiền còn ở mục chờ xử lý" in refused.text
+    assert "Đóng ngoại lệ" not in (await desk.get(address)).text
 
 
 async def test_the_queue_filters_and_goes_on_where_a_page_ends(

@@ -64,7 +64,9 @@ async def test_an_accountant_places_money_from_suspense(
     await page.get_by_role("link", name="Ghi vào đây").click()
 
     await expect(page.get_by_text("phiếu báo thu đủ tiền")).to_be_visible()
-    await page.get_by_label("Ghi chú").fill("Đúng tên và lớp")
+    reason = page.get_by_label("Lý do (bắt buộc)")
+    await expect(reason).to_have_value("Nội dung có tên học sinh")  # suggested, and changed
+    await reason.fill("Đúng tên và lớp")
     await fits()
     await page.get_by_role("button", name="Ghi vào phiếu báo thu này").click()
 
@@ -76,7 +78,7 @@ async def test_an_accountant_places_money_from_suspense(
 
     await page.get_by_role("link", name="Phiếu báo thu").click()
     await page.get_by_role("link", name="Nguyễn Minh Anh").click()
-    await expect(page.get_by_text("Đã xác nhận (thủ công)")).to_be_visible()
+    await expect(page.get_by_text("Đã xác nhận (thủ công)")).to_have_count(2)  # invoice, payment
     await fits()
     assert complaints == []
 

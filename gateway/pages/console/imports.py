@@ -13,12 +13,13 @@ from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
+from gateway.fees.concessions import accept_concessions, preview_concessions
 from gateway.fees.queries import list_schedules
 from gateway.fees.service import draft_schedule, preview_schedule
 from gateway.house import House
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver, transaction
-from gateway.kit.problem import Problem
+from gateway.kit.problem import Problem, not_found
 from gateway.pages.console.batches import (
     Batch,
     drop_file,
@@ -35,10 +36,15 @@ from gateway.students.service import (
     preview_roster,
     school_year_of,
 )
-from reconciliation.statements import import_statement, preview_statement
+from reconciliation.intake.notifications import (
+    import_notifications,
+    is_notification,
+    preview_notifications,
+)
+from reconciliation.intake.statements import import_statement, preview_statement
 
 LIST: Final = "/console/imports"
-KINDS: Final = ("roster", "fees", "applications", "statement")
+KINDS: Final = ("roster", "fees", "concessions", "applications", "statement")
 MAX_FILE_NAME: Final = 120
 
 
@@ -58,7 +64,7 @@ async def upload(
     try:
         form = await request.form()
         kind = str(form.get("kind", ""))
-        content, file_name = await _file_of(form.get("file"))
+        content, file_name = await file_of(form.get("file"))
         parameters = _parameters(kind, form)
         async with transaction(house.engine) as db:
             batch_id = await hold_file(
@@ -96,7 +102,7 @@ async def accept(
     """Write what was shown."""
     try:
         async with transaction(house.engine) as db:
-            batch = await held_file(db, staff.school_id, batch_id, lock=True)
+            batch = await _held_here(db, staff, batch_id, lock=True)
             next_page = await _write(db, house, staff, batch)
             await mark_accepted(db, staff.school_id, batch_id)
     except Problem as problem:
@@ -141,6 +147,11 @@ async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
             db, staff.school_id, batch.content, batch.file_name, actor=staff.actor
         )
         return f"/console/schedules/{drafted.schedule_id}"
+    if batch.kind == "concessions":
+        await accept_concessions(
+            db, staff.school_id, batch.content, batch.file_name, actor=staff.actor
+        )
+        return LIST
     if batch.kind == "applications":
         service_id = int(batch.parameters["schedule_id"])
         await accept_forms(
@@ -154,6 +165,15 @@ async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
             actor=staff.actor,
         )
         return f"/console/schedules/{service_id}/applications"
+    if is_notification(batch.content):
+        await import_notifications(
+            db,
+            staff.school_id,
+            int(batch.parameters["bank_account_id"]),
+            batch.content,
+            actor=staff.actor,
+        )
+        return "/console/reconciliation"
     await import_statement(
         db,
         staff.school_id,
@@ -163,6 +183,14 @@ async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
         actor=staff.actor,
     )
     return "/console/reconciliation"
+
+
+async def _held_here(db: Driver, staff: Staff, batch_id: int, *, lock: bool = False) -> Batch:
+    """A held file of a kind that is looked at here. Raises Problem as `held_file`."""
+    batch = await held_file(db, staff.school_id, batch_id, lock=lock)
+    if batch.kind not in KINDS:
+        raise not_found("tệp này ở trang nhập dữ liệu", "file on this page")
+    return batch
 
 
 async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> object:
@@ -177,6 +205,8 @@ async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> obje
         )
     if batch.kind == "fees":
         return await preview_schedule(db, staff.school_id, batch.content, batch.file_name)
+    if batch.kind == "concessions":
+        return await preview_concessions(db, staff.school_id, batch.content, batch.file_name)
     if batch.kind == "applications":
         return await preview_forms(
             db,
@@ -184,6 +214,10 @@ async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> obje
             int(batch.parameters["schedule_id"]),
             batch.content,
             batch.file_name,
+        )
+    if is_notification(batch.content):
+        return await preview_notifications(
+            db, staff.school_id, int(batch.parameters["bank_account_id"]), batch.content
         )
     return await preview_statement(
         db,
@@ -194,7 +228,7 @@ async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> obje
     )
 
 
-async def _file_of(sent: object) -> tuple[bytes, str]:
+async def file_of(sent: object) -> tuple[bytes, str]:
     """The bytes and the name of an upload. Raises Problem when there is none."""
     content = await sent.read() if isinstance(sent, UploadFile) else b""
     if not isinstance(sent, UploadFile) or not content:
@@ -211,7 +245,7 @@ def _parameters(kind: str, form: Any) -> dict[str, str]:
     """What was chosen beside the file. Raises Problem for what no form of ours sends."""
     if kind == "roster":
         return {"school_year": check_school_year(str(form.get("school_year", "")))}
-    if kind == "fees":
+    if kind in {"fees", "concessions"}:
         return {}
     schedule_id = number_or_none(str(form.get("schedule_id", "")))
     if kind == "applications" and schedule_id:
@@ -260,7 +294,7 @@ async def _preview_screen(
 ) -> Response[Any]:
     """The preview; a file that cannot be read at all is told so and can only be dropped."""
     async with transaction(house.engine) as db:
-        batch = await held_file(db, staff.school_id, batch_id)
+        batch = await _held_here(db, staff, batch_id)
         preview: object = None
         try:
             preview = await _preview(db, house, staff, batch)
