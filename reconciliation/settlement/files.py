@@ -17,13 +17,20 @@ from datetime import date
 from typing import Any, Final
 
 from adapters.contract import FileError, UnreadableLine
-from adapters.settlements import Kind, Layout, Settlement, SettlementLine, name_of, read_settlement
+from adapters.settlements import Layout, Settlement, SettlementLine, read_settlement
 from gateway.identity.audit import audit
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver
-from gateway.kit.money import format_vnd
 from gateway.kit.problem import Fault, Problem, not_found
 from reconciliation.intake.mappings import saved_layout
+from reconciliation.settlement.faults import (
+    LATER,
+    NamedLine,
+    base_name,
+    changed_lines,
+    faults_of_another_account,
+    faults_of_file,
+)
 from reconciliation.turn import take_turn
 
 SAMPLE_LINES: Final = 20
@@ -71,15 +78,6 @@ class SettlementImported:
     unreadable: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """A line with its identity and the name of its batch."""
-
-    line: SettlementLine
-    identity: str
-    batch: str
-
-
 async def preview_settlement(
     db: Driver,
     school_id: int,
@@ -104,9 +102,11 @@ async def preview_settlement(
         is_known=await _find(db, school_id, merchant_account_id, data) is not None,
         batches=_batches(read),
         faults=(
-            *_faults(read, adapter),
-            *await _of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
-            *await _changed(db, school_id, merchant_account_id, named, known),
+            *faults_of_file(read, adapter),
+            *await faults_of_another_account(
+                db, school_id, merchant_account_id, adapter, read.lines
+            ),
+            *await changed_lines(db, school_id, merchant_account_id, named, known),
         ),
         unreadable=read.unreadable,
         sample=read.lines[:SAMPLE_LINES],
@@ -137,9 +137,9 @@ async def import_settlement(
     named = _named(read.lines)
     known = await _known(db, school_id, merchant_account_id, named)
     faults = (
-        *_faults(read, adapter),
-        *await _of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
-        *await _changed(db, school_id, merchant_account_id, named, known),
+        *faults_of_file(read, adapter),
+        *await faults_of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
+        *await changed_lines(db, school_id, merchant_account_id, named, known),
     )
     if faults:
         raise Problem(
@@ -224,132 +224,7 @@ async def _read(
         ) from error
 
 
-def _faults(read: Settlement, adapter: str) -> list[Fault]:
-    """Everything that the file itself has wrong."""
-    faults: list[Fault] = []
-    if read.provider and read.provider != adapter:
-        faults.append(
-            Fault(
-                code="other_provider",
-                vi=f"tệp là của «{read.provider}», kênh đã chọn là «{adapter}».",
-                en=f"The file is of «{read.provider}», the channel is «{adapter}».",
-                value=read.provider,
-            )
-        )
-    if not read.lines:
-        faults.append(Fault(code="no_lines", vi="tệp không có dòng nào.", en="There is no line."))
-    faults += [
-        Fault(
-            code="settlement_gap",
-            vi=f"{gap.what} không khớp: tính ra {_figure(gap.what, gap.expected, 'vi')},"
-            f" tệp ghi {_figure(gap.what, gap.found, 'vi')}.",
-            en=f"{gap.what} does not add up: {_figure(gap.what, gap.expected, 'en')} expected,"
-            f" {_figure(gap.what, gap.found, 'en')} printed.",
-            row=gap.row,
-            column=gap.what,
-            value=str(gap.found),
-        )
-        for gap in read.gaps
-    ]
-    return faults
-
-
-def _figure(what: str, value: int, lang: str) -> str:
-    return str(value) if what == "count" else format_vnd(value, lang)
-
-
-# orders that another account of the same provider opened or was told of, and this one was not
-OF_ANOTHER_ACCOUNT = """
-WITH known AS (
-  SELECT c.merchant_reference AS reference, c.merchant_account_id AS account_id FROM checkout c
-   WHERE c.school_id = $1 AND c.merchant_reference = ANY($4::text[])
-  UNION
-  SELECT n.merchant_reference, n.merchant_account_id FROM notice n
-   WHERE n.school_id = $1 AND n.merchant_reference <> '' AND n.merchant_reference = ANY($4::text[])
-)
-SELECT k.reference FROM known k JOIN merchant_account m ON m.school_id = $1 AND m.id = k.account_id
- WHERE m.adapter = $3
- GROUP BY k.reference HAVING bool_and(k.account_id <> $2) ORDER BY 1
-"""
-
-
-async def _of_another_account(
-    db: Driver,
-    school_id: int,
-    merchant_account_id: int,
-    adapter: str,
-    lines: Sequence[SettlementLine],
-) -> list[Fault]:
-    """A file of another account of the provider: its payments would be recorded a second time."""
-    orders = {name_of(adapter, line).merchant_reference for line in lines} - {""}
-    rows = await db.fetch(
-        OF_ANOTHER_ACCOUNT, school_id, merchant_account_id, adapter, sorted(orders)
-    )
-    if not rows:
-        return []
-    return [
-        Fault(
-            code="other_account",
-            vi=f"{len(rows)} giao dịch là của kênh thu khác cùng nhà cung cấp.",
-            en=f"{len(rows)} transactions are of another account with this provider.",
-            column="merchant_reference",
-            value=rows[0]["reference"],
-        )
-    ]
-
-
-async def _changed(
-    db: Driver,
-    school_id: int,
-    merchant_account_id: int,
-    named: Sequence[_Named],
-    known: frozenset[str],
-) -> list[Fault]:
-    """New payments that an earlier line of the same batch told with other amounts, in this file or before."""
-    fresh = [
-        one
-        for one in named
-        if one.identity not in known
-        and one.line.kind is Kind.PAY
-        and one.line.provider_transaction_id
-    ]
-    rows = await db.fetch(
-        """
-        SELECT DISTINCT l.provider_transaction_id, b.name, l.gross_vnd, l.fee_vnd, l.vat_vnd
-          FROM settlement_line l
-          JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
-         WHERE l.school_id = $1 AND l.merchant_account_id = $2 AND l.kind = 'pay'
-           AND l.provider_transaction_id = ANY($3::text[])
-        """,
-        school_id,
-        merchant_account_id,
-        [one.line.provider_transaction_id for one in fresh],
-    )
-    said: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
-    for row in rows:
-        key = (row["provider_transaction_id"], _base(row["name"]))
-        said.setdefault(key, set()).add((row["gross_vnd"], row["fee_vnd"], row["vat_vnd"]))
-    faults = []
-    for one in fresh:
-        line = one.line
-        amounts = (line.gross_vnd, line.fee_vnd, line.vat_vnd)
-        others = said.setdefault((line.provider_transaction_id, one.batch), set())
-        if others and amounts not in others:
-            faults.append(
-                Fault(
-                    code="changed_line",
-                    vi="giao dịch này đã được báo trong cùng lô với số tiền khác.",
-                    en="This transaction was told in the same batch with other amounts.",
-                    row=line.row,
-                    column="provider_transaction_id",
-                    value=line.provider_transaction_id,
-                )
-            )
-        others.add(amounts)
-    return faults
-
-
-def _named(lines: Iterable[SettlementLine]) -> tuple[_Named, ...]:
+def _named(lines: Iterable[SettlementLine]) -> tuple[NamedLine, ...]:
     """Each line with its identity: what it says, and which of the equal lines of the file it is.
 
     A line with the provider's number is known by it, however else a layout spells it.
@@ -369,12 +244,12 @@ def _named(lines: Iterable[SettlementLine]) -> tuple[_Named, ...]:
         )  # fmt: skip
         text = "\x1f".join(map(str, (*says, seen[says])))
         seen[says] += 1
-        named.append(_Named(line, hashlib.sha256(text.encode()).hexdigest(), batch))
+        named.append(NamedLine(line, hashlib.sha256(text.encode()).hexdigest(), batch))
     return tuple(named)
 
 
 async def _known(
-    db: Driver, school_id: int, merchant_account_id: int, named: Sequence[_Named]
+    db: Driver, school_id: int, merchant_account_id: int, named: Sequence[NamedLine]
 ) -> frozenset[str]:
     rows = await db.fetch(
         "SELECT identity FROM settlement_line WHERE school_id = $1 AND merchant_account_id = $2"
@@ -441,7 +316,7 @@ async def _write_lines(
     school_id: int,
     merchant_account_id: int,
     settlement_id: int,
-    new: Sequence[_Named],
+    new: Sequence[NamedLine],
 ) -> None:
     """COPY the new lines in."""
     batches = await _open_batches(db, school_id, merchant_account_id, {one.batch for one in new})
@@ -461,15 +336,6 @@ async def _write_lines(
     )  # fmt: skip
 
 
-_LATER: Final = " +"
-"""What comes for a batch after it was booked is a batch of its own: "B1 +1"."""
-
-
-def _base(name: str) -> str:
-    head, mark, number = name.rpartition(_LATER)
-    return head if mark and number.isdigit() else name
-
-
 async def _open_batches(
     db: Driver, school_id: int, merchant_account_id: int, names: set[str]
 ) -> Mapping[str, int]:
@@ -484,17 +350,17 @@ async def _open_batches(
         school_id,
         merchant_account_id,
         sorted(names),
-        _LATER,
+        LATER,
     )
     taken: dict[str, list[Any]] = {}
     for row in rows:
-        if _base(row["name"]) == row["base"] or row["name"] == row["base"]:
+        if base_name(row["name"]) == row["base"] or row["name"] == row["base"]:
             taken.setdefault(row["base"], []).append(row)
     chosen: dict[str, str] = {}
     for name in sorted(names):
         here = taken.get(name, [])
         free = sorted(row["name"] for row in here if row["booked_on"] is None)
-        chosen[name] = free[0] if free else f"{name}{_LATER}{len(here)}" if here else name
+        chosen[name] = free[0] if free else f"{name}{LATER}{len(here)}" if here else name
     made = await db.fetch(
         """
         INSERT INTO settlement_batch (school_id, merchant_account_id, name)

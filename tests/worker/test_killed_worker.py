@@ -161,7 +161,10 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
             await asyncio.sleep(random.uniform(0, 0.5))
             await workers.end(pid, signal.SIGKILL)
 
+            async with transaction(engine) as db:
+                before = await db.fetchval("SELECT max(id) FROM procrastinate_workers")
             pid = await workers.ask("start")
+            await until(engine, "SELECT max(id) > $1 FROM procrastinate_workers", before)
             await until(engine, "SELECT state = 'done' FROM night_run")
             await until(engine, "SELECT count(*) = 0 FROM procrastinate_jobs")
             assert await workers.end(pid, signal.SIGTERM) == 0
