@@ -105,13 +105,14 @@ async def let_retries_run(engine: AsyncEngine) -> None:
         await db.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
 
 
+# what is where; in which parts it came there says only which of two payments came first
 BOOKS = """
-SELECT t.kind, d.kind, c.kind, t.amount_vnd, t.business_date, i.reference, count(*)
+SELECT t.kind, d.kind, c.kind, t.business_date, i.reference, sum(t.amount_vnd)::bigint
   FROM transfer t
   JOIN ledger_account d ON d.school_id = t.school_id AND d.id = t.debit_account_id
   JOIN ledger_account c ON c.school_id = t.school_id AND c.id = t.credit_account_id
   LEFT JOIN invoice i ON i.school_id = t.school_id AND i.id = t.invoice_id
- GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+ GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
 PROOFS = """
 SELECT business_date, opening_vnd, closing_vnd, difference_vnd, body::text FROM day_close ORDER BY 1, 5
