@@ -75,9 +75,8 @@ async def reconcile(
 
 
 async def _run(engine: AsyncEngine, school_id: int, day: date, tell: Progress) -> DayResult:
-    async with transaction(
-        engine
-    ) as db:  # its own: issuing waits for it, and need not for the night
+    # a transaction of its own: issuing waits for it, and need not for the night
+    async with transaction(engine) as db:
         await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
         await release_income(db, school_id, day)
     async with transaction(engine) as db:

@@ -19,6 +19,7 @@ from gateway.kit.database import Driver
 from gateway.kit.problem import Problem, not_found
 from gateway.ledger.postings import Event, Posting
 from gateway.ledger.service import account_of, open_day, post, reverse_journal
+from reconciliation.desk.notes import said
 from reconciliation.turn import take_turn
 
 BOOKED: Final = "booked"
@@ -271,14 +272,6 @@ async def undo_debit(
         subject=f"exception:{exception_id}",
         detail={"before": line.rule, "after": None, "journal_id": line.journal_id},
     )
-
-
-def said(reason: str) -> str:
-    """A reason without the blanks around it. Raises Problem (422) when there is none."""
-    tidy = reason.strip()
-    if not tidy:
-        raise Problem("note_required", vi="Hãy ghi lý do.", en="Say why in the note.", status=422)
-    return tidy
 
 
 async def conclude(

@@ -16,7 +16,8 @@ from gateway.kit.problem import Problem, not_found
 from gateway.ledger.postings import Event, Posting
 from gateway.ledger.refunding import NOTHING, standings
 from gateway.ledger.service import account_of, next_journal, post, reverse_journal
-from reconciliation.desk.debits import BOOKED, OWN_TRANSFER, conclude, reopen, said
+from reconciliation.desk.debits import BOOKED, OWN_TRANSFER, conclude, reopen
+from reconciliation.desk.notes import said
 
 STATE_RECEIVED: Final = "state_received"
 SOURCES: Final[Mapping[str, tuple[Event, str]]] = {

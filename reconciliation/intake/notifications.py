@@ -22,12 +22,13 @@ from adapters.wire import VIETNAM
 from gateway.identity.audit import audit
 from gateway.kit.clock import business_date, now_utc
 from gateway.kit.database import Driver
-from gateway.kit.problem import Fault, Problem, not_found
+from gateway.kit.problem import Fault, Problem
 from gateway.kit.text import compact
 from gateway.payments.arriving import Incoming
 from gateway.payments.merchants import Merchant, notification_merchants
 from gateway.payments.record import Recorded, record_notices
 from gateway.schools.service import open_notifications
+from reconciliation.intake.statements import number_of
 from reconciliation.turn import take_turn
 
 LAYOUT = "camt.054"
@@ -79,13 +80,7 @@ async def preview_notifications(
 
     Raises Problem: 404 for an unknown bank account, 422 when the file cannot be read.
     """
-    number = await db.fetchval(
-        "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
-        school_id,
-        bank_account_id,
-    )
-    if number is None:
-        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    number = await number_of(db, school_id, bank_account_id)
     try:
         statements = read_document(data)
     except FileError as error:

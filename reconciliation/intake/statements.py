@@ -175,6 +175,18 @@ async def import_statement(
     )
 
 
+async def number_of(db: Driver, school_id: int, bank_account_id: int) -> str:
+    """The number of a bank account of the school. Raises Problem (404)."""
+    number: str | None = await db.fetchval(
+        "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
+        school_id,
+        bank_account_id,
+    )
+    if number is None:
+        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    return number
+
+
 async def _read(
     db: Driver,
     school_id: int,
@@ -183,13 +195,7 @@ async def _read(
     file_name: str,
     layout: Layout | None,
 ) -> Weighed:
-    number = await db.fetchval(
-        "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
-        school_id,
-        bank_account_id,
-    )
-    if number is None:
-        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    number = await number_of(db, school_id, bank_account_id)
     saved = await saved_layout(db, school_id, bank_account_id=bank_account_id)
     # off the loop: a large file takes seconds, and payments go on arriving meanwhile
     read = await to_thread(

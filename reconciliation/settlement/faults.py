@@ -34,6 +34,23 @@ def base_name(name: str) -> str:
     return head if mark and number.isdigit() else name
 
 
+async def every_fault(
+    db: Driver,
+    school_id: int,
+    merchant_account_id: int,
+    adapter: str,
+    read: Settlement,
+    named: Sequence[NamedLine],
+    known: frozenset[str],
+) -> tuple[Fault, ...]:
+    """All that stands against importing a file; `known` are identities that an earlier file brought."""
+    return (
+        *faults_of_file(read, adapter),
+        *await faults_of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
+        *await changed_lines(db, school_id, merchant_account_id, named, known),
+    )
+
+
 def faults_of_file(read: Settlement, adapter: str) -> list[Fault]:
     """Everything that the file itself has wrong."""
     faults: list[Fault] = []

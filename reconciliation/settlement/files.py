@@ -27,9 +27,7 @@ from reconciliation.settlement.faults import (
     LATER,
     NamedLine,
     base_name,
-    changed_lines,
-    faults_of_another_account,
-    faults_of_file,
+    every_fault,
 )
 from reconciliation.turn import take_turn
 
@@ -101,13 +99,7 @@ async def preview_settlement(
         new_lines=sum(one.identity not in known for one in named),
         is_known=await _find(db, school_id, merchant_account_id, data) is not None,
         batches=_batches(read),
-        faults=(
-            *faults_of_file(read, adapter),
-            *await faults_of_another_account(
-                db, school_id, merchant_account_id, adapter, read.lines
-            ),
-            *await changed_lines(db, school_id, merchant_account_id, named, known),
-        ),
+        faults=await every_fault(db, school_id, merchant_account_id, adapter, read, named, known),
         unreadable=read.unreadable,
         sample=read.lines[:SAMPLE_LINES],
     )
@@ -136,11 +128,7 @@ async def import_settlement(
     read, adapter = await _read(db, school_id, merchant_account_id, data, file_name, layout)
     named = _named(read.lines)
     known = await _known(db, school_id, merchant_account_id, named)
-    faults = (
-        *faults_of_file(read, adapter),
-        *await faults_of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
-        *await changed_lines(db, school_id, merchant_account_id, named, known),
-    )
+    faults = await every_fault(db, school_id, merchant_account_id, adapter, read, named, known)
     if faults:
         raise Problem(
             faults[0].code,
