@@ -113,7 +113,8 @@ def _judge(
     for incoming in arrived:
         key = incoming.identity
         notice_id, fingerprint, verdict = stored[key]
-        if fingerprint not in _accounts(incoming.notice):
+        notice = incoming.notice
+        if fingerprint != notice.fingerprint() and not _was_reported(fingerprint, notice):
             conflicts.append((incoming, notice_id))
             verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(notice_id)))
             continue
@@ -128,10 +129,9 @@ def _judge(
     return verdicts, conflicts
 
 
-def _accounts(notice: Notice) -> tuple[bytes, bytes]:
-    """What the stored notice may say for this one to be the same: its whole content, or what of it a
-    settlement file reported before the notice came."""
-    return notice.fingerprint(), dataclasses.replace(notice, is_reported=True).fingerprint()
+def _was_reported(fingerprint: bytes, notice: Notice) -> bool:
+    """Whether what is stored is this notice as a settlement file reported it, before it came."""
+    return fingerprint == dataclasses.replace(notice, is_reported=True).fingerprint()
 
 
 INSERT_NOTICES = """
