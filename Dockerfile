@@ -5,10 +5,12 @@ RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --frozen --no-default-groups --no-install-project
-COPY gateway gateway
 COPY adapters adapters
+COPY core core
 COPY reconciliation reconciliation
+COPY gateway gateway
 COPY sandbox sandbox
+COPY demo demo
 COPY migrations migrations
 RUN uv sync --frozen --no-default-groups --no-editable
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from adapters import (
+from adapters.contract import (
+    CancelAdapter,
+    CreateAdapter,
+    IpnAdapter,
+    LookupAdapter,
+    QueryAdapter,
+    ReceiptAdapter,
+    RedirectAdapter,
+    RefundAdapter,
+    RegisterAdapter,
+)
+from adapters.providers import (
     agribank,
     bidv,
     bvbank,
@@ -27,17 +38,6 @@ from adapters import (
     viettelmoney,
     vnpay,
     zalopay,
-)
-from adapters.contract import (
-    CancelAdapter,
-    CreateAdapter,
-    IpnAdapter,
-    LookupAdapter,
-    QueryAdapter,
-    ReceiptAdapter,
-    RedirectAdapter,
-    RefundAdapter,
-    RegisterAdapter,
 )
 
 _RECEIVING: tuple[IpnAdapter, ...] = (

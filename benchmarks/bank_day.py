@@ -18,13 +18,13 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Notice, Outcome
-from gateway.kit.clock import VN
-from gateway.kit.database import Driver, transaction
-from gateway.kit.reference import ALPHABET, make_references
-from gateway.ledger.service import open_books
-from gateway.payments.arriving import Incoming, columns
-from gateway.payments.merchants import Merchant, statement_merchants
-from gateway.payments.record import record_notices
+from core.kit.clock import VN
+from core.kit.database import Driver, transaction
+from core.kit.reference import ALPHABET, make_references
+from core.ledger.service import open_books
+from core.merchants.directory import Merchant, statement_merchants
+from core.payments.ingest.inbound import Incoming, columns
+from core.payments.ingest.ingest import record_notices
 
 INVOICES = 1_000_000
 ACCOUNT = "0011000001"

@@ -15,8 +15,8 @@ import asyncpg
 import polars as pl
 
 from benchmarks.bank_day import FEES_VND, INVOICES, KEY
-from gateway.kit.database import Driver
-from gateway.kit.reference import find_references, make_references
+from core.kit.database import Driver
+from core.kit.reference import find_references, make_references
 
 CHUNK = 50_000
 SAMPLE = 2_000

@@ -25,10 +25,10 @@ import uvicorn
 from pydantic import SecretStr
 
 import migrations
+from core.kit.reference import make_references
+from core.kit.seal import Keys, seal_secrets
 from gateway import embedded
 from gateway.app import create_app
-from gateway.kit.reference import make_references
-from gateway.kit.seal import Keys, seal_secrets
 from gateway.settings import Settings
 
 IPNS = 20_000

@@ -17,13 +17,13 @@ from pathlib import Path
 import asyncpg
 
 import migrations
+from core.invoices.service import issue
+from core.kit.database import create_engine, transaction
+from core.kit.reference import make_references
+from core.kit.seal import Keys
+from core.ledger.queries import disagreements
+from core.ledger.service import open_books
 from gateway import embedded
-from gateway.invoices.service import issue
-from gateway.kit.database import create_engine, transaction
-from gateway.kit.reference import make_references
-from gateway.kit.seal import Keys
-from gateway.ledger.queries import disagreements
-from gateway.ledger.service import open_books
 
 INVOICES = 100_000
 LINES = 3

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from gateway.kit.reference import ALPHABET, LENGTH, find_references, make_references
-from gateway.payments.placing import (
+from core.kit.reference import ALPHABET, LENGTH, find_references, make_references
+from core.payments.ingest.allocate import (
     Arrival,
     InvoiceTarget,
     OpenInvoice,

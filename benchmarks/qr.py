@@ -15,8 +15,8 @@ from qrcode.constants import ERROR_CORRECT_M
 from qrcode.image.svg import SvgPathImage
 
 from adapters.vietqr import encode
-from gateway.invoices.qr import qr_svg
-from gateway.kit.reference import make_references
+from core.invoices.qr import qr_svg
+from core.kit.reference import make_references
 
 ROUNDS = 5
 OURS_PER_ROUND = 200

@@ -24,11 +24,12 @@ from typing import Any
 import migrations
 from benchmarks.bank_day import ACCOUNT, OPENING_VND, make_world, transfers, write_files
 from benchmarks.bank_day_beside import copy_results, join_in_polars, row_by_row
+from core.kit.clock import business_date, now_utc
+from core.kit.database import create_engine, transaction
 from gateway import embedded
-from gateway.kit.clock import business_date, now_utc
-from gateway.kit.database import create_engine, transaction
-from reconciliation.intake.statements import import_statement
-from reconciliation.run import DayResult, reconcile
+from reconciliation.jobs.night import reconcile
+from reconciliation.proof.day import DayResult
+from reconciliation.statements.imports import import_statement
 
 SIZES = (100_000,)
 """Lines of a default run: two minutes, most of them for the world; a million lines take some five."""

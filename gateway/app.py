@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
@@ -11,8 +11,9 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.types import ControllerRouterHandler
 
-from gateway.accounting.endpoints import (
+from gateway.api.accounting import (
     get_detail_ledger,
     get_trial_balance,
     get_voucher_export,
@@ -21,35 +22,34 @@ from gateway.accounting.endpoints import (
     post_acknowledgement,
     post_voucher_export,
 )
-from gateway.api import api_router
-from gateway.fees.endpoints import (
-    approve_fee_schedule,
-    import_concessions,
-    import_fee_schedule,
-    issue_fee_schedule,
-)
-from gateway.health import health_live, health_ready
-from gateway.house import House, keys_of, open_house
-from gateway.invoices.endpoints import get_invoice, get_invoices, search_invoices
-from gateway.kit.logs import configure_logs, request_ids
-from gateway.notices.endpoints import receive_ipn
-from gateway.pages.console.routes import console_router, form_protection
-from gateway.pages.errors import answer_error
-from gateway.pages.parents.routes import parents_router
-from gateway.pages.rendering import static_file
-from gateway.payments.endpoints import get_payments
-from gateway.portal.endpoints import get_application, submit_applications
-from gateway.refunds.endpoints import get_refund, get_refunds, post_refund
-from gateway.settings import Settings
-from gateway.students.endpoints import import_roster
-from reconciliation.desk.endpoints import (
+from gateway.api.applications import get_application, submit_applications
+from gateway.api.base import api_router
+from gateway.api.exceptions import (
     get_exception,
     get_exceptions,
     post_explanation,
     post_note,
     post_placement,
 )
-from sandbox.pages import ROUTES as SANDBOX
+from gateway.api.fees import (
+    approve_fee_schedule,
+    import_concessions,
+    import_fee_schedule,
+    issue_fee_schedule,
+)
+from gateway.api.invoices import get_invoice, get_invoices, search_invoices
+from gateway.api.payments import get_payments
+from gateway.api.refunds import get_refund, get_refunds, post_refund
+from gateway.api.students import import_roster
+from gateway.console.routes import console_router, form_protection
+from gateway.context import House, keys_of, open_house
+from gateway.errors import answer_error
+from gateway.health import health_live, health_ready
+from gateway.ipn import receive_ipn
+from gateway.logs import configure_logs, request_ids
+from gateway.pages.rendering import static_file
+from gateway.parents.routes import parents_router
+from gateway.settings import Settings
 
 API = (
     import_roster,
@@ -87,8 +87,15 @@ def house_of(state: State) -> House:
     return house
 
 
-def create_app(settings: Settings, database_url: str) -> Litestar:
-    """The whole service as one ASGI application on a migrated database."""
+def create_app(
+    settings: Settings,
+    database_url: str,
+    extra_routes: Sequence[ControllerRouterHandler] = (),
+) -> Litestar:
+    """The whole service as one ASGI application on a migrated database.
+
+    `extra_routes` stand beside its own: the sandbox's pages in a demo.
+    """
     configure_logs(settings.log_level)
 
     @asynccontextmanager
@@ -113,7 +120,7 @@ def create_app(settings: Settings, database_url: str) -> Litestar:
             parents_router(settings.trusted_proxies),
             console_router(),
             api_router(API),
-            *(SANDBOX if settings.sandbox else ()),
+            *extra_routes,
         ],
         lifespan=[with_house],
         dependencies={"house": Provide(house_of, sync_to_thread=False)},

@@ -7,8 +7,8 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.house import House
-from gateway.kit.database import transaction
+from core.kit.database import transaction
+from gateway.context import House
 
 
 @get("/health/live", operation_id="health_live", include_in_schema=False)

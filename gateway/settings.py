@@ -1,7 +1,7 @@
 """Every setting of the service, on one page. Values come from the environment (prefix `HOCPHI_`) or `.env`.
 
 Nothing here has a secret as its default: where a key is missing in development, `hocphi` writes one
-to `var/keys.json` once (see `gateway.kit.seal.load_keys`); production sets them.
+to `var/keys.json` once (see `core.kit.seal.load_keys`); production sets them.
 """
 
 from __future__ import annotations

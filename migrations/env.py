@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gateway.models import metadata
+from core.models import metadata
 
 LOCK_KEY = 0x686F63706869  # "hocphi"
 

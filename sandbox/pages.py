@@ -2,7 +2,7 @@
 
 `POST /sandbox/bank/pay` makes a transfer and sends the signed push; everything else below `/sandbox` is a
 provider's desk (`sandbox.desks`). Messages go over HTTP like a provider's. It must never be reachable in
-production: `gateway.app` mounts it only where `settings.sandbox` is on, and without a `Sandbox` in the
+production: only the demo mounts it, and without a `Sandbox` in the
 application's state every address answers 404.
 """
 

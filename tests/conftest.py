@@ -18,12 +18,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from owner_sql import psql
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.owner_sql import psql
 
 import migrations
+from core.kit.database import create_engine
 from gateway import embedded
-from gateway.kit.database import create_engine
 
 # A slow machine is no bug: examples have no deadline.
 hypothesis.settings.register_profile("hocphi", deadline=None, print_blob=True)

@@ -1,4 +1,4 @@
-"""Run every migration up, down and up again, and compare what they build with `gateway.models`.
+"""Run every migration up, down and up again, and compare what they build with `core.models`.
 
 The comparison reads PostgreSQL's own catalogue, because Alembic's does not see CHECK constraints,
 index predicates or anything that a downgrade forgot. Works on a throwaway server.
@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import migrations
+from core.models import metadata
 from gateway import embedded
-from gateway.models import metadata
 
 # One row per fact of the schema, in words; names are kept, positions of columns are not.
 FACTS = """
@@ -98,7 +98,7 @@ def check(server: embedded.Server) -> list[str]:
     migrated = frozenset(
         fact for fact in asyncio.run(read_facts(dsn, FACTS)) if LIBRARYS_OWN not in fact
     )
-    wrong += differences(modelled, migrated, "migrations against gateway.models")
+    wrong += differences(modelled, migrated, "migrations against core.models")
     migrations.downgrade(url, "base")
     rest = asyncio.run(read_facts(dsn, everything))
     wrong += differences(frozenset(), rest, "after downgrade to nothing")

@@ -24,7 +24,7 @@ from adapters.settlements.lines import (
     What,
 )
 from adapters.settlements.table import read_table
-from adapters.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
+from adapters.tabular.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
 
 __all__ = [
     "LAYOUTS",

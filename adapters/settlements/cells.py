@@ -1,6 +1,6 @@
 """What stands in the cells of a settlement file that other files do not have: instants, ids, names of totals.
 
-It knows neither rows nor columns; amounts and days are read by `adapters.cells`.
+It knows neither rows nor columns; amounts and days are read by `adapters.tabular.cells`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Final
 
-from adapters.spreadsheet import (
+from adapters.tabular.spreadsheet import (
     Cell,
     CellError,
     Formula,

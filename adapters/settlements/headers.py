@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from adapters.contract import FileError
 from adapters.settlements.lines import Kind
-from adapters.spreadsheet import Row, column_letter, is_blank, normalise_header
+from adapters.tabular.spreadsheet import Row, column_letter, is_blank, normalise_header
 
 
 class Role(StrEnum):

@@ -16,7 +16,7 @@ from typing import Any, Final
 from adapters.contract import FileError
 from adapters.settlements.headers import Layout, Role
 from adapters.settlements.lines import Kind
-from adapters.spreadsheet import normalise_header
+from adapters.tabular.spreadsheet import normalise_header
 
 _FILE: Final = "settlements-2026-11.json"
 

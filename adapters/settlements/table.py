@@ -27,7 +27,7 @@ from adapters.settlements.cells import (
 )
 from adapters.settlements.headers import IDS, MONEY, Header, Layout, Role, find_header
 from adapters.settlements.lines import Kind, SettlementLine, StatedTotals
-from adapters.spreadsheet import (
+from adapters.tabular.spreadsheet import (
     Cell,
     CellError,
     Formula,

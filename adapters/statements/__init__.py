@@ -10,7 +10,6 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from adapters.contract import FileError, Statement
-from adapters.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
 from adapters.statements import (
     acb,
     agribank,
@@ -29,6 +28,7 @@ from adapters.statements import (
 from adapters.statements.generic import Mapping, mapped
 from adapters.statements.headers import Layout, Role
 from adapters.statements.table import read_table
+from adapters.tabular.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
 
 __all__ = ["LAYOUTS", "Layout", "Mapping", "Role", "mapped", "read_statement", "read_statements"]
 

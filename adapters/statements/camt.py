@@ -20,10 +20,10 @@ from functools import lru_cache
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from adapters.cells import MAX_AMOUNT_VND, CellError, parse_date
 from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
 from adapters.statements.balances import StatedBalance
 from adapters.statements.messages import Message, check_currency, join_messages
+from adapters.tabular.cells import MAX_AMOUNT_VND, CellError, parse_date
 from adapters.wire import MAX_ID, VIETNAM
 
 MAX_DEPTH = 40

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.contract import FileError
-from adapters.spreadsheet import normalise_header
 from adapters.statements.headers import Layout, Role
+from adapters.tabular.spreadsheet import normalise_header
 
 LAYOUT = Layout(
     name="generic",

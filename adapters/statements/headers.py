@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.contract import FileError
-from adapters.spreadsheet import Row, column_letter, is_blank, normalise_header
+from adapters.tabular.spreadsheet import Row, column_letter, is_blank, normalise_header
 
 
 class Role(StrEnum):

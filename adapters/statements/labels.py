@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from adapters.spreadsheet import Cell, CellError, Row, normalise_header, parse_vnd, show
 from adapters.statements.balances import StatedBalance
+from adapters.tabular.spreadsheet import Cell, CellError, Row, normalise_header, parse_vnd, show
 
 
 @dataclass(slots=True)

@@ -26,10 +26,10 @@ from mt940.options import Options
 from mt940.tags import BalanceBase, FinalClosingBalance, FinalOpeningBalance, Tag
 from mt940.tags import Statement as LineTag
 
-from adapters.cells import MAX_AMOUNT_VND
 from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
 from adapters.statements.balances import StatedBalance
 from adapters.statements.messages import Message, check_currency, join_messages
+from adapters.tabular.cells import MAX_AMOUNT_VND
 from adapters.wire import MAX_ID
 
 NAME = "mt940"

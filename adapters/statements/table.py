@@ -14,19 +14,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from adapters.contract import Statement, StatementLine, UnreadableLine
-from adapters.spreadsheet import (
-    Cell,
-    CellError,
-    Formula,
-    Row,
-    Sheet,
-    column_letter,
-    is_blank,
-    parse_date,
-    parse_text,
-    parse_vnd,
-    show,
-)
 from adapters.statements.balances import check_balances
 from adapters.statements.headers import (
     MONEY,
@@ -43,6 +30,19 @@ from adapters.statements.labels import (
     is_title_label,
     is_total_label,
     read_labels,
+)
+from adapters.tabular.spreadsheet import (
+    Cell,
+    CellError,
+    Formula,
+    Row,
+    Sheet,
+    column_letter,
+    is_blank,
+    parse_date,
+    parse_text,
+    parse_vnd,
+    show,
 )
 from adapters.wire import MAX_ID
 

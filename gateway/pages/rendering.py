@@ -23,9 +23,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
-from gateway.kit.clock import VN
-from gateway.kit.money import format_vnd
-from gateway.kit.problem import not_found
+from core.kit.clock import VN
+from core.kit.money import format_vnd
+from core.kit.problem import not_found
 
 Lang = Literal["vi", "en"]
 

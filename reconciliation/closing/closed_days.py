@@ -1,4 +1,4 @@
-"""A day that is closed stays as it was: its night is read back, and no file adds a line to it."""
+"""A day that is closed stays as it was: its night is read back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from gateway.kit.database import Driver
-from gateway.kit.problem import Fault
+from core.kit.database import Driver
 from reconciliation.closing.records import CloseRecord, find_close, headings_of, standing_closes
-from reconciliation.intake.reading import Line, Unread
 from reconciliation.proof.proof import Item, ItemKind, Proof
 
 
@@ -79,63 +77,8 @@ async def _with_accounts(db: Driver, school_id: int, close: CloseRecord) -> tupl
 
 
 def proof_from(body: Mapping[str, Any], ledger_account_id: int) -> Proof:
-    """A proof as it was stored (`reconciliation.run.proof_body`)."""
+    """A proof as it was stored (`reconciliation.jobs.night.proof_body`)."""
     items = tuple(
         Item(ItemKind(item["kind"]), item["amount_vnd"], item["count"]) for item in body["items"]
     )
     return Proof(**{**body, "items": items, "ledger_account_id": ledger_account_id})
-
-
-NEW_ON_CLOSED_DAYS = """
-SELECT f.row, f.day
-  FROM unnest($3::int[], $4::date[], $5::text[], $6::boolean[]) AS f(row, day, identity, is_read)
- WHERE CASE WHEN f.is_read
-            THEN NOT EXISTS (SELECT FROM statement_line s WHERE s.school_id = $1 AND s.bank_account_id = $2
-                                AND s.identity = f.identity)
-            ELSE NOT EXISTS (SELECT FROM exception e WHERE e.school_id = $1 AND e.reason = 'unreadable_line'
-                                AND e.identity = f.identity) END
- ORDER BY f.row LIMIT 1
-"""
-
-
-async def fault_of_closed_day(
-    db: Driver,
-    school_id: int,
-    bank_account_id: int,
-    lines: Sequence[Line],
-    unread: Sequence[Unread],
-) -> tuple[Fault, ...]:
-    """The first row of a statement that would add money to a closed day; lines known before may stand there."""
-    locked: date | None = await db.fetchval(
-        "SELECT books_locked_until FROM school WHERE id = $1", school_id
-    )
-    if locked is None:
-        return ()
-    rows = [
-        (line.row, line.posted_on, line.identity, True)
-        for line in lines
-        if line.posted_on <= locked
-    ]
-    rows += [
-        (row.row, row.posted_on, row.identity, False)
-        for row in unread
-        if row.net_vnd and row.posted_on <= locked
-    ]
-    found = await db.fetchrow(
-        NEW_ON_CLOSED_DAYS,
-        school_id,
-        bank_account_id,
-        *([row[column] for row in rows] for column in range(4)),
-    )
-    if found is None:
-        return ()
-    return (
-        Fault(
-            code="day_closed",
-            vi=f"sổ đã chốt đến hết ngày {locked:%d/%m/%Y} mà dòng này là dòng mới: hãy mở lại ngày đã chốt trước.",
-            en=f"the books are closed through {locked.isoformat()} and this line is new: reopen the day first.",
-            row=found["row"],
-            column="date",
-            value=f"{found['day']:%d/%m/%Y}",
-        ),
-    )

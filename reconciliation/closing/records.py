@@ -16,10 +16,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from gateway.identity.audit import audit
-from gateway.kit.database import Driver
-from gateway.kit.problem import not_found
-from gateway.kit.seal import Keys, keyed_hash
+from core.identity.audit import audit
+from core.kit.database import Driver
+from core.kit.problem import not_found
+from core.kit.seal import Keys, keyed_hash
 
 FORMAT: Final = b"hocphi close 1\n"
 """The first bytes under every hash: another way to write a record gets another number."""

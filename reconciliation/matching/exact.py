@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from gateway.kit.database import Driver
-from gateway.kit.reference import LENGTH, find_references
+from core.kit.database import Driver
+from core.kit.reference import LENGTH, find_references
 from reconciliation.matching.ladder import BANK_ID_SHIFTS, REFERENCE_SHIFTS, Rule
 
 READ_TOGETHER = 10_000
@@ -37,7 +37,7 @@ OPEN_PAYMENTS = """
 
 
 def compact_sql(column: str) -> str:
-    """`gateway.kit.text.compact` as an SQL expression; a test holds the two together."""
+    """`core.kit.text.compact` as an SQL expression; a test holds the two together."""
     bare = (
         f"regexp_replace(normalize(normalize({column}, NFKC), NFD), '[\\u0300-\\u036f]', '', 'g')"
     )

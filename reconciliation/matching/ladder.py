@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from gateway.kit.text import compact
+from core.kit.text import compact
 
 # How far the bank's day may lie from ours. After the cut-off hour a transfer is posted on the next
 # day; over a week-end or holiday a bank's own number is still the same transaction.

@@ -13,13 +13,13 @@ from datetime import date, datetime, time
 from typing import Any
 
 from adapters.contract import Notice, Outcome, VerdictKind
-from gateway.kit.clock import VN
-from gateway.kit.database import Driver
-from gateway.kit.problem import Problem
-from gateway.kit.reference import LENGTH, find_references
-from gateway.payments.arriving import Incoming
-from gateway.payments.merchants import Merchant, statement_merchants
-from gateway.payments.record import record_notices
+from core.kit.clock import VN
+from core.kit.database import Driver
+from core.kit.problem import Problem
+from core.kit.reference import LENGTH, find_references
+from core.merchants.directory import Merchant, statement_merchants
+from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.ingest import record_notices
 from reconciliation.matching.exact import gather, pair_exactly
 from reconciliation.matching.ladder import (
     BANK_ID_SHIFTS,

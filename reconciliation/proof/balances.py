@@ -23,9 +23,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from gateway.kit.database import Driver
-from gateway.ledger.postings import Event, Posting
-from gateway.ledger.service import (
+from core.kit.database import Driver
+from core.ledger.postings import Event, Posting
+from core.ledger.service import (
     accounts_of,
     books_of,
     next_journal,

@@ -3,19 +3,17 @@
 import contextlib
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.paths import VECTORS
 
 from adapters import vietqr
 from adapters.vietqr import Initiation, Reason, Service, VietQR, VietQRError
 
-VECTORS = json.loads(
-    (Path(__file__).parent.parent / "vectors" / "vietqr.json").read_text(encoding="utf-8")
-)
+VECTORS = json.loads((VECTORS / "vietqr.json").read_text(encoding="utf-8"))
 BUILT = [row for row in VECTORS["builder"] if "bankBin" in row["input"]]
 BINS = st.from_regex(r"[0-9]{6}", fullmatch=True)
 ACCOUNTS = st.from_regex(r"[0-9A-Za-z]{1,19}", fullmatch=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from adapters.contract import MerchantAccount, Refused, RefusedError
 from adapters.vietqr import MAX_ACCOUNT
 from adapters.virtual import MAX_VIRTUAL, reference_behind, reference_of, virtual_account
-from gateway.kit.reference import LENGTH, MAX_NUMBER, make_reference
+from core.kit.reference import LENGTH, MAX_NUMBER, make_reference
 
 KEY = b"k" * 16
 REFERENCE = make_reference(7, KEY)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 import httpx
-from factories import SECRETS, SETTINGS, World
+from support.factories import SECRETS, SETTINGS, World
 
 from sandbox.provider import Merchant, Movement, Standing, Teller
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from factories import World, make_world
-from serving import gateway_client, settings_for_tests
 from speaker import Says, Speaker, merchant_of, movement_of
 from speakers import SPEAKERS
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.factories import World, make_world
+from support.serving import gateway_client, settings_for_tests
 
 from adapters import IPN
-from gateway.kit.database import transaction
-from gateway.ledger.queries import disagreements
+from core.kit.database import transaction
+from core.ledger.queries import disagreements
 from sandbox.provider import Message, altered, span
 from sandbox.provider import send as deliver
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.models import metadata
+from core.models import metadata
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])

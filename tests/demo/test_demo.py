@@ -44,7 +44,16 @@ def demo() -> Iterator[Done]:
             if not name.startswith("HOCPHI_") and name != "DATABASE_URL"
         }
         done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", "demo", "--no-serve", "--json", "--port", "0"],
+            [
+                sys.executable,
+                "-m",
+                "gateway.cli.main",
+                "demo",
+                "--no-serve",
+                "--json",
+                "--port",
+                "0",
+            ],
             cwd=folder,
             env=environment | {"HOCPHI_HOME": str(home)},
             capture_output=True,

@@ -7,14 +7,15 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.paths import REPOSITORY
 
-from adapters.spreadsheet import read_sheets
-from gateway.fees.concession_file import read_concessions
-from gateway.fees.schedule import read_schedule
-from gateway.portal.forms import ServiceLine, read_forms, settle
-from gateway.students.roster import read_roster
+from adapters.tabular.spreadsheet import read_sheets
+from core.fees.concession_file import read_concessions
+from core.fees.schedule import read_schedule
+from core.portal.forms import ServiceLine, read_forms, settle
+from core.students.roster import read_roster
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = REPOSITORY / "examples"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from gateway.demo.plan import CHECKOUTS, Bill, Doors, Plan, make_plan
-from gateway.kit.clock import business_date
-from gateway.kit.reference import find_references, make_references
+from core.kit.clock import business_date
+from core.kit.reference import find_references, make_references
+from demo.plan import CHECKOUTS, Bill, Doors, Plan, make_plan
 from sandbox.noise import Payee
 
 DAY = date(2026, 11, 21)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from pathlib import Path
 
 import pytest
-from factories import BATCH
+from support.factories import BATCH
+from support.paths import REPOSITORY
 
 from adapters import (
     CANCEL,
@@ -21,10 +21,10 @@ from adapters import (
     REFUND,
     REGISTER,
 )
-from gateway.demo.merchants import merchants_of
-from gateway.pages.console.doors import doors_of
+from demo.merchants import merchants_of
+from gateway.console.setup.callback_urls import doors_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "adapters.md"
+PAGE = REPOSITORY / "docs" / "adapters.md"
 REGISTRIES: dict[str, Collection[str]] = {
     "push": IPN,
     "query": QUERY,

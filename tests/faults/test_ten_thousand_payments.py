@@ -15,26 +15,27 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 
 import httpx
-from factories import KEYS
-from serving import BASE_URL, running, settings_for_tests
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.factories import KEYS
+from support.paths import REPOSITORY
+from support.serving import BASE_URL, running, settings_for_tests
 
 from adapters import CREATE, IPN, QUERY, REDIRECT
+from core.fees.service import approve_schedule, draft_schedule
+from core.kit.clock import VN, business_date, now_utc
+from core.kit.database import transaction
+from core.ledger.queries import balances, disagreements
+from core.merchants.service import add_bank_account, add_merchant_account
+from core.payments.polling import ask_about_checkouts
+from core.portal.applications import submit
+from core.portal.forms import Form
+from core.schools.service import create_school
+from demo.merchants import merchants_of
 from gateway.app import create_app
-from gateway.demo.merchants import merchants_of
-from gateway.fees.service import approve_schedule, draft_schedule
-from gateway.kit.clock import VN, business_date, now_utc
-from gateway.kit.database import transaction
-from gateway.ledger.queries import balances, disagreements
-from gateway.payments.polling import ask_about_checkouts
-from gateway.portal.applications import submit
-from gateway.portal.forms import Form
-from gateway.schools.service import add_bank_account, add_merchant_account, create_school
-from reconciliation.intake.statements import import_statement
-from reconciliation.run import reconcile
+from reconciliation.jobs.night import reconcile
+from reconciliation.statements.imports import import_statement
 from sandbox.bank import VIETINBANK_BIN, Bank, BankAccount
 from sandbox.courier import Mishap
 from sandbox.desks import Desks
@@ -51,7 +52,7 @@ AT_ONCE = 32
 ACCOUNT = "00002026000333"
 PREFIX = "HSEN"
 DAY = business_date(now_utc()) - timedelta(days=1)
-SERVICE = Path(__file__).parents[2] / "examples" / "service.xlsx"
+SERVICE = REPOSITORY / "examples" / "service.xlsx"
 PAGES = sorted({*REDIRECT, *CREATE})
 OTHERS = sorted(IPN.keys() - set(PAGES))
 

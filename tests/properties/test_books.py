@@ -8,19 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
-from factories import KEYS, World, make_world
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.factories import KEYS, World, make_world
 
 from adapters.contract import Notice, Outcome, VerdictKind
-from gateway.kit.database import transaction
-from gateway.kit.problem import Problem
-from gateway.ledger.queries import balances, disagreements
-from gateway.ledger.service import reverse_journal
-from gateway.payments.arriving import Incoming
-from gateway.payments.merchants import find_merchant
-from gateway.payments.recorder import commit_notices
+from core.kit.database import transaction
+from core.kit.problem import Problem
+from core.ledger.queries import balances, disagreements
+from core.ledger.service import reverse_journal
+from core.merchants.directory import find_merchant
+from core.payments.ingest.group_commit import commit_notices
+from core.payments.ingest.inbound import Incoming
 
 START = datetime(2026, 9, 10, 1, 0, tzinfo=UTC)
 FAR = date(2030, 1, 1)

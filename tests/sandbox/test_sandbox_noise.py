@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.kit.reference import MAX_NUMBER, find_references, make_reference
+from core.kit.reference import MAX_NUMBER, find_references, make_reference
 from sandbox.noise import SHAPES, WRAP_WIDTH, Payee, Shape, mbvcb_wrapped, with_wrong_symbol
 
 KEY = b"k" * 32

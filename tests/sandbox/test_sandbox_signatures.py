@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from support.paths import VECTORS
 
 from sandbox import sepay, vietqrvn
 from sandbox.bank import VIETCOMBANK_BIN, VIETNAM, Bank, BankAccount
@@ -18,7 +18,6 @@ from sandbox.pages import movement_of
 from sandbox.provider import Call, Merchant, Message, Movement, OrderRefusedError, PayPage
 from sandbox.vnpay import VnpayDesk, signed_query, verified_fields
 
-VECTORS = Path(__file__).parents[1] / "vectors"
 SEPAY = json.loads((VECTORS / "sepay.json").read_text())
 VIETQRVN = json.loads((VECTORS / "vietqrvn.json").read_text())
 VNPAY = json.loads((VECTORS / "vnpay.json").read_text())

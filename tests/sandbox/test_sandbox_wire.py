@@ -11,18 +11,18 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import factories
 import httpx
 import pytest
-from serving import BASE_URL, gateway_client, running, settings_for_tests
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support import factories
+from support.serving import BASE_URL, gateway_client, running, settings_for_tests
 
 import sandbox.desks
+from core.kit.database import transaction
 from gateway.app import create_app
-from gateway.kit.database import transaction
 from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, Bank, BankAccount
 from sandbox.courier import NO_MISHAP, Answer, Mishap, deliver
-from sandbox.pages import Sandbox, movement_of
+from sandbox.pages import ROUTES, Sandbox, movement_of
 from sandbox.provider import Merchant, Movement, tell
 from sandbox.providers import TELLERS, open_desks
 
@@ -92,7 +92,7 @@ async def scene(
             f"{BASE_URL}/sandbox/vnpay/pay",
         )
     settings = settings_for_tests(home=tmp_path, base_url=BASE_URL, sandbox=True)
-    app = create_app(settings, database_url)
+    app = create_app(settings, database_url, ROUTES)
     app.state.sandbox = Sandbox(
         bank=Bank(
             [

@@ -1,7 +1,7 @@
 """SePay's gateway, OnePay and VietQR as public npm packages speak them: both ways.
 
 sepay-pg-node 1.0.0 signs a form in the order in which its fields were given, and sends them so; SePay's
-packages for other languages have a fixed order (adapters.sepaypg.SIGNED_FIELDS). We give that order, which
+packages for other languages have a fixed order (adapters.providers.sepaypg.SIGNED_FIELDS). We give that order, which
 both read alike. vn-payments 1.1.0 is OnePay's older form: it knows no vpc_CallbackURL, but signs whatever
 vpc_ fields there are. vietnam-qr-pay 1.5.1 writes and reads the QR of a transfer; nothing there is secret.
 """
@@ -14,7 +14,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from deskwork import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge import Judge
+from support.review_school import (
     NOW,
     ORDER,
     QUERY,
@@ -26,12 +29,10 @@ from deskwork import (
     refusal_of,
     told,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from judge import Judge
 
-from adapters import onepay, sepaypg, vietqr
+from adapters import vietqr
 from adapters.contract import Order, Outcome, Refused
+from adapters.providers import onepay, sepaypg
 from sandbox import onepay as onepay_teller
 from sandbox import sepaypg as sepaypg_teller
 from sandbox.provider import Call, Message, Movement, Standing, altered

@@ -17,7 +17,11 @@ from typing import Any
 import httpx
 import payos as package
 import pytest
-from deskwork import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge import Judge
+from payos._crypto import CryptoProvider
+from support.review_school import (
     NOW,
     ORDER,
     QUERY,
@@ -28,13 +32,9 @@ from deskwork import (
     refusal_of,
     told,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from judge import Judge
-from payos._crypto import CryptoProvider
 
-from adapters import payos
 from adapters.contract import Answer, Order, Outcome, OutgoingRequest, Refused, RefusedError
+from adapters.providers import payos
 from sandbox import payos as teller
 from sandbox.provider import Message, Movement, Standing, altered
 

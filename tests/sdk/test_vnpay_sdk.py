@@ -13,7 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from deskwork import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge import Judge
+from support.review_school import (
     NOW,
     ORDER,
     QUERY,
@@ -25,11 +28,7 @@ from deskwork import (
     refusal_of,
     told,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from judge import Judge
 
-from adapters import vnpay
 from adapters.contract import (
     Answer,
     Order,
@@ -39,6 +38,7 @@ from adapters.contract import (
     Refused,
     RefusedError,
 )
+from adapters.providers import vnpay
 from sandbox import vnpay as teller
 from sandbox.provider import Call, Message, Movement, Standing, altered
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.paths import REPOSITORY
 
 from tools import check_lock
 
@@ -16,7 +17,7 @@ wheels = [{ url = "https://files.pythonhosted.org/packages/a.whl", hash = "sha25
 
 
 def test_this_tree_passes() -> None:
-    assert check_lock.main(Path(__file__).parents[2]) == 0
+    assert check_lock.main(REPOSITORY) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from settlementpapers import HEADERS, Item, paper, total_row
-from tablefiles import WRITERS, as_csv
+from support.settlement_layouts import HEADERS, Item, paper, total_row
+from support.table_files import WRITERS, as_csv
 
 from adapters.contract import FileError
 from adapters.settlements import Kind, Mapping, mapped, read_settlement

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from types import ModuleType
 
 import pytest
-from deskwork import NOW, merchant_of, notice_of, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from settlementpapers import Item, paper
-from tablefiles import as_csv
+from support.review_school import NOW, merchant_of, notice_of, told
+from support.settlement_layouts import Item, paper
+from support.table_files import as_csv
 
-from adapters import momo, payos, vnpay, zalopay
+from adapters.providers import momo, payos, vnpay, zalopay
 from adapters.settlements import (
     Kind,
     PaymentName,

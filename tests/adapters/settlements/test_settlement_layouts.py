@@ -10,8 +10,8 @@ import pytest
 import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from settlementpapers import HEADERS, KIND_WORDS, Item, paper, row_of, total_row
-from tablefiles import WRITERS, Value, as_csv, as_xlsx
+from support.settlement_layouts import HEADERS, KIND_WORDS, Item, paper, row_of, total_row
+from support.table_files import WRITERS, Value, as_csv, as_xlsx
 
 from adapters.contract import FileError
 from adapters.settlements import (

@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from settlementpapers import HEADERS, Item, paper, row_of, total_row
-from tablefiles import Value, as_csv
+from support.settlement_layouts import HEADERS, Item, paper, row_of, total_row
+from support.table_files import Value, as_csv
 
 from adapters.settlements import Kind, Settlement, SettlementGap, What, read_settlement
 

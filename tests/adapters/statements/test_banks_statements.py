@@ -12,9 +12,9 @@ import pytest
 import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statementfiles import Entry
-from statementpapers import AMOUNTS, PAPERS, Paper, paper_rows
-from tablefiles import WRITERS, Rows, as_csv, as_xlsx
+from support.statement_files import Entry
+from support.statement_layouts import AMOUNTS, PAPERS, Paper, paper_rows
+from support.table_files import WRITERS, Rows, as_csv, as_xlsx
 
 from adapters.contract import FileError, Statement, StatementLine
 from adapters.statements import LAYOUTS, read_statement, read_statements

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messagefiles import camt
-from statementfiles import Entry
+from support.message_files import camt
+from support.statement_files import Entry
 
 from adapters.contract import BalanceGap, FileError, Statement
 from adapters.statements import read_statement, read_statements

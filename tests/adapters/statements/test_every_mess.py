@@ -13,14 +13,14 @@ from types import MappingProxyType
 
 import pytest
 import xlsxwriter
-from messagefiles import camt, mt940
-from statementfiles import Entry
-from statementpapers import PAPERS, Paper, paper_rows
-from tablefiles import Rows, Value, as_csv, as_xls, as_xlsx, cp1258
+from support.message_files import camt, mt940
+from support.statement_files import Entry
+from support.statement_layouts import PAPERS, Paper, paper_rows
+from support.table_files import Rows, Value, as_csv, as_xls, as_xlsx, cp1258
 
 from adapters.contract import Statement
 from adapters.statements import read_statement, read_statements
-from reconciliation.intake.reading import weigh
+from reconciliation.statements.reading import weigh
 
 ACCOUNT, OPENING_VND = "0071000123456", 10_000_000
 TODAY = date(2026, 9, 30)

@@ -7,10 +7,10 @@ from datetime import date
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messagefiles import camt, mt940
-from statementfiles import Entry
-from statementpapers import PAPERS, paper_rows
-from tablefiles import WRITERS
+from support.message_files import camt, mt940
+from support.statement_files import Entry
+from support.statement_layouts import PAPERS, paper_rows
+from support.table_files import WRITERS
 
 from adapters.contract import FileError
 from adapters.statements import read_statements

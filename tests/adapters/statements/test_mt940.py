@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messagefiles import mt940, wrapped
-from statementfiles import Entry
+from support.message_files import mt940, wrapped
+from support.statement_files import Entry
 
 from adapters.contract import BalanceGap, FileError, StatementLine
 from adapters.statements import LAYOUTS, read_statement, read_statements

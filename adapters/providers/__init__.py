@@ -1,0 +1,1 @@
+"""One module or package per provider: pure functions of bytes."""

@@ -1,0 +1,142 @@
+"""Charts of accounts as dated data: which official account a ledger account is, on a given day.
+
+The codes stand in `data/charts.json`, never in code: circulars replace one another, and a voucher
+falls under the one in force on its own date. A school may use accounts of its own from a date on;
+they hold within the circular under which they were chosen, never through to the next one.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from typing import Any
+
+from core.kit.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A regime's accounts by purpose (kind of ledger account) and their `names` by code.
+
+    `reviewed` says in Vietnamese what still needs checking; "" if nothing does.
+    """
+
+    regime: str
+    title: str
+    from_date: date
+    until: date | None
+    replaces: str | None
+    reviewed: str
+    accounts: Mapping[str, str]
+    names: Mapping[str, str]
+
+    def name_of(self, account: str) -> str:
+        """What the chart calls an account, or the nearest account above it; "" when it knows none."""
+        above = (account[:length] for length in range(len(account), 0, -1))
+        return next((self.names[code] for code in above if code in self.names), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A school's own account for a purpose from a date on; None: the circular's again."""
+
+    purpose: str
+    valid_from: date
+    account: str | None
+
+
+@functools.cache
+def charts() -> tuple[Chart, ...]:
+    """Every chart known, the oldest first."""
+    found = [
+        Chart(
+            regime=row["regime"],
+            title=row["title"],
+            from_date=date.fromisoformat(row["from"]),
+            until=date.fromisoformat(row["until"]) if row["until"] else None,
+            replaces=row["replaces"],
+            reviewed=row["reviewed"],
+            accounts=row["accounts"],
+            names=row["names"],
+        )
+        for row in _data()["charts"]
+    ]
+    return tuple(sorted(found, key=lambda chart: (chart.from_date, chart.regime)))
+
+
+@functools.cache
+def purposes() -> Mapping[str, tuple[str, str]]:
+    """What the books need accounts for: purpose -> (Vietnamese, English)."""
+    return {purpose: (vi, en) for purpose, (vi, en) in _data()["purposes"].items()}
+
+
+def chart_for(regime: str, on: date) -> Chart:
+    """The chart of a school's regime, or of what it replaced or was replaced by, in force on `on`.
+
+    Raises Problem (409) when no chart of that line covers the date.
+    """
+    by_regime = {chart.regime: chart for chart in charts()}
+    successors = {chart.replaces: chart for chart in charts() if chart.replaces}
+    chart = by_regime.get(regime)
+    while chart and on < chart.from_date:
+        chart = by_regime.get(chart.replaces or "")
+    while chart and chart.until and on > chart.until:
+        chart = successors.get(chart.regime)
+    if chart is None or on < chart.from_date:
+        raise Problem(
+            "no_chart",
+            vi=f"Không có hệ thống tài khoản «{regime}» cho ngày {on:%d/%m/%Y}.",
+            en=f"There is no chart of accounts {regime} for {on.isoformat()}.",
+            status=409,
+        )
+    return chart
+
+
+def accounts_on(regime: str, overrides: Iterable[Override], on: date) -> Mapping[str, str]:
+    """Purpose -> account on a day: the chart's, unless the school chose its own under that chart.
+
+    Raises Problem (409) when no chart covers the date.
+    """
+    chart = chart_for(regime, on)
+    chosen = {
+        one.purpose: one.account
+        for one in sorted(overrides, key=lambda one: one.valid_from)
+        if chart.from_date <= one.valid_from <= on
+    }
+    return {purpose: chosen.get(purpose) or code for purpose, code in chart.accounts.items()}
+
+
+def accounts_during(
+    regime: str, overrides: Iterable[Override], since: date, until: date, used: Iterable[str]
+) -> Mapping[str, str]:
+    """Purpose -> account for a whole period, both days included.
+
+    Raises Problem (422) naming the day when an account of a purpose in `used` changes in it: a
+    balance has one account, so such a period is looked at in two parts; (409) when no chart covers it.
+    """
+    known = tuple(overrides)
+    first = accounts_on(regime, known, since)
+    days = {chart.from_date for chart in charts()} | {one.valid_from for one in known}
+    for day in sorted(day for day in days if since < day <= until):
+        later = accounts_on(regime, known, day)
+        if any(first[purpose] != later[purpose] for purpose in used):
+            raise Problem(
+                "accounts_change",
+                vi=f"Hệ thống tài khoản đổi từ ngày {day:%d/%m/%Y}: hãy lập sổ riêng cho kỳ trước ngày đó và"
+                " kỳ từ ngày đó.",
+                en=f"The accounts change on {day.isoformat()}: ask for the time before and the time from"
+                " that day on apart.",
+                status=422,
+            )
+    return first
+
+
+@functools.cache
+def _data() -> Any:
+    return json.loads(
+        resources.files("core.accounting").joinpath("data", "charts.json").read_text("utf-8")
+    )

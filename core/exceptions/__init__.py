@@ -1,0 +1,1 @@
+"""Typed reasons why a person must look: the only code that writes the table `exception`."""

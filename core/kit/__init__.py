@@ -1,0 +1,1 @@
+"""What no noun owns: database, money, clock, references, sealing, text, locks."""

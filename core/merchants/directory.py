@@ -1,0 +1,171 @@
+"""A merchant account with everything the recorder needs to know of its school, read in one query.
+
+What is read here changes rarely; the IPN door keeps it for `CACHE_S` seconds. It must never be
+logged: it carries opened credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.contract import MerchantAccount
+from core.kit.database import Driver, transaction
+from core.kit.seal import Keys, unseal_secrets
+from core.ledger.postings import Books
+
+CACHE_S = 15.0
+CACHE_SIZE = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merchant:
+    """One merchant account. `banks`: account number -> (bank account id, its ledger account)."""
+
+    school_id: int
+    merchant_account_id: int
+    adapter: str
+    settlement: str
+    bank_account_id: int
+    account: MerchantAccount
+    clearing_account_id: int
+    banks: Mapping[str, tuple[int, int]]
+    books: Books
+
+    def where(self, payee_account: str) -> tuple[int | None, int]:
+        """(bank account the money is for, ledger account it stands on); None: not the school's.
+
+        Money that a provider claims for a foreign account stands in the provider's clearing account
+        until a person has looked.
+        """
+        if payee_account and payee_account not in self.banks:
+            return None, self.clearing_account_id
+        if payee_account:
+            bank_account_id, ledger_account_id = self.banks[payee_account]
+        else:
+            bank_account_id = self.bank_account_id
+            ledger_account_id = next(b[1] for b in self.banks.values() if b[0] == bank_account_id)
+        if self.settlement == "batch":
+            return bank_account_id, self.clearing_account_id
+        return bank_account_id, ledger_account_id
+
+
+_COLUMNS = """
+SELECT m.school_id, m.id, m.adapter, m.settlement, m.bank_account_id, m.account_key,
+       m.sealed_secrets, m.settings::text AS settings,
+       (SELECT json_agg(json_build_array(b.number, b.id, l.id))
+          FROM bank_account b
+          JOIN ledger_account l ON l.school_id = b.school_id AND l.kind = 'bank' AND l.bank_account_id = b.id
+         WHERE b.school_id = m.school_id)::text AS banks,
+       (SELECT json_object_agg(l.kind, l.id) FROM ledger_account l
+         WHERE l.school_id = m.school_id
+           AND l.kind IN ('receivable', 'student_credit', 'suspense', 'opening'))::text AS books,
+       (SELECT l.id FROM ledger_account l
+         WHERE l.school_id = m.school_id AND l.kind = 'clearing' AND l.merchant_account_id = m.id) AS clearing
+  FROM merchant_account m
+"""
+BY_KEY = _COLUMNS + " WHERE m.enabled AND m.account_key = $1 AND m.adapter = $2"
+BY_ID = (
+    _COLUMNS + " WHERE (m.school_id, m.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
+)
+
+OF_BANK = _COLUMNS + " WHERE m.school_id = $1 AND m.adapter = $2 ORDER BY m.id DESC"
+
+LUMPS = _COLUMNS + " WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.id"
+
+
+async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
+    """The enabled merchant account behind an IPN address; None when there is none."""
+    row = await db.fetchrow(BY_KEY, account_key, adapter)
+    return _merchant(row, unseal_secrets(keys, row["sealed_secrets"])) if row else None
+
+
+async def merchants_by_id(
+    db: Driver, keys: Keys, wanted: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Merchant]:
+    """Merchant accounts, enabled or not, by (school id, merchant account id)."""
+    pairs = sorted(set(wanted))
+    rows = await db.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    return {
+        (row["school_id"], row["id"]): _merchant(row, unseal_secrets(keys, row["sealed_secrets"]))
+        for row in rows
+    }
+
+
+async def statement_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """Bank account id -> the merchant account its statement lines enter by: no credentials, no keys.
+
+    Where several serve one bank account, the oldest.
+    """
+    return await _by_bank_account(db, school_id, "statement")
+
+
+async def notification_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """Bank account id -> the merchant account that its camt.054 notifications enter by."""
+    return await _by_bank_account(db, school_id, "notification")
+
+
+async def _by_bank_account(db: Driver, school_id: int, adapter: str) -> dict[int, Merchant]:
+    rows = await db.fetch(OF_BANK, school_id, adapter)
+    return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
+
+
+async def batch_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+    """The merchant accounts whose provider pays in a lump, by id: no credentials, no keys."""
+    rows = await db.fetch(LUMPS, school_id)
+    return {row["id"]: _merchant(row, {}) for row in rows}
+
+
+def _merchant(row: asyncpg.Record, secrets: Mapping[str, str]) -> Merchant:
+    books = json.loads(row["books"])
+    banks = {number: (bank, ledger) for number, bank, ledger in json.loads(row["banks"])}
+    return Merchant(
+        school_id=row["school_id"],
+        merchant_account_id=row["id"],
+        adapter=row["adapter"],
+        settlement=row["settlement"],
+        bank_account_id=row["bank_account_id"],
+        account=MerchantAccount(
+            account_key=row["account_key"],
+            secrets=secrets,
+            settings=json.loads(row["settings"]),
+            bank_accounts=tuple(banks),
+        ),
+        clearing_account_id=row["clearing"],
+        banks=banks,
+        books=Books(
+            receivable_id=books["receivable"],
+            student_credit_id=books["student_credit"],
+            suspense_id=books["suspense"],
+            opening_id=books["opening"],
+        ),
+    )
+
+
+class MerchantDirectory:
+    """Merchant accounts of this process, each remembered for `CACHE_S` seconds; unknown keys are not."""
+
+    def __init__(self, engine: AsyncEngine, keys: Keys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._known: dict[tuple[str, str], tuple[float, Merchant]] = {}
+
+    async def find(self, adapter: str, account_key: str) -> Merchant | None:
+        """The merchant account behind an IPN address; None when there is none."""
+        found = self._known.get((adapter, account_key))
+        if found and found[0] > time.monotonic():
+            return found[1]
+        async with transaction(self._engine) as db:
+            merchant = await find_merchant(db, self._keys, adapter, account_key)
+        if merchant is None:
+            self._known.pop((adapter, account_key), None)
+        else:
+            if len(self._known) >= CACHE_SIZE:
+                self._known.clear()
+            self._known[adapter, account_key] = (time.monotonic() + CACHE_S, merchant)
+        return merchant

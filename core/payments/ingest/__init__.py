@@ -1,0 +1,1 @@
+"""A notice from the door to its commit: deduplicate, allocate, write, each counted exactly once."""

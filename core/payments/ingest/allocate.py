@@ -1,0 +1,302 @@
+"""Where money goes: pure rules from an arrival and what its references point at to a placement.
+
+A reference read exactly allocates by itself. A corrected one does so only for an open invoice, at the
+account that received the money, for exactly this amount. Several in one text allocate only where what
+they name adds up to the amount. Everything else goes to suspense with its reason. Amount alone never confirms anything: a whole school pays the same amount on the same day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from adapters.contract import VerdictKind
+from core.ledger.postings import Allocation
+
+
+class Reason(StrEnum):
+    """Why a person must look: the allow-list of typed exceptions."""
+
+    UNKNOWN_REFERENCE = "unknown_reference"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    DUPLICATE_PAYMENT = "duplicate_payment"
+    MISSING_IN_STATEMENT = "missing_in_statement"
+    MISSING_NOTICE = "missing_notice"
+    FEE_VARIANCE = "fee_variance"
+    BATCH_TOTAL_MISMATCH = "batch_total_mismatch"
+    REFUND_UNMATCHED = "refund_unmatched"
+    CLOSED_INVOICE = "closed_invoice"
+    WRONG_ACCOUNT = "wrong_account"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    UNREADABLE_LINE = "unreadable_line"
+    UNEXPLAINED_DEBIT = "unexplained_debit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenInvoice:
+    """An invoice as the rules see it; `open_vnd` is what is still owed."""
+
+    invoice_id: int
+    reference: str
+    student_id: int
+    bank_account_id: int
+    total_vnd: int
+    open_vnd: int
+    due_on: date
+    is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceTarget:
+    """A reference (or a checkout that asked for `asked_vnd`) that points at one invoice."""
+
+    invoice: OpenInvoice
+    asked_vnd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudentTarget:
+    """A student's standing reference and the student's open invoices."""
+
+    student_id: int
+    invoices: tuple[OpenInvoice, ...]
+
+
+Target = InvoiceTarget | StudentTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Money that arrived. `bank_account_id` is None where the account named is not the school's."""
+
+    amount_vnd: int
+    bank_account_id: int | None
+    exact: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The decision: allocations + credit + suspense = the amount. `reasons` become exceptions."""
+
+    verdict: VerdictKind
+    allocations: tuple[Allocation, ...] = ()
+    student_id: int | None = None
+    credit_vnd: int = 0
+    suspense_vnd: int = 0
+    suspense_reason: Reason | None = None
+    reasons: tuple[Reason, ...] = ()
+    reference: str | None = None
+    is_corrected: bool = False
+
+
+def place(arrival: Arrival, targets: Mapping[str, Target]) -> Placement:
+    """Decide where an arrival goes. `targets` maps each reference known to the school to its target."""
+    if arrival.bank_account_id is None:
+        return _suspend(arrival, Reason.WRONG_ACCOUNT, VerdictKind.WRONG_ACCOUNT)
+    known = [reference for reference in arrival.exact if reference in targets]
+    near = [reference for reference in arrival.corrected if reference in targets]
+    if near:
+        return _with_corrected(arrival, known, near, targets)
+    if len(known) == 1:
+        return _to_target(arrival, known[0], targets[known[0]])
+    if known:
+        return _to_several(arrival, [targets[reference] for reference in known])
+    return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
+
+
+def expected_vnd(target: InvoiceTarget) -> int:
+    """What was asked for: the checkout's amount, else what is open, else the invoice's total."""
+    return target.asked_vnd or target.invoice.open_vnd or target.invoice.total_vnd
+
+
+def _with_corrected(
+    arrival: Arrival, known: Sequence[str], near: Sequence[str], targets: Mapping[str, Target]
+) -> Placement:
+    """Beside a corrected reading everything must agree: then it counts as much as the exact ones.
+
+    Where it does not, the exact readings alone may still name precisely this amount.
+    """
+    named = [targets[reference] for reference in (*known, *near)]
+    if all(isinstance(targets[reference], InvoiceTarget) for reference in near):
+        for invoices in _readings(named):
+            if _add_up(arrival, invoices):
+                alone = near[0] if len(named) == 1 else None
+                return _over(arrival, invoices, reference=alone, is_corrected=True)
+    exact = _open_invoices([targets[reference] for reference in known])
+    if _add_up(arrival, exact):
+        return _over(arrival, exact, reference=known[0] if len(known) == 1 else None)
+    if known:
+        return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
+    return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
+
+
+def _open_invoices(targets: Sequence[Target]) -> list[OpenInvoice]:
+    """What these targets still owe, each invoice once: those named by themselves before a pupil's rest."""
+    by_itself = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
+    of_pupils = [
+        invoice
+        for target in targets
+        if isinstance(target, StudentTarget)
+        for invoice in target.invoices
+    ]
+    invoices = {invoice.invoice_id: invoice for invoice in (*by_itself, *of_pupils)}
+    return [one for one in invoices.values() if not one.is_cancelled and one.open_vnd > 0]
+
+
+def _readings(targets: Sequence[Target]) -> Iterator[list[OpenInvoice]]:
+    """What several references may mean: the invoices named by themselves, or these and all else that is owed.
+
+    The first only where no other pupil's standing reference stands beside them that owes something too.
+    """
+    named = [target for target in targets if isinstance(target, InvoiceTarget)]
+    owners = {target.invoice.student_id for target in named}
+    others = [
+        target
+        for target in targets
+        if isinstance(target, StudentTarget) and target.student_id not in owners
+    ]
+    if not _open_invoices(others):
+        yield _open_invoices(named)
+    yield _open_invoices(targets)
+
+
+def _add_up(arrival: Arrival, invoices: Sequence[OpenInvoice]) -> bool:
+    """Whether these invoices, all of the account that received the money, come to exactly its amount."""
+    return sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd and all(
+        invoice.bank_account_id == arrival.bank_account_id for invoice in invoices
+    )
+
+
+def _over(
+    arrival: Arrival,
+    invoices: Sequence[OpenInvoice],
+    *,
+    reference: str | None = None,
+    is_corrected: bool = False,
+) -> Placement:
+    """Invoices that come to the amount, each settled in full."""
+    students = {invoice.student_id for invoice in invoices}
+    astray = any(invoice.bank_account_id != arrival.bank_account_id for invoice in invoices)
+    return Placement(
+        verdict=VerdictKind.RECORDED,
+        allocations=_allocations(invoices, arrival.amount_vnd),
+        student_id=students.pop() if len(students) == 1 else None,
+        reasons=(Reason.WRONG_ACCOUNT,) if astray else (),
+        reference=reference,
+        is_corrected=is_corrected,
+    )
+
+
+def _suspend(
+    arrival: Arrival, reason: Reason, verdict: VerdictKind, reference: str | None = None
+) -> Placement:
+    return Placement(
+        verdict=verdict,
+        suspense_vnd=arrival.amount_vnd,
+        suspense_reason=reason,
+        reasons=(reason,),
+        reference=reference,
+    )
+
+
+def _to_target(arrival: Arrival, reference: str, target: Target) -> Placement:
+    if isinstance(target, InvoiceTarget):
+        return _to_invoice(arrival, reference, target)
+    return _to_student(arrival, reference, target)
+
+
+def _to_invoice(arrival: Arrival, reference: str, target: InvoiceTarget) -> Placement:
+    invoice = target.invoice
+    if invoice.is_cancelled:
+        return _suspend(arrival, Reason.CLOSED_INVOICE, VerdictKind.UNKNOWN_REFERENCE, reference)
+    settled_vnd = min(invoice.open_vnd, arrival.amount_vnd)
+    differs = arrival.amount_vnd != expected_vnd(target)
+    reasons: list[Reason] = []
+    if invoice.open_vnd == 0:
+        reasons.append(Reason.DUPLICATE_PAYMENT)
+    elif differs or settled_vnd < arrival.amount_vnd:
+        reasons.append(Reason.AMOUNT_MISMATCH)
+    if invoice.bank_account_id != arrival.bank_account_id:
+        reasons.append(Reason.WRONG_ACCOUNT)
+    if differs:
+        verdict = VerdictKind.AMOUNT_DIFFERS
+    elif invoice.open_vnd == 0:
+        verdict = VerdictKind.ALREADY_PAID
+    else:
+        verdict = VerdictKind.RECORDED
+    return Placement(
+        verdict=verdict,
+        allocations=_allocations([invoice], arrival.amount_vnd),
+        student_id=invoice.student_id,
+        credit_vnd=arrival.amount_vnd - settled_vnd,
+        reasons=tuple(reasons),
+        reference=reference,
+    )
+
+
+def _to_student(
+    arrival: Arrival, reference: str | None, target: StudentTarget, *, first: Sequence[int] = ()
+) -> Placement:
+    """Oldest due first, but what is payable to the account that received the money before the rest.
+
+    `first`: invoices that the text named besides; they go before all others.
+    """
+    due = sorted(
+        (i for i in target.invoices if not i.is_cancelled and i.open_vnd > 0),
+        key=lambda i: (
+            i.invoice_id not in first,
+            i.bank_account_id != arrival.bank_account_id,
+            i.due_on,
+            i.invoice_id,
+        ),
+    )
+    allocations = _allocations(due, arrival.amount_vnd)
+    credit_vnd = arrival.amount_vnd - sum(a.amount_vnd for a in allocations)
+    reasons: tuple[Reason, ...] = ()
+    settled = due[: len(allocations)]
+    if not due:
+        reasons = (Reason.DUPLICATE_PAYMENT,)
+    elif credit_vnd:
+        reasons = (Reason.AMOUNT_MISMATCH,)
+    if any(invoice.bank_account_id != arrival.bank_account_id for invoice in settled):
+        reasons = (*reasons, Reason.WRONG_ACCOUNT)
+    return Placement(
+        verdict=VerdictKind.RECORDED if due else VerdictKind.ALREADY_PAID,
+        allocations=allocations,
+        student_id=target.student_id,
+        credit_vnd=credit_vnd,
+        reasons=reasons,
+        reference=reference,
+    )
+
+
+def _to_several(arrival: Arrival, targets: Sequence[Target]) -> Placement:
+    """Several references in one text: only where open amounts sum exactly to what arrived.
+
+    The invoices named by themselves, else these and all that the named pupils owe. What was paid or
+    cancelled before owes nothing. One pupil's standing reference beside invoices of the same pupil
+    leaves no doubt whose money it is: it then fills those invoices first, and the rest as ever.
+    """
+    for invoices in _readings(targets):
+        if sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd:
+            return _over(arrival, invoices)
+    named = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
+    pupils = [target for target in targets if isinstance(target, StudentTarget)]
+    if len(pupils) == 1 and {invoice.student_id for invoice in named} == {pupils[0].student_id}:
+        return _to_student(arrival, None, pupils[0], first=[one.invoice_id for one in named])
+    return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
+
+
+def _allocations(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[Allocation, ...]:
+    """Fill invoices in the order given, none beyond what is open."""
+    left_vnd = amount_vnd
+    made: list[Allocation] = []
+    for invoice in invoices:
+        part_vnd = min(left_vnd, invoice.open_vnd)
+        if part_vnd > 0:
+            made.append(Allocation(invoice.invoice_id, invoice.student_id, part_vnd))
+            left_vnd -= part_vnd
+    return tuple(made)

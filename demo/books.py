@@ -1,0 +1,114 @@
+"""Two sets of books side by side: what the sandbox knows happened, what the gateway recorded.
+
+Bank by bank and transaction by transaction, to the đồng. The sandbox's side is never derived from the
+gateway's answers, so agreement means that nothing was lost and nothing counted twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.kit.clock import business_date, now_utc
+from core.kit.database import Driver
+from core.ledger.queries import balances, disagreements
+from demo.day import Moved
+from demo.world import World
+from sandbox.pages import Sandbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One account in both books. `differing`: payments that only one side has, by reference and amount.
+
+    `unposted_vnd`: debits on the statement that wait for a person, which no ledger holds yet.
+    """
+
+    account: str
+    sandbox_payments: int
+    gateway_payments: int
+    sandbox_vnd: int
+    gateway_vnd: int
+    unposted_vnd: int
+    differing: int
+
+    @property
+    def difference_vnd(self) -> int:
+        """What the gateway's balance is beyond the sandbox's, once unposted debits are set apart."""
+        return self.gateway_vnd - self.unposted_vnd - self.sandbox_vnd
+
+    @property
+    def agrees(self) -> bool:
+        """Same money, same transactions."""
+        return self.difference_vnd == 0 and self.differing == 0
+
+
+async def compare_books(
+    db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], left: Mapping[str, int]
+) -> list[Comparison]:
+    """Every bank account, and every provider that holds money until it settles, as they are now.
+
+    `left`: VND that a provider holds no more.
+    """
+    until = business_date(now_utc())
+    ledger = await balances(db, world.school_id, until)
+    accounts = await db.fetch(
+        "SELECT l.id, l.kind, l.bank_account_id, m.adapter FROM ledger_account l"
+        " LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id"
+        " WHERE l.school_id = $1 AND l.kind IN ('bank', 'clearing')",
+        world.school_id,
+    )
+    number_of = {id_: number for number, id_ in world.bank_account_ids.items()}
+    balance_vnd: Counter[str] = Counter()
+    for row in accounts:
+        place = number_of[row["bank_account_id"]] if row["kind"] == "bank" else row["adapter"]
+        balance_vnd[place] += ledger.get(row["id"], 0)
+    payments = await db.fetch(
+        "SELECT bank_account_id, channel, coalesce(reference, '') AS reference, amount_vnd"
+        "  FROM payment WHERE school_id = $1",
+        world.school_id,
+    )
+    unposted = await db.fetch(
+        "SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s"
+        " WHERE s.school_id = $1 AND s.debit_vnd > 0 AND NOT EXISTS ("
+        "   SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)"
+        " GROUP BY 1",
+        world.school_id,
+    )
+    debit_vnd = {number_of[row["bank_account_id"]]: row["debit_vnd"] for row in unposted}
+    ours: dict[str, Counter[tuple[str, int]]] = {}
+    for row in payments:
+        place = number_of.get(row["bank_account_id"]) or row["channel"]
+        ours.setdefault(place, Counter())[row["reference"], row["amount_vnd"]] += 1
+    theirs: dict[str, Counter[tuple[str, int]]] = {}
+    for one in moved:
+        theirs.setdefault(one.place, Counter())[one.reference, one.amount_vnd] += 1
+    tomorrow = until + timedelta(days=1)
+    return [
+        Comparison(
+            account=place,
+            sandbox_payments=theirs.get(place, Counter()).total(),
+            gateway_payments=ours.get(place, Counter()).total(),
+            sandbox_vnd=sandbox.bank.balance_vnd(place, tomorrow)
+            if place in sandbox.bank.accounts
+            else sum(one.amount_vnd for one in moved if one.place == place) - left.get(place, 0),
+            gateway_vnd=balance_vnd[place],
+            unposted_vnd=debit_vnd.get(place, 0),
+            differing=_differing(theirs.get(place, Counter()), ours.get(place, Counter())),
+        )
+        for place in (
+            *world.bank_account_ids,
+            *sorted(theirs.keys() - world.bank_account_ids.keys()),
+        )
+    ]
+
+
+async def invoices_off(db: Driver, school_id: int) -> int:
+    """How many invoices say something else than the ledger: 0 in a sound house."""
+    return len(await disagreements(db, school_id))
+
+
+def _differing(theirs: Counter[tuple[str, int]], ours: Counter[tuple[str, int]]) -> int:
+    return ((theirs - ours) + (ours - theirs)).total()

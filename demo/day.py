@@ -1,0 +1,286 @@
+"""Living through the plan: payers pay, the sandbox tells the gateway over HTTP, banks write statements.
+
+Sixteen connections, as many messages under way; answers are counted, never trusted. What money moved
+is written down here as the sandbox knows it. It must never touch the gateway's database: everything goes
+through the doors that providers and parents use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from core.kit.clock import now_utc
+from core.kit.problem import Problem
+from demo.plan import (
+    SEED,
+    Plan,
+    PlannedCheckout,
+    PlannedTransfer,
+    PlannedVisit,
+    out_of_order,
+)
+from demo.world import MerchantAccount, World
+from sandbox import dvcqg
+from sandbox.bank import Entry
+from sandbox.courier import Answer, wire_client
+from sandbox.pages import Sandbox, movement_of
+from sandbox.payer import LostPayerError, arrive
+from sandbox.provider import Movement, tell
+from sandbox.providers import COUNTERS, TELLERS
+from sandbox.statements import statement_file_name, statement_xlsx
+
+CONNECTIONS: Final = 16
+LOOKING_PAYERS: Final = 5
+"""Payers whose pages are fetched too; all others would meet the pages' limit per address."""
+COMPRESSION: Final = 600.0  # a provider's minute takes a tenth of a second
+FIRST_AT_A_COUNTER: Final = 900_001
+"""The numbers of what counters took, apart from the bank's own entries."""
+WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
+
+
+def failed(vi: str, en: str) -> Problem:
+    """The gateway did not do what the demo shows it doing."""
+    return Problem(
+        "demo_failed", vi=f"Bản demo không đạt: {vi}.", en=f"Demo failed: {en}.", status=500
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that reached the school, as the sandbox knows it.
+
+    place: the bank account's number, or the provider that holds it until it settles in a lump.
+    """
+
+    place: str
+    reference: str
+    amount_vnd: int
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the wire: payments by provider, messages sent, answers that refused.
+
+    held: what each provider with a page of its own took and keeps until it settles.
+    """
+
+    by_provider: Counter[str] = field(default_factory=Counter)
+    moved: list[Moved] = field(default_factory=list)
+    held: dict[str, list[Movement]] = field(default_factory=lambda: defaultdict(list))
+    messages: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    lost: int = 0
+    conflicting: int = 0
+    cancelled: int = 0
+    unanswered: int = 0
+
+    def count(self, answers: Iterable[Answer]) -> None:
+        """Count answers; one that is not final made the provider try again."""
+        for answer in answers:
+            self.messages += 1
+            self.refused += not answer.is_final
+            self.unanswered += answer.status == 0
+
+
+async def live_through(plan: Plan, world: World, sandbox: Sandbox, base_url: str) -> Traffic:
+    """The whole day. Raises Problem where a page or a checkout does not work as it must."""
+    traffic = Traffic()
+    room = asyncio.Semaphore(CONNECTIONS)
+    entries = {
+        id(one): sandbox.bank.book(one.account_number, one.amount_vnd, one.content, one.at)
+        for one in plan.transfers
+        if one.teller != "bvbank"  # collects at its own bank and settles in a lump
+    }
+    async with wire_client(CONNECTIONS) as client:
+        street = _Street(client, world, sandbox, traffic, base_url)
+
+        async def transfer(one: PlannedTransfer) -> None:
+            async with room:
+                await street.transfer(one, entries.get(id(one)))
+
+        async def check_out(one: PlannedCheckout, *, looks: bool) -> None:
+            async with room:
+                await street.check_out(one, looks=looks)
+
+        async def visit(one: PlannedVisit, number: int) -> None:
+            async with room:
+                await street.visit(one, FIRST_AT_A_COUNTER + number)
+
+        rng = random.Random(SEED)  # noqa: S311 - a demo's day, not a secret
+        errands = [transfer(one) for one in out_of_order(plan.transfers, rng)]
+        errands += [visit(one, number) for number, one in enumerate(plan.visits)]
+        every = max(1, len(errands) // max(1, len(plan.checkouts)))
+        for position, checkout in enumerate(plan.checkouts):  # spread over the day
+            errand = check_out(checkout, looks=position < LOOKING_PAYERS)
+            errands.insert(position * (every + 1), errand)
+        await asyncio.gather(*errands)
+    return traffic
+
+
+def write_statements(sandbox: Sandbox, day: date, folder: Path) -> dict[str, Path]:
+    """The day's statement files that the banks give out; account number -> file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, Path] = {}
+    for number in sandbox.bank.accounts:
+        written[number] = folder / statement_file_name(sandbox.bank, number, day)
+        written[number].write_bytes(statement_xlsx(sandbox.bank, number, day))
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Street:
+    """Where payers, providers and the gateway meet."""
+
+    client: httpx.AsyncClient
+    world: World
+    sandbox: Sandbox
+    traffic: Traffic
+    base_url: str
+
+    async def transfer(self, one: PlannedTransfer, entry: Entry | None) -> None:
+        """Money that came by a transfer, and the news of it; debits are told to nobody."""
+        if one.amount_vnd < 0:
+            return
+        account = self.world.merchant(one.teller, one.account_number)
+        merchant = account.at_provider()
+        self._note(account, one.reference, one.amount_vnd)
+        if entry is None:
+            movement = Movement(
+                sequence=FIRST_AT_A_COUNTER * 2 + len(self.traffic.moved),
+                amount_vnd=one.amount_vnd,
+                at=one.at,
+                content=one.content,
+                account_number=one.account_number,
+                bank_transaction_id=f"BVB{len(self.traffic.moved):08d}",
+            )
+        else:
+            movement = movement_of(entry, one.virtual_account)
+        if one.mishap.is_lost:
+            self.traffic.lost += 1
+            return
+        self.traffic.duplicates += one.mishap.copies
+        teller = TELLERS[one.teller]
+        self.traffic.count(
+            await tell(self.client, teller, movement, merchant, one.mishap, compression=COMPRESSION)
+        )
+        if one.contradiction_vnd is not None:
+            self.traffic.conflicting += 1
+            other = replace(movement, amount_vnd=one.contradiction_vnd)
+            self.traffic.count(
+                await tell(self.client, teller, other, merchant, compression=COMPRESSION)
+            )
+
+    async def check_out(self, one: PlannedCheckout, *, looks: bool) -> None:
+        """From the parent's page to the provider's, a button there, the message, and back."""
+        page_url = f"{self.base_url}/pay/{one.bill.token}"
+        if looks:
+            _expect(await self.client.get(page_url), 200, "the parent's page")
+        leave = await self.client.post(f"{page_url}/checkout/{one.adapter}")
+        try:
+            arrived = await arrive(self.client, leave)
+        except LostPayerError as lost:
+            raise failed(
+                f"{one.adapter} không mở được đơn hàng", f"{one.adapter}: {lost}"
+            ) from lost
+        desk = self.sandbox.desks.desks[one.adapter]
+        decided = desk.decide(arrived.order_id, is_paid=one.is_paid, at=one.at)
+        movement = decided.movement
+        if not one.is_paid:
+            self.traffic.cancelled += 1
+        else:
+            merchant = self.world.merchant(one.adapter, one.bill.account_number)
+            self._note(merchant, one.bill.reference, one.bill.total_vnd)
+            if not merchant.is_direct:
+                self.traffic.held[one.adapter].append(movement)
+            else:  # the provider hands the money on at once
+                entry = self._credit(one.adapter, one.bill.reference, movement)
+                if one.adapter == "payos":  # payOS names the bank's own number
+                    movement = replace(movement, bank_transaction_id=entry.transaction_id)
+        if one.mishap.is_lost:
+            self.traffic.lost += 1
+        elif decided.is_told:
+            self.traffic.duplicates += one.mishap.copies
+            self.traffic.count(
+                await tell(
+                    self.client, TELLERS[one.adapter], movement, decided.merchant, one.mishap,
+                    compression=COMPRESSION,
+                )
+            )  # fmt: skip
+        if looks:
+            back = await self.client.get(decided.return_url, follow_redirects=True)
+            _expect(back, 200, "the return page")
+
+    async def visit(self, one: PlannedVisit, number: int) -> None:
+        """A payer names a code at a counter or at the portal, hears what is owed, and pays it."""
+        merchant = self.world.merchant(one.adapter, one.bill.account_number)
+        told = (
+            await self._ask_portal(one, merchant)
+            if one.adapter == "dvcqg"
+            else await self._ask_counter(one, merchant, number)
+        )
+        self._note(merchant, one.bill.reference, one.bill.total_vnd)
+        if merchant.is_direct:
+            self._credit(one.adapter, one.bill.reference, told)
+        if one.adapter == "dvcqg":
+            reply = await dvcqg.report(self.client, merchant.at_provider(), told)
+            _expect(reply, 200, "the portal's result")
+            self.traffic.messages += 1
+            return
+        teller = TELLERS[one.adapter]
+        self.traffic.count(
+            await tell(self.client, teller, told, merchant.at_provider(), compression=COMPRESSION)
+        )
+
+    async def _ask_portal(self, one: PlannedVisit, merchant: MerchantAccount) -> Movement:
+        desk = self.sandbox.desks.desks["dvcqg"]
+        assert isinstance(desk, dvcqg.Dvcqg)  # noqa: S101 - the table's own promise
+        answer = await dvcqg.look_up(self.client, merchant.at_provider(), one.code, now_utc())
+        _expect(answer, 200, "the portal's look-up")
+        told = answer.json()
+        if told["error_code"] != "TT":
+            raise failed(f"tra cứu trả lời {told['error_code']}", "the look-up finds no debt")
+        return desk.pay_looked_up(told["message"], merchant.at_provider(), one.at)
+
+    async def _ask_counter(
+        self, one: PlannedVisit, merchant: MerchantAccount, number: int
+    ) -> Movement:
+        told = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
+        if str(one.bill.total_vnd) not in str(told):
+            raise failed(f"{one.adapter} không thấy khoản nợ", "the counter is told another debt")
+        return Movement(
+            sequence=number,
+            amount_vnd=one.bill.total_vnd,
+            at=one.at,
+            merchant_reference=one.bill.reference,
+            account_number=one.bill.account_number,
+        )
+
+    def _note(self, merchant: MerchantAccount, reference: str, amount_vnd: int) -> None:
+        self.traffic.by_provider[merchant.adapter] += 1
+        place = merchant.bank_account if merchant.is_direct else merchant.adapter
+        self.traffic.moved.append(Moved(place, reference, amount_vnd))
+
+    def _credit(self, adapter: str, reference: str, movement: Movement) -> Entry:
+        """What the school's bank books for money that a provider hands on at once."""
+        text = f"{WORDS.get(adapter, adapter.upper())} {reference} THU HO"
+        return self.sandbox.bank.book(
+            movement.account_number, movement.amount_vnd, text, movement.at
+        )
+
+
+def _expect(reply: httpx.Response, status: int, what: str) -> None:
+    if reply.status_code != status:
+        raise failed(
+            f"{what} trả lời {reply.status_code}",
+            f"{what} answered {reply.status_code}, not {status}",
+        )

@@ -1,0 +1,249 @@
+"""The morning after: a refund at a wallet, settlement files, lumps at the bank, one that is late.
+
+VNPAY and MoMo pay out what they took yesterday, less fees, and MoMo takes more than its contract says;
+ZaloPay sends its file, but no money. Somebody sends money without a word. Everything goes the way that an
+accountant would take it: files, the night, the queue.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from core.kit.clock import now_utc
+from core.kit.database import Driver, transaction
+from core.refunds.sending import follow_refunds
+from core.refunds.service import Method, Wish, approve_refund, request_refund
+from demo.day import Moved, Traffic, failed, write_statements
+from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
+from gateway.context import House
+from reconciliation.jobs.night import reconcile
+from reconciliation.proof.day import DayResult
+from reconciliation.settlements.files import import_settlement
+from reconciliation.settlements.terms import Late, Terms, late_settlements, set_terms
+from reconciliation.statements.imports import import_statement
+from sandbox import settlements
+from sandbox.momo import Momo, trans_id
+from sandbox.pages import Sandbox
+from sandbox.provider import Movement, Standing
+from sandbox.settlements import Payout, Returned, momo_xlsx, neutral_csv, vnpay_xlsx
+
+# hundredths of a percent that each takes, and that its contract allows
+TAKEN: Final = {"vnpay": 110, "momo": 165, "zalopay": 150}
+AGREED: Final = {"vnpay": 110, "momo": 150, "zalopay": 150}
+VAT_PERCENT: Final = 10
+LATE: Final = "zalopay"
+LUMP_TEXTS: Final = {
+    "vnpay": "CTCP GIAI PHAP THANH TOAN VIET NAM VNPAY TT DVCNTT LO {batch}",
+    "momo": "MOMO QUYET TOAN DOI TAC {batch}",
+}
+WITHOUT_A_WORD_VND: Final = 500_000
+BANK_FEE_VND: Final = 22_000
+SOON: Final = timedelta(hours=1)
+ASKED_TIMES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Morning:
+    """What the day after came to. `left`: VND that left a provider: paid out with its fees, or refunded."""
+
+    day: date
+    result: DayResult
+    refunds: int
+    batches_booked: int
+    fees_vnd: int
+    late: tuple[Late, ...]
+    left: Mapping[str, int]
+    moved: tuple[Moved, ...]
+    files: tuple[Path, ...]
+
+
+async def live_the_morning(
+    house: House, world: World, sandbox: Sandbox, traffic: Traffic, day: date
+) -> Morning:
+    """Settle what was paid before `day`, in its statements and settlement files, and prove the day.
+
+    Raises Problem where a step does not do what it should.
+    """
+    home = house.settings.home
+    async with transaction(house.engine) as db:
+        merchant_ids = await _agree(db, world, day - timedelta(days=1))
+    refunds = await _give_one_back(house, world)
+    payouts = _payouts(sandbox, traffic, day)
+    moved = _at_the_bank(sandbox, payouts)
+    files = _write_settlements(world, payouts, home / "settlements")
+    statements = write_statements(sandbox, day, home / "statements")
+    async with transaction(house.engine) as db:
+        for adapter, path in files.items():
+            await import_settlement(
+                db,
+                world.school_id,
+                merchant_ids[adapter],
+                path.read_bytes(),
+                path.name,
+                actor=ACCOUNTANT,
+            )
+        for number, path in statements.items():
+            await import_statement(
+                db,
+                world.school_id,
+                world.bank_account_ids[number],
+                path.read_bytes(),
+                path.name,
+                actor=ACCOUNTANT,
+            )
+    result = await reconcile(house.engine, world.school_id, day)
+    async with transaction(house.engine) as db:
+        booked = await db.fetchrow(
+            "SELECT count(DISTINCT b.id) AS batches, coalesce(sum(l.fee_vnd + l.vat_vnd), 0)::bigint AS fees_vnd"
+            "  FROM settlement_batch b JOIN settlement_line l ON l.school_id = b.school_id"
+            "   AND l.settlement_batch_id = b.id"
+            " WHERE b.school_id = $1 AND b.journal_id IS NOT NULL",
+            world.school_id,
+        )
+        late = await late_settlements(db, world.school_id, day)
+    return Morning(
+        day=day,
+        result=result,
+        refunds=refunds,
+        batches_booked=booked["batches"],
+        fees_vnd=booked["fees_vnd"],
+        late=late,
+        left=_left(payouts),
+        moved=moved,
+        files=(*files.values(), *statements.values()),
+    )
+
+
+async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
+    """Put the contracts down; adapter -> merchant account."""
+    rows = await db.fetch(
+        "SELECT adapter, id FROM merchant_account WHERE school_id = $1 AND adapter = ANY($2::text[])",
+        world.school_id,
+        list(AGREED),
+    )
+    merchant_ids = {row["adapter"]: row["id"] for row in rows}
+    for adapter, basis_points in AGREED.items():
+        terms = Terms(
+            valid_from=since,
+            fee_basis_points=basis_points,
+            fixed_vnd=0,
+            vat_percent=VAT_PERCENT,
+            settled_within_days=0 if adapter == LATE else 1,
+            tolerance_vnd=0,
+        )
+        await set_terms(db, world.school_id, merchant_ids[adapter], terms, actor=ACCOUNTANT)
+    return merchant_ids
+
+
+async def _give_one_back(house: House, world: World) -> int:
+    """The oldest MoMo payment goes back by MoMo: asked for by one person, approved by another."""
+    async with transaction(house.engine) as db:
+        payment = await db.fetchrow(
+            "SELECT id, amount_vnd FROM payment WHERE school_id = $1 AND channel = 'momo' ORDER BY id LIMIT 1",
+            world.school_id,
+        )
+        wish = Wish(
+            amount_vnd=payment["amount_vnd"],
+            reason="Học sinh chuyển trường",
+            method=Method.PROVIDER,
+        )
+        asked = await request_refund(
+            db, house.keys, world.school_id, payment["id"], wish, actor=ACCOUNTANT
+        )
+        await approve_refund(db, world.school_id, asked.id, actor=APPROVER)
+    for round_no in range(1, ASKED_TIMES + 1):  # demanded, then asked about
+        at = now_utc() + round_no * SOON
+        await follow_refunds(house.engine, house.keys, house.http, at=at)
+    async with transaction(house.engine) as db:
+        done: int = await db.fetchval(
+            "SELECT count(*) FROM refund WHERE school_id = $1 AND status = 'done'", world.school_id
+        )
+    if not done:
+        raise failed("MoMo chưa hoàn tiền", "MoMo has not refunded")
+    return done
+
+
+def _payouts(sandbox: Sandbox, traffic: Traffic, day: date) -> dict[str, Payout]:
+    """What each provider settles on `day`: all that it took, less what it gave back."""
+    momo = sandbox.desks.desks["momo"]
+    assert isinstance(momo, Momo)  # noqa: S101 - the table's own promise
+    by_number = {trans_id(movement): movement for movement in traffic.held["momo"]}
+    returned = [
+        Returned(
+            movement=by_number[refund.asked["transId"]],
+            number=str(refund.trans_id),
+            amount_vnd=refund.amount_vnd,
+            at=refund.at,
+        )
+        for refund in momo.refunds.values()
+        if refund.is_done
+    ]
+    return {
+        adapter: Payout(
+            batch_id=f"{adapter[:3].upper()}{day:%Y%m%d}",
+            settled_on=day,
+            paid=_paid(traffic.held[adapter]),
+            returned=returned if adapter == "momo" else (),
+        )
+        for adapter in TAKEN
+    }
+
+
+def _paid(movements: Sequence[Movement]) -> list[Movement]:
+    found = [movement for movement in movements if movement.standing is Standing.PAID]
+    return sorted(found, key=lambda movement: (movement.at, movement.sequence))
+
+
+def _at_the_bank(sandbox: Sandbox, payouts: Mapping[str, Payout]) -> tuple[Moved, ...]:
+    """Lumps, money without a word, a fee; returns what payers sent."""
+    main, other, third = (account.number for account in BANK_ACCOUNTS)
+    now = now_utc()
+    for adapter, text in LUMP_TEXTS.items():
+        payout = payouts[adapter]
+        amount_vnd = settlements.payout_vnd(payout, _terms(adapter))
+        sandbox.bank.book(main, amount_vnd, text.format(batch=payout.batch_id), now)
+    sandbox.bank.book(other, WITHOUT_A_WORD_VND, "NGUYEN VAN BINH chuyen tien", now)
+    sandbox.bank.book(third, -BANK_FEE_VND, "PHI QUAN LY TAI KHOAN", now)
+    return (Moved(other, "", WITHOUT_A_WORD_VND),)
+
+
+def _write_settlements(
+    world: World, payouts: Mapping[str, Payout], folder: Path
+) -> dict[str, Path]:
+    """The providers' files; adapter -> file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    main = BANK_ACCOUNTS[0].number
+    written: dict[str, Path] = {}
+    for adapter, (write, extension) in _WRITERS.items():
+        payout = payouts[adapter]
+        merchant = world.merchant(adapter, main).at_provider()
+        written[adapter] = folder / f"{adapter}-{payout.batch_id}.{extension}"
+        written[adapter].write_bytes(write([payout], _terms(adapter), merchant))
+    return written
+
+
+_WRITERS: Final = {
+    "vnpay": (vnpay_xlsx, "xlsx"),
+    "momo": (momo_xlsx, "xlsx"),
+    "zalopay": (neutral_csv, "csv"),
+}
+
+
+def _terms(adapter: str) -> settlements.Terms:
+    return settlements.Terms(fee_basis_points=TAKEN[adapter], vat_percent=VAT_PERCENT)
+
+
+def _left(payouts: Mapping[str, Payout]) -> dict[str, int]:
+    """What no provider holds any more: a refund left it when it was made, the rest with its lump."""
+    left: Counter[str] = Counter()
+    for adapter, payout in payouts.items():
+        back_vnd = sum(one.amount_vnd for one in payout.returned)
+        left[adapter] += back_vnd
+        if adapter != LATE:
+            left[adapter] += sum(one.amount_vnd for one in payout.paid) - back_vnd
+    return dict(left)

@@ -1,0 +1,244 @@
+"""What all of `/api/v1` shares: who is calling, uploads, cursor pages, and errors as RFC 9457 problems.
+
+A call carries `Authorization: Bearer <API key>`; the key's school is the only one it can see. An
+error names what to do in Vietnamese and English and every fault; it must never tell what happened
+inside, nor repeat a secret. Codes and names of pupils travel in bodies, never in addresses.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.types import ControllerRouterHandler
+
+from core.identity.service import ApiCaller, caller_of_key
+from core.kit.database import transaction
+from core.kit.problem import Fault, Problem
+from gateway.context import House
+
+PREFIX = "/api/v1"
+PROBLEM_JSON = "application/problem+json"
+MAX_PAGE = 200
+SHEET_TYPES = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel",
+    "application/octet-stream",
+    "text/csv",
+    "text/tab-separated-values",
+)
+
+HttpRequest = Request[Any, Any, Any]
+
+
+class FaultBody(msgspec.Struct, frozen=True):
+    """One thing wrong with an input. `row` counts from 1; 0: the fault is of no row."""
+
+    code: str
+    row: int
+    column: str
+    value: str
+    vi: str
+    en: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True):
+    """RFC 9457, with a stable `code`, the same sentence in both languages and the faults."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    faults: list[FaultBody]
+
+
+def fault_bodies(faults: Sequence[Fault]) -> list[FaultBody]:
+    """Faults as the API shows them."""
+    return [FaultBody(f.code, f.row, f.column, f.value, f.vi, f.en) for f in faults]
+
+
+_STATUS_WORDS = {
+    400: ("bad_request", "Yêu cầu không hợp lệ.", "The request is not valid."),
+    401: ("unauthenticated", "Cần khóa API hợp lệ.", "A valid API key is needed."),
+    403: ("forbidden", "Không được phép.", "Not allowed."),
+    404: ("not_found", "Không có địa chỉ này.", "There is nothing at this address."),
+    405: (
+        "method_not_allowed",
+        "Địa chỉ này không nhận phương thức này.",
+        "The address does not take this method.",
+    ),
+    413: ("body_too_large", "Nội dung gửi lên quá lớn.", "The body is too large."),
+    415: ("unsupported_media_type", "Kiểu nội dung không được hỗ trợ.", "Unsupported media type."),
+    429: ("too_many_requests", "Quá nhiều yêu cầu.", "Too many requests."),
+    500: (
+        "internal_error",
+        "Hệ thống gặp sự cố; hãy thử lại.",
+        "Something went wrong on our side; try again.",
+    ),
+    503: ("unavailable", "Hệ thống tạm ngừng; hãy thử lại.", "Unavailable for now; try again."),
+}
+
+
+def answer_problem(error: Exception) -> Response[ProblemBody]:
+    """Any error as application/problem+json. An unexpected one is told as 500 and nothing more."""
+    headers: dict[str, str] = {}
+    if isinstance(error, Problem):
+        told = error
+    elif isinstance(error, HTTPException):
+        headers = dict(error.headers or {})
+        told = _of_http(error)
+    else:
+        told = _of_status(500)
+    if told.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="hocphi"'
+    body = ProblemBody(
+        type=f"urn:hocphi:problem:{told.code}",
+        title=told.en,
+        status=told.status,
+        detail=told.vi,
+        code=told.code,
+        faults=fault_bodies(told.faults),
+    )
+    return Response(body, status_code=told.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _of_status(status: int, faults: tuple[Fault, ...] = ()) -> Problem:
+    code, vi, en = _STATUS_WORDS.get(status, _STATUS_WORDS[500 if status >= 500 else 400])
+    return Problem(code, vi=vi, en=en, status=status, faults=faults)
+
+
+def _of_http(error: HTTPException) -> Problem:
+    """Litestar's own refusals; of a validation only the fields and what they should be are told."""
+    faults = [
+        Fault(
+            code="bad_field",
+            column=str(entry.get("key", ""))[:60],
+            vi="Giá trị không hợp lệ hoặc còn thiếu.",
+            en=str(entry.get("message", ""))[:200],
+        )
+        for entry in (error.extra if isinstance(error.extra, list) else [])
+        if isinstance(entry, dict)
+    ]
+    # A path parameter of the wrong kind reads as an address that does not exist.
+    status = 404 if isinstance(error, NotFoundException) else error.status_code
+    return _of_status(status, tuple(faults) if status == HTTPStatus.BAD_REQUEST else ())
+
+
+async def api_caller(request: HttpRequest, house: NamedDependency[House]) -> ApiCaller:
+    """Whoever holds the bearer key. Raises Problem (401)."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        async with transaction(house.engine) as db:
+            caller = await caller_of_key(db, key.strip())
+        if caller is not None:
+            return caller
+    raise _of_status(401)
+
+
+def api_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
+    """The handlers of all nouns under `/api/v1`; each may ask for `caller: NamedDependency[ApiCaller]`."""
+    return Router(
+        path=PREFIX,
+        route_handlers=handlers,
+        dependencies={"caller": Provide(api_caller)},
+        security=[{"bearer": []}],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was sent; `name` is for messages only."""
+
+    data: bytes
+    name: str
+
+
+@dataclass
+class UploadOperation(Operation):
+    """OpenAPI's description of an upload: a form's `file`, or the file itself as the body."""
+
+    def __post_init__(self) -> None:
+        """Describe the body; Litestar sees none, because it is read from the request itself."""
+        file = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+        form = Schema(type=OpenAPIType.OBJECT, properties={"file": file}, required=["file"])
+        content = {kind: OpenAPIMediaType(schema=file) for kind in SHEET_TYPES}
+        content["multipart/form-data"] = OpenAPIMediaType(schema=form)
+        self.request_body = RequestBody(content=content, required=True)
+
+
+async def read_upload(request: HttpRequest) -> Upload:
+    """The one file of a request: a multipart field, or the whole body.
+
+    Raises Problem: 415 for another content type, 422 when there is no file or more than one.
+    """
+    kind = request.content_type[0]
+    if kind in SHEET_TYPES:
+        found = [Upload(await request.body(), "tệp")]
+    elif kind == "multipart/form-data":
+        form = await request.form()
+        files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        found = [Upload(await file.read(), _tidy(file.filename)) for file in files[:2]]
+    else:
+        raise _of_status(415)
+    if len(found) != 1 or not found[0].data:
+        raise Problem(
+            "no_file",
+            vi="Hãy gửi đúng một tệp Excel hoặc CSV.",
+            en="Send exactly one Excel or CSV file.",
+            status=422,
+        )
+    return found[0]
+
+
+def _tidy(name: str) -> str:
+    return "".join(c for c in name if c.isprintable())[:100] or "tệp"
+
+
+def cursor_of(last_id: int) -> str:
+    """The mark after which the next page begins: opaque, and not a secret."""
+    return base64.urlsafe_b64encode(f"1:{last_id}".encode()).decode().rstrip("=")
+
+
+def id_of_cursor(cursor: str | None) -> int:
+    """The id after which a page begins; 0 for the first page. Raises Problem (422)."""
+    if cursor is None:
+        return 0
+    try:
+        version, _, last = (
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            .decode("ascii")
+            .partition(":")
+        )
+        if version == "1" and last.isascii() and last.isdigit() and len(last) <= 18:
+            return int(last)
+    except (ValueError, binascii.Error):
+        pass
+    raise Problem(
+        "bad_cursor",
+        vi="Dấu trang (cursor) không hợp lệ; hãy lấy lại từ trang trước.",
+        en="The cursor is not one that a page gave.",
+        status=422,
+    )
+
+
+def page_size(limit: int) -> int:
+    """A page's size. Raises Problem (422) outside 1..MAX_PAGE."""
+    if 1 <= limit <= MAX_PAGE:
+        return limit
+    raise Problem(
+        "bad_limit",
+        vi=f"limit từ 1 đến {MAX_PAGE}.",
+        en=f"limit is 1 to {MAX_PAGE}.",
+        status=422,
+    )

@@ -1,0 +1,134 @@
+"""`hocphi import-statement`: a bank's file by hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.contract import FileError
+from adapters.statements import LAYOUTS, Layout, mapped
+from adapters.statements import Mapping as Columns
+from adapters.tabular.spreadsheet import MAX_FILE_BYTES
+from core.kit.database import transaction
+from core.kit.problem import Problem, not_found
+from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from reconciliation.statements.imports import Imported, import_statement
+from reconciliation.statements.mappings import save_mapping
+from reconciliation.statements.notifications import Notified, import_notifications, is_notification
+
+ACTOR = "operator"
+
+
+@click.command("import-statement")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--account", required=True, help="The bank account's number.")
+@click.option(
+    "--layout", type=click.Choice(list(LAYOUTS)), help="Skip finding out whose file it is."
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=HEADER",
+    help="For any other bank: which header is date, content, credit, debit, amount, balance or"
+    " transaction_id. Repeat it.",
+)
+@click.option(
+    "--save", is_flag=True, help="Keep the --column words for the next files of this account."
+)
+@school_option
+@json_option
+def import_statement_file(
+    file: Path,
+    account: str,
+    layout: str | None,
+    columns: tuple[str, ...],
+    save: bool,
+    school_code: str | None,
+    as_json: bool,
+) -> None:
+    """Nhập sao kê ngân hàng. / Import a bank statement (XLSX, XLS, CSV, MT940 or camt.053).
+
+    A camt.054 is recorded as notifications, which a later statement confirms.
+    """
+    if save and not columns:
+        raise click.UsageError("--save keeps what --column says: name the columns.")
+
+    with file.open("rb") as opened:
+        data = opened.read(MAX_FILE_BYTES + 1)  # the reader refuses what is longer
+
+    async def work(engine: AsyncEngine) -> Imported | Notified:
+        school_id = await school_id_of(engine, school_code)
+        chosen = _layout(layout, columns)
+        async with transaction(engine) as db:
+            bank_account_id = await db.fetchval(
+                "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2",
+                school_id,
+                account.replace(" ", ""),
+            )
+            if bank_account_id is None:
+                raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+            if is_notification(data):
+                return await import_notifications(db, school_id, bank_account_id, data, actor=ACTOR)
+            if save:
+                await save_mapping(
+                    db,
+                    school_id,
+                    headers=_pairs(columns),
+                    data=data,
+                    file_name=file.name,
+                    actor=ACTOR,
+                    bank_account_id=bank_account_id,
+                )
+            return await import_statement(
+                db,
+                school_id,
+                bank_account_id,
+                data,
+                file.name,
+                actor=ACTOR,
+                layout=chosen,
+            )
+
+    imported = run(work)
+    said = _told(imported) if isinstance(imported, Notified) else _imported(imported)
+    print_result(asdict(imported), as_json=as_json, lines=[f"{file.name}: {said}"])
+
+
+def _imported(imported: Imported) -> str:
+    if not imported.is_new:
+        return "đã nhập trước đây, không có gì thay đổi. / imported before, nothing changed."
+    return (
+        f"{imported.lines} dòng, {imported.new_lines} dòng mới,"
+        f" {imported.unreadable} dòng không đọc được."
+    )
+
+
+def _told(notified: Notified) -> str:
+    return (
+        f"báo có camt.054: {notified.new} khoản mới, {notified.confirmed} khoản xác nhận,"
+        f" {notified.known} khoản đã biết, {notified.conflicts} mâu thuẫn,"
+        f" {notified.left} dòng chờ sao kê."
+    )
+
+
+def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
+    return dict(column.split("=", 1) for column in columns)
+
+
+def _layout(name: str | None, columns: tuple[str, ...]) -> Layout | None:
+    """The layout named, or one made of `--column` words. Raises Problem."""
+    if not columns:
+        return LAYOUTS[name] if name else None
+    try:
+        return mapped(Columns(**{"date": "", "content": "", **_pairs(columns)}))
+    except (FileError, TypeError, ValueError) as error:  # a wrong header, role, or no "="
+        raise Problem(
+            "bad_mapping",
+            vi="--column cần dạng VAI=TIÊU ĐỀ, ít nhất date, content và credit (hoặc amount).",
+            en="--column needs ROLE=HEADER, at least date, content and credit (or amount).",
+            status=422,
+        ) from error

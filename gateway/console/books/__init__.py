@@ -1,0 +1,1 @@
+"""Screens of the books: proofs, closes, exports, reports."""

@@ -1,0 +1,65 @@
+"""Chốt sổ on the reconciliation page: what stands in the way, the records, and who may do what now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from core.identity.service import User
+from core.kit.clock import business_date, now_utc
+from core.kit.database import Driver
+from reconciliation.closing.records import (
+    CloseRecord,
+    headings_of,
+    standing_closes,
+    waiting_request,
+)
+from reconciliation.closing.service import InTheWay, in_the_way
+
+APPROVER: Final = "approver"
+MAX_LISTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What a person may do about closing a day.
+
+    `close`: the record that vouches for the day, None while it is open; `latest`: the close that may be
+    reopened; `records`: the newest first. Of all of them the headings only.
+    """
+
+    is_open: bool
+    was_run: bool
+    obstacles: tuple[InTheWay, ...]
+    close: CloseRecord | None
+    latest: CloseRecord | None
+    request: CloseRecord | None
+    may_approve: bool
+    records: tuple[CloseRecord, ...]
+
+
+async def closing_of(db: Driver, user: User, day: date) -> Closing:
+    """The standing of `day` for the person at the console."""
+    records = await headings_of(db, user.school_id)
+    standing = standing_closes(records)
+    request = waiting_request(records)
+    latest = standing[-1] if standing else None
+    is_open = day <= business_date(now_utc()) and (latest is None or day > latest.day)
+    was_run = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM day_close WHERE school_id = $1 AND business_date = $2)",
+        user.school_id,
+        day,
+    )
+    return Closing(
+        is_open=is_open,
+        was_run=was_run,
+        obstacles=await in_the_way(db, user.school_id, day) if is_open and was_run else (),
+        close=next((record for record in standing if record.day >= day), None),
+        latest=latest,
+        request=request,
+        may_approve=request is not None
+        and user.role == APPROVER
+        and user.username.casefold() != request.actor.casefold(),
+        records=tuple(reversed(records))[:MAX_LISTED],
+    )

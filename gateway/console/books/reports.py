@@ -1,0 +1,258 @@
+"""Báo cáo: debt by age, collected by item, the cashless share, the bank book; on screen and as XLSX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from core.kit.clock import business_date, now_utc
+from core.kit.database import Driver, transaction
+from core.kit.problem import Problem, not_found
+from core.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
+from core.statistics.cashless import cashless_by_month
+from core.statistics.reports import collected_by_item, debt_by_class, in_table
+from core.statistics.sheets import Sheet, Words, said, share_text, write_workbook
+from gateway.console.books.chart import Pair, draw_pairs
+from gateway.console.books.report_sheets import (
+    cash_book_sheet,
+    cashless_sheet,
+    collected_sheet,
+    debt_sheet,
+)
+from gateway.console.frame.screen import (
+    HttpRequest,
+    Staff,
+    file_to_keep,
+    number_or_none,
+    screen,
+)
+from gateway.context import House
+from gateway.pages.rendering import lang_of
+
+PAGE: Final = "/console/reports"
+TABS: Final[dict[str, Words]] = {
+    "debt": ("Công nợ", "Debt"),
+    "collected": ("Đã thu", "Collected"),
+    "cashless": ("Không tiền mặt", "Cashless"),
+    "bank-book": ("Sổ tiền gửi", "Bank book"),
+}
+MAX_PERIOD_DAYS: Final = 366
+MAX_ROWS: Final = 500
+"""Rows on the screen; the file has all of them."""
+_CODES: Final = {"student_credit": "Dư", "suspense": "Chờ"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which report, of which business dates and account. `since` only counts for a period."""
+
+    kind: str
+    since: date
+    until: date
+    account: int | None
+
+    def query(self) -> str:
+        """The same as an address's query."""
+        fields: dict[str, str | int] = {"until": self.until.isoformat()}
+        if self.kind == "collected":
+            fields["since"] = self.since.isoformat()
+        if self.account is not None and self.kind == "bank-book":
+            fields["account"] = self.account
+        return urlencode(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What a chart shows, in words: the part within the whole; `part` is None where there is but one bar."""
+
+    title: Words
+    whole: Words
+    part: Words | None
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report made. `books`: the accounts to choose from, where there is a choice."""
+
+    sheet: Sheet
+    drawn: Drawn
+    books: tuple[BankBook, ...] = ()
+
+
+@get("/reports", operation_id="console_reports")
+async def show_reports(
+    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+) -> Response[Any]:
+    """The first report, as of today."""
+    return await _report_screen(request, house, staff, _asked("debt", "", "", ""))
+
+
+@get("/reports/{kind:str}", operation_id="console_report")
+async def show_report(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    kind: FromPath[str],
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
+    account: FromQuery[str] = "",
+) -> Response[Any]:
+    """One report. Dates as date fields send them; what cannot be read is said, and today shown."""
+    try:
+        asked = _asked(kind, since, until, account)
+    except Problem as problem:
+        if problem.status == 404:
+            raise
+        return await _report_screen(request, house, staff, _asked(kind, "", "", ""), problem)
+    return await _report_screen(request, house, staff, asked)
+
+
+@get("/reports/{kind:str}/file", operation_id="console_report_file")
+async def download_report(
+    request: HttpRequest,
+    house: NamedDependency[House],
+    staff: NamedDependency[Staff],
+    kind: FromPath[str],
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
+    account: FromQuery[str] = "",
+) -> Response[bytes]:
+    """The same table as XLSX, in the page's language. Raises Problem for dates that cannot be read."""
+    asked = _asked(kind, since, until, account)
+    async with transaction(house.engine) as db:
+        report = await _make(db, staff.school_id, asked)
+    content = write_workbook([report.sheet], lang=lang_of(request), on=asked.until)
+    return file_to_keep(f"{asked.kind}-{asked.until:%Y%m%d}.xlsx", content)
+
+
+async def _report_screen(
+    request: HttpRequest,
+    house: House,
+    staff: Staff,
+    asked: Asked,
+    problem: Problem | None = None,
+) -> Response[Any]:
+    async with transaction(house.engine) as db:
+        report = await _make(db, staff.school_id, asked)
+    return screen(
+        request,
+        "reports.html",
+        active="reports",
+        problem=problem,
+        asked=asked,
+        tabs=TABS,
+        today=business_date(now_utc()),
+        sheet=report.sheet,
+        rows=report.sheet.rows[:MAX_ROWS],
+        drawn=report.drawn,
+        chart=draw_pairs(report.drawn.pairs),
+        books=report.books,
+        said=said,
+        share_text=share_text,
+    )
+
+
+def _asked(kind: str, since: str, until: str, account: str) -> Asked:
+    """The request as values; empty dates mean today and its month's first day."""
+    if kind not in TABS:
+        raise not_found("báo cáo này", "report")
+    last = _day(until, business_date(now_utc()))
+    first = _day(since, last.replace(day=1))
+    if kind == "collected" and not timedelta() <= last - first < timedelta(MAX_PERIOD_DAYS):
+        raise Problem(
+            "bad_period",
+            vi=f"Ngày đầu phải trước ngày cuối, kỳ dài nhất {MAX_PERIOD_DAYS} ngày.",
+            en=f"The first day comes before the last; at most {MAX_PERIOD_DAYS} days.",
+        )
+    return Asked(kind=kind, since=first, until=last, account=number_or_none(account))
+
+
+def _day(text: str, otherwise: date) -> date:
+    if not text:
+        return otherwise
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not 2000 <= day.year <= 2100:
+        raise Problem("bad_date", vi="Ngày không hợp lệ.", en="This is no date.")
+    return day
+
+
+async def _make(db: Driver, school_id: int, asked: Asked) -> Report:
+    if asked.kind == "debt":
+        return await _debt(db, school_id, asked)
+    if asked.kind == "collected":
+        return await _collected(db, school_id, asked)
+    if asked.kind == "cashless":
+        return await _cashless(db, school_id, asked)
+    return await _bank_book(db, school_id, asked)
+
+
+async def _debt(db: Driver, school_id: int, asked: Asked) -> Report:
+    classes = await debt_by_class(db, school_id, asked.until)
+    return Report(
+        sheet=debt_sheet(classes, asked.until),
+        drawn=Drawn(
+            title=("Công nợ theo lớp", "Debt by class"),
+            whole=("Công nợ", "Debt"),
+            part=("Trong đó quá hạn", "Of it overdue"),
+            pairs=tuple(Pair(one.name, one.total_vnd, one.overdue_vnd) for one in classes),
+        ),
+    )
+
+
+async def _collected(db: Driver, school_id: int, asked: Asked) -> Report:
+    table = in_table(await collected_by_item(db, school_id, asked.since, asked.until))
+    return Report(
+        sheet=collected_sheet(table, asked.since, asked.until),
+        drawn=Drawn(
+            title=("Đã thu theo khoản thu", "Collected by fee item"),
+            whole=("Đã thu", "Collected"),
+            part=None,
+            pairs=tuple(
+                Pair(_CODES.get(row.purpose, row.code), row.total_vnd, row.total_vnd)
+                for row in table.rows
+            ),
+        ),
+    )
+
+
+async def _cashless(db: Driver, school_id: int, asked: Asked) -> Report:
+    months = await cashless_by_month(db, school_id, asked.until)
+    return Report(
+        sheet=cashless_sheet(months),
+        drawn=Drawn(
+            title=("Thu không dùng tiền mặt theo tháng", "Cashless money by month"),
+            whole=("Tổng thu", "All money"),
+            part=("Không tiền mặt", "Cashless"),
+            pairs=tuple(
+                Pair(f"{one.month:%m/%y}", one.figures.total_vnd, one.figures.cashless_vnd)
+                for one in months
+            ),
+        ),
+    )
+
+
+async def _bank_book(db: Driver, school_id: int, asked: Asked) -> Report:
+    books = await bank_books(db, school_id)
+    book = book_of(books, asked.account)
+    day = await day_book(db, school_id, book.ledger_account_id, asked.until)
+    flows = await day_flows(db, school_id, book.ledger_account_id, asked.until)
+    return Report(
+        sheet=cash_book_sheet(book, day, asked.until),
+        drawn=Drawn(
+            title=("Tiền vào tài khoản trong 14 ngày", "Money in, the last 14 days"),
+            whole=("Tiền vào", "Money in"),
+            part=None,
+            pairs=tuple(Pair(f"{one.day:%d/%m}", one.in_vnd, one.in_vnd) for one in flows),
+        ),
+        books=tuple(books),
+    )

@@ -1,0 +1,1 @@
+"""Screens from the roster to the issued invoice."""

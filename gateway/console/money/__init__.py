@@ -1,0 +1,1 @@
+"""Screens about money that came or left: exceptions, debits, refunds, payouts of providers."""

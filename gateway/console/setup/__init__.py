@@ -1,0 +1,1 @@
+"""Screens that set a school up: channels and the addresses that providers call."""

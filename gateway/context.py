@@ -1,0 +1,65 @@
+"""What one process is made of: settings, keys, the database, the recorder. Built once, at the top.
+
+Endpoints ask for it as `house: NamedDependency[House]`; nothing reaches for a global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.invoices.live import PaidFeed
+from core.kit.database import create_engine
+from core.kit.seal import Keys, load_keys
+from core.merchants.directory import MerchantDirectory
+from core.merchants.provider_client import provider_client
+from core.payments.ingest.group_commit import PAID_CHANNEL, Recorder
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts that endpoints share. `http` calls providers."""
+
+    settings: Settings
+    keys: Keys
+    engine: AsyncEngine
+    recorder: Recorder
+    merchants: MerchantDirectory
+    paid: PaidFeed
+    http: httpx.AsyncClient
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The installation's keys. Raises ValueError when one is malformed."""
+    master, reference = settings.master_key, settings.reference_key
+    return load_keys(
+        master.get_secret_value() if master else None,
+        reference.get_secret_value() if reference else None,
+        settings.home,
+    )
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, database_url: str) -> AsyncIterator[House]:
+    """Build the parts, start what runs in the background, and end it in the right order."""
+    keys = keys_of(settings)
+    engine = create_engine(database_url, settings.pool_size)
+    recorder = Recorder(
+        engine, queue_size=settings.recorder_queue, batch_size=settings.recorder_batch
+    )
+    paid = PaidFeed(database_url.replace("+asyncpg", "", 1), PAID_CHANNEL)
+    recorder.start()
+    paid.start()
+    try:
+        async with provider_client() as http:
+            directory = MerchantDirectory(engine, keys)
+            yield House(settings, keys, engine, recorder, directory, paid, http)
+    finally:
+        await recorder.stop()
+        await paid.stop()
+        await engine.dispose()

@@ -1,0 +1,162 @@
+"""`/ipn/{adapter}/{account_key}`: bounded body -> verify over raw bytes -> record -> acknowledge.
+
+`/portal/{account_key}/lookup` and `/result` are the same door under the names that the National Public
+Service Portal calls it by.
+
+Nothing is acknowledged before its commit. What fails verification stores nothing under the order's
+key; it is counted and logged without its content.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import asyncpg
+import structlog
+from litestar import asgi
+from litestar.enums import ScopeType
+from litestar.status_codes import HTTP_204_NO_CONTENT
+from litestar.types import HTTPScope, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters import IPN, LOOKUP
+from adapters.contract import (
+    IpnAdapter,
+    Lookup,
+    Refused,
+    RefusedError,
+    Reply,
+    Request,
+    VerdictKind,
+)
+from core.kit.clock import now_utc
+from core.merchants.directory import Merchant
+from core.payments.ingest.group_commit import RecorderBusyError, log_unmapped
+from core.payments.ingest.inbound import Incoming
+from core.payments.lookups import look_up
+from gateway.context import House
+from gateway.network import address_of
+
+log = structlog.get_logger(__name__)
+
+NOTICES = Counter("hocphi_notices", "Notices by verdict", ["adapter", "verdict", "duplicate"])
+REFUSALS = Counter("hocphi_ipn_refusals", "IPN messages refused", ["adapter", "reason"])
+SECONDS = Histogram("hocphi_ipn_seconds", "From the last byte of an IPN to its acknowledgement")
+
+PORTAL = "dvcqg"
+PORTAL_CALLS = ("lookup", "result")
+NO_SUCH_ADAPTER = Reply(
+    status=404,
+    body=b'{"type":"about:blank","title":"Not Found","status":404,"code":"not_found"}',
+    content_type="application/problem+json",
+)
+
+
+@asgi(["/ipn", "/portal"], is_mount=True, copy_scope=True, exclude_from_csrf=True)
+async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take one message of a provider and answer it in the provider's words.
+
+    Plain ASGI: on this path Litestar's reading of parameters costs as much as the work itself.
+    """
+    assert scope["type"] == ScopeType.HTTP  # noqa: S101 - the router's promise
+    house: House = scope["litestar_app"].state.house
+    adapter, account_key, below = _address(scope)
+    speaks = IPN.get(adapter)
+    if speaks is None:
+        await _send(send, NO_SUCH_ADAPTER)
+        return
+    body, too_large = await _bounded_body(receive, house.settings.ipn_body_limit)
+    began = perf_counter()
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
+    message = Request(
+        method=scope["method"],
+        path=below,
+        query=scope["query_string"],
+        headers=headers,
+        body=body,
+        received_at=now_utc(),
+        remote_ip=address_of(
+            scope["client"], headers.get("x-forwarded-for", ""), house.settings.trusted_proxies
+        ),
+    )
+    merchant: Merchant | None = None
+    try:
+        merchant = await _merchant(house, adapter, account_key)
+        if too_large:
+            raise RefusedError(Refused.TOO_LARGE)  # noqa: TRY301  # one place words all refusals
+        reply = await _receive(house, speaks, message, merchant)
+    except RefusedError as error:
+        REFUSALS.labels(adapter, error.reason).inc()
+        log.warning("ipn.refused", adapter=adapter, reason=error.reason, field=error.field)
+        reply = speaks.refuse(message, merchant.account if merchant else None, error)
+    SECONDS.observe(perf_counter() - began)
+    await _send(send, reply)
+
+
+def _address(scope: HTTPScope) -> tuple[str, str, str]:
+    """(adapter, account key, what a protocol names itself below: "" or "/bank/api/transaction-sync")."""
+    if scope["raw_path"].startswith(b"/portal/"):  # `path` has lost what this door is mounted at
+        account_key, _, below = scope["path"].strip("/").partition("/")
+        return (PORTAL, account_key, f"/{below}") if below in PORTAL_CALLS else ("", "", "")
+    adapter, _, rest = scope["path"].removeprefix("/ipn").strip("/").partition("/")
+    account_key, _, below = rest.partition("/")
+    return adapter, account_key, f"/{below}" if below else ""
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+    if reply.status != HTTP_204_NO_CONTENT:  # which has no content to speak of (RFC 9110 §8.6)
+        headers.append((b"content-type", reply.content_type.encode()))
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+async def _merchant(house: House, adapter: str, account_key: str) -> Merchant:
+    try:
+        merchant = await house.merchants.find(adapter, account_key)
+    except asyncpg.DataError as error:  # no key of ours has such characters
+        raise RefusedError(Refused.NOT_FOUND, "account_key") from error
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise RefusedError(Refused.BUSY) from error
+    if merchant is None:
+        raise RefusedError(Refused.NOT_FOUND, "account_key")
+    return merchant
+
+
+async def _receive(house: House, speaks: IpnAdapter, message: Request, merchant: Merchant) -> Reply:
+    read = speaks.read(message, merchant.account)
+    if isinstance(read, Reply):
+        return read
+    if isinstance(read, Lookup):
+        debt = await look_up(house.engine, house.keys, merchant, read.code)
+        return LOOKUP[speaks.NAME].tell(message, merchant.account, debt)
+    raw = message.query if message.method == "GET" else message.body
+    incoming = [Incoming(merchant, notice, raw) for notice in read.items]
+    try:
+        verdicts = await house.recorder.record(incoming)
+    except RecorderBusyError as error:
+        raise RefusedError(Refused.BUSY) from error
+    log_unmapped(incoming, verdicts)
+    for verdict in verdicts:
+        NOTICES.labels(speaks.NAME, verdict.kind, verdict.duplicate).inc()
+        if verdict.kind is VerdictKind.CONFLICT:
+            log.error("ipn.conflicting_duplicate", adapter=speaks.NAME, notice=verdict.record_id)
+    return speaks.acknowledge(message, merchant.account, verdicts)
+
+
+async def _bounded_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
+    """The body, read no further than `limit` bytes, and whether there was more."""
+    body = bytearray()
+    while True:
+        part = await receive()
+        if part["type"] != "http.request":  # the sender hung up: what came is not a message
+            return b"", False
+        body += part["body"]
+        if len(body) > limit:
+            return b"", True
+        if not part["more_body"]:
+            return bytes(body), False

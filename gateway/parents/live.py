@@ -1,0 +1,92 @@
+"""The live status of an invoice as Server-Sent Events: the state now, then every change.
+
+A hint from `PaidFeed` or the clock makes it look again; each look is one short query, and no
+connection is held between looks. It must never say more than the page itself shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from litestar.response.sse import ServerSentEventMessage
+
+from core.invoices.queries import PublicInvoice, State, standing_of
+from core.kit.database import transaction
+from gateway.context import House
+from gateway.pages.rendering import Lang
+from gateway.parents.sheet import version_of
+
+LOOK_EVERY_S: Final = 15.0
+LONGEST_S: Final = 20 * 60.0
+"""A stream ends then; a page that is still open connects again by itself."""
+MOST_STREAMS: Final = 5_000
+"""Open streams per process; beyond, pages ask again now and then by themselves."""
+
+_MESSAGES: Final = {
+    State.OPEN: ("Đang chờ thanh toán.", "Waiting for payment."),
+    State.PARTIAL: ("Đã nhận một phần số tiền.", "Part of the amount has arrived."),
+    State.PAID: ("Đã thanh toán đủ. Cảm ơn quý phụ huynh!", "Paid in full. Thank you!"),
+    State.CANCELLED: ("Phiếu báo thu đã được hủy.", "The invoice was cancelled."),
+}
+
+
+class Streams:
+    """How many streams are open in this process."""
+
+    def __init__(self, most: int = MOST_STREAMS) -> None:
+        self._most = most
+        self._open = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would be too many."""
+        return self._open >= self._most
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a stream while it is open."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+async def standings(
+    house: House, streams: Streams, invoice: PublicInvoice, lang: Lang
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Events named `standing` with {"version", "state", "message", "is_final"}; comments between."""
+    clock = asyncio.get_running_loop()
+    ends_at = clock.time() + LONGEST_S
+    told = ""
+    with streams.one(), house.paid.subscribe(invoice.school_id, invoice.invoice_id) as hint:
+        while clock.time() < ends_at:
+            hint.clear()
+            async with transaction(house.engine) as db:
+                state, paid_vnd = await standing_of(db, invoice.school_id, invoice.invoice_id)
+            version = version_of(invoice.token, state, paid_vnd)
+            is_final = state in (State.PAID, State.CANCELLED)
+            if version != told:
+                told = version
+                yield ServerSentEventMessage(
+                    event="standing",
+                    retry=5_000,
+                    data=json.dumps(
+                        {
+                            "version": version,
+                            "state": state,
+                            "message": _MESSAGES[state][lang == "en"],
+                            "is_final": is_final,
+                        }
+                    ),
+                )
+            else:
+                yield ServerSentEventMessage(data=None, comment="still here")
+            if is_final:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hint.wait(), LOOK_EVERY_S)

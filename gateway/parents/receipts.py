@@ -1,0 +1,87 @@
+"""`/receipts/{token}`: what a payer gets to keep, as a page and as PDF, and the provider's own e-receipt.
+
+Ours confirms that the school received this money; it is no e-invoice and says so. The token is the
+payment's own; a payment that settles nothing (yet) has no receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from adapters.ways import words_of
+from core.invoices.queries import PublicReceipt, receipt_by_token
+from core.kit.database import transaction
+from core.kit.money import amount_in_words_vi
+from core.kit.problem import not_found
+from core.portal.receipts import PDF, receipt_of_token
+from gateway.context import House
+from gateway.pages.rendering import lang_of, page, strict_headers
+from gateway.parents.receipt_pdf import receipt_pdf
+
+_TOKEN: Final = re.compile(r"[0-9A-Za-z]{16,64}")
+_ADDRESS: Final = re.compile(r"([0-9A-Za-z]{16,64})(\.pdf)?")
+
+
+@get("/receipts/{name:str}", operation_id="show_receipt", include_in_schema=False)
+async def show_receipt(
+    request: Request[Any, Any, Any], house: NamedDependency[House], name: FromPath[str]
+) -> Response[Any]:
+    """The receipt of a payment: `{token}` is the page, `{token}.pdf` the document."""
+    address = _ADDRESS.fullmatch(name)
+    receipt = await _receipt(house, address[1]) if address else None
+    if address is None or receipt is None:
+        raise not_found("giấy xác nhận này", "receipt")
+    if address[2] is None:
+        return page(
+            request,
+            "receipt.html",
+            receipt=receipt,
+            channel=words_of(receipt.channel),
+            amount_in_words=amount_in_words_vi(receipt.amount_vnd),
+        )
+    document = await asyncio.to_thread(receipt_pdf, receipt, lang_of(request))
+    return Response(
+        document,
+        media_type="application/pdf",
+        headers={
+            **strict_headers(),
+            "content-disposition": f'inline; filename="xac-nhan-{receipt.number}.pdf"',
+        },
+    )
+
+
+@get(
+    "/receipts/{token:str}/official.pdf",
+    operation_id="download_official_receipt",
+    include_in_schema=False,
+)
+async def download_official_receipt(
+    house: NamedDependency[House], token: FromPath[str]
+) -> Response[bytes]:
+    """The e-receipt that the provider issued, as it came: a download, for it is no document of ours."""
+    found = None
+    if _TOKEN.fullmatch(token):
+        async with transaction(house.engine) as db:
+            found = await receipt_of_token(db, token)
+    if found is None:
+        raise not_found("biên lai điện tử này", "e-receipt")
+    number, content = found
+    return Response(
+        content,
+        media_type=PDF,
+        headers={
+            **strict_headers(),
+            "content-disposition": f'attachment; filename="bien-lai-{number}.pdf"',
+        },
+    )
+
+
+async def _receipt(house: House, token: str) -> PublicReceipt | None:
+    async with transaction(house.engine) as db:
+        return await receipt_by_token(db, token)

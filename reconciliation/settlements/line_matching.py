@@ -1,0 +1,373 @@
+"""Settlement lines and what they settle: payments and refunds found by the provider's names, lost ones recorded.
+
+A payment that only the settlement file tells of becomes a notice with the identity that its IPN would
+have had and goes through the recorder like any money fact, so that a late IPN is a duplicate. What no
+name or amount agrees with stays open; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any, Final
+
+from adapters.contract import Notice, Outcome, VerdictKind
+from adapters.settlements import Kind, PaymentName, SettlementLine, name_of
+from adapters.settlements.identity import NAMED_WHOLE, whole_name
+from core.kit.clock import VN, business_date
+from core.kit.database import Driver
+from core.merchants.directory import Merchant, batch_merchants
+from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.ingest import record_notices
+
+RECORD_TOGETHER: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLine:
+    """A line of a settlement file that settles nothing we know yet. VND as in `SettlementLine`."""
+
+    id: int
+    identity: str
+    merchant_account_id: int
+    kind: Kind
+    number: str
+    gross_vnd: int
+    paid_at: datetime | None
+    settled_on: date
+    batch: str
+    name: PaymentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What was found: `created` payments that no notice had told of, `paid` the invoices they settled."""
+
+    created: int
+    paid: frozenset[tuple[int, int]]
+
+
+OPEN = """
+SELECT l.id, l.identity, l.merchant_account_id, l.row, l.sheet, l.kind, l.provider_transaction_id,
+       l.merchant_reference, l.original_reference, l.gross_vnd, l.fee_vnd, l.vat_vnd, l.net_vnd, l.paid_at,
+       l.settled_on, m.adapter, b.name AS batch
+  FROM settlement_line l
+  JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id
+  JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
+ WHERE l.school_id = $1 AND l.payment_id IS NULL AND l.refund_id IS NULL
+   AND l.kind IN ('pay', 'refund', 'chargeback')
+ ORDER BY l.settled_on, l.identity
+"""
+
+# by the whole name; by our name of the order, the number agreeing where both are known; by the number
+PAYMENTS_OF = """
+WITH named AS (
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+    AS t(line_id, merchant_account_id, transaction_id, merchant_reference, number, amount_vnd)
+), found AS (
+  SELECT t.line_id, n.id, 1 AS rank, t.amount_vnd
+    FROM named t
+    JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
+                 AND n.transaction_id = t.transaction_id AND t.transaction_id <> ''
+  UNION ALL
+  SELECT t.line_id, n.id, 2, t.amount_vnd
+    FROM named t
+    JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
+                 AND n.merchant_reference = t.merchant_reference AND n.merchant_reference <> ''
+   WHERE t.merchant_reference <> ''
+     AND (t.number = '' OR t.number = regexp_replace(n.transaction_id, '^.*[.]', ''))
+  UNION ALL
+  SELECT t.line_id, n.id, 3, t.amount_vnd
+    FROM named t
+    JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
+                 AND regexp_replace(n.transaction_id, '^.*[.]', '') = t.number
+   WHERE t.merchant_reference = '' AND t.number <> ''
+)
+SELECT f.line_id, f.rank, p.id AS payment_id, p.amount_vnd = f.amount_vnd AS agrees
+  FROM found f
+  JOIN payment p ON p.school_id = $1 AND p.id = f.id AND p.bank_account_id IS NULL
+"""
+
+SETTLED_PAYMENTS = """
+SELECT payment_id FROM settlement_line WHERE school_id = $1 AND payment_id = ANY($2::bigint[])
+"""
+
+# the provider's own number of the refund, else a refund of the payment that the line names
+REFUNDS_OF = """
+SELECT t.line_id, CASE WHEN r.provider_refund_id = t.number AND t.number <> '' THEN 1 ELSE 2 END AS rank,
+       r.id AS refund_id
+  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
+       AS t(line_id, merchant_account_id, number, amount_vnd, payment_id)
+  JOIN refund r ON r.school_id = $1 AND r.amount_vnd = t.amount_vnd AND r.status = 'done'
+               AND r.bank_account_id IS NULL
+               AND (r.payment_id = t.payment_id OR (r.provider_refund_id = t.number AND t.number <> ''))
+  JOIN payment p ON p.school_id = r.school_id AND p.id = r.payment_id
+                AND p.merchant_account_id = t.merchant_account_id
+ WHERE NOT EXISTS (SELECT FROM settlement_line l WHERE l.school_id = $1 AND l.refund_id = r.id)
+"""
+
+
+async def explain_lines(db: Driver, school_id: int, day: date) -> Explained:
+    """Give every settlement line its payment or refund; record payments up to `day` that nobody told of."""
+    lines = await _open_lines(db, school_id)
+    if not lines:
+        return Explained(created=0, paid=frozenset())
+    pays = [line for line in lines if line.kind is Kind.PAY]
+    left = await _match_payments(db, school_id, pays)
+    created, paid = await _record_untold(db, school_id, left, day)
+    if created:
+        await _match_payments(db, school_id, left)
+    await _match_refunds(db, school_id, [line for line in lines if line.kind is not Kind.PAY])
+    return Explained(created=created, paid=paid)
+
+
+async def payments_named(
+    db: Driver, school_id: int, lines: Sequence[OpenLine]
+) -> dict[int, list[tuple[int, int, bool]]]:
+    """Line -> (rank, payment, whether the amounts agree) of each payment that it names, the surest first."""
+    rows = await db.fetch(
+        PAYMENTS_OF,
+        school_id,
+        [line.id for line in lines],
+        [line.merchant_account_id for line in lines],
+        [line.name.transaction_id for line in lines],
+        [line.name.merchant_reference for line in lines],
+        [line.name.provider_number for line in lines],
+        [abs(line.gross_vnd) for line in lines],
+    )
+    found: dict[int, list[tuple[int, int, bool]]] = {}
+    for row in rows:
+        found.setdefault(row["line_id"], []).append((row["rank"], row["payment_id"], row["agrees"]))
+    return {line_id: sorted(names) for line_id, names in found.items()}
+
+
+async def open_line(db: Driver, school_id: int, line_id: int) -> OpenLine | None:
+    """One line that settles nothing we know, whatever its day; None where it does or is none."""
+    return next((line for line in await _open_lines(db, school_id) if line.id == line_id), None)
+
+
+async def _open_lines(db: Driver, school_id: int) -> list[OpenLine]:
+    rows = await db.fetch(OPEN, school_id)
+    lines = [_open_line(row) for row in rows]
+    return await _complete(db, school_id, lines, {row["id"]: row["adapter"] for row in rows})
+
+
+def _open_line(row: Any) -> OpenLine:
+    line = SettlementLine(
+        row=row["row"],
+        kind=Kind(row["kind"]),
+        provider_transaction_id=row["provider_transaction_id"],
+        merchant_reference=row["merchant_reference"],
+        original_reference=row["original_reference"],
+        gross_vnd=row["gross_vnd"],
+        fee_vnd=row["fee_vnd"],
+        vat_vnd=row["vat_vnd"],
+        net_vnd=row["net_vnd"],
+        paid_at=row["paid_at"],
+        settled_on=row["settled_on"],
+        batch_id=row["batch"],
+        cells=(),
+        sheet=row["sheet"],
+    )
+    return OpenLine(
+        id=row["id"],
+        identity=row["identity"],
+        merchant_account_id=row["merchant_account_id"],
+        kind=line.kind,
+        number=line.provider_transaction_id,
+        gross_vnd=line.gross_vnd,
+        paid_at=line.paid_at,
+        settled_on=line.settled_on,
+        batch=row["batch"],
+        name=name_of(row["adapter"], line),
+    )
+
+
+async def _complete(
+    db: Driver, school_id: int, lines: Sequence[OpenLine], adapters: Mapping[int, str]
+) -> list[OpenLine]:
+    """Names of which the file has only a part, made whole by the order that we had opened."""
+    partial = [
+        line for line in lines if line.name.merchant_reference and not line.name.transaction_id
+    ]
+    rows = await db.fetch(
+        """
+        SELECT c.merchant_account_id, c.merchant_reference, c.provider_reference, c.created_at
+          FROM unnest($2::bigint[], $3::text[]) AS t(merchant_account_id, merchant_reference)
+          JOIN checkout c ON c.school_id = $1 AND c.merchant_account_id = t.merchant_account_id
+                         AND c.merchant_reference = t.merchant_reference
+        """,
+        school_id,
+        [line.merchant_account_id for line in partial],
+        [line.name.merchant_reference for line in partial],
+    )
+    orders = {(row["merchant_account_id"], row["merchant_reference"]): row for row in rows}
+    completed = []
+    for line in lines:
+        order = orders.get((line.merchant_account_id, line.name.merchant_reference))
+        if order is not None and not line.name.transaction_id:
+            whole = whole_name(
+                adapters[line.id],
+                line.name,
+                ordered_on=business_date(order["created_at"]),
+                order=order["provider_reference"],
+            )
+            line = replace(line, name=replace(line.name, transaction_id=whole))  # noqa: PLW2901 - the same line, named
+        completed.append(line)
+    return completed
+
+
+async def _match_payments(db: Driver, school_id: int, lines: Sequence[OpenLine]) -> list[OpenLine]:
+    """Write what agrees; returns the lines that are left."""
+    named = await payments_named(db, school_id, lines)
+    agreeing = {
+        line_id: [(rank, payment_id) for rank, payment_id, agrees in names if agrees]
+        for line_id, names in named.items()
+    }
+    ids = {payment_id for names in agreeing.values() for _, payment_id in names}
+    rows = await db.fetch(SETTLED_PAYMENTS, school_id, list(ids))
+    chosen = _assign(lines, agreeing, {row["payment_id"] for row in rows})
+    # a payment whose amount its provider had not signed is vouched for by the settlement
+    await db.execute(
+        """
+        WITH settled AS (
+          UPDATE settlement_line l SET payment_id = c.payment_id
+            FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, payment_id)
+           WHERE l.school_id = $1 AND l.id = c.line_id
+          RETURNING l.payment_id
+        )
+        UPDATE payment p SET is_provisional = false
+          FROM settled s WHERE p.school_id = $1 AND p.id = s.payment_id AND p.is_provisional
+        """,
+        school_id,
+        list(chosen),
+        list(chosen.values()),
+    )
+    return [line for line in lines if line.id not in chosen]
+
+
+def _assign(
+    lines: Iterable[OpenLine],
+    candidates: Mapping[int, Sequence[tuple[int, int]]],
+    taken: set[int],
+) -> dict[int, int]:
+    """Line -> payment or refund, each at most once; the surest names are served first."""
+    chosen: dict[int, int] = {}
+    used = set(taken)
+    order = {line.id: index for index, line in enumerate(lines)}
+    wishes = sorted(
+        (rank, order[line_id], found)
+        for line_id, names in candidates.items()
+        for rank, found in names
+    )
+    by_order = {index: line_id for line_id, index in order.items()}
+    for _, index, found in wishes:
+        line_id = by_order[index]
+        if line_id not in chosen and found not in used:
+            chosen[line_id] = found
+            used.add(found)
+    return chosen
+
+
+async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenLine]) -> None:
+    named = await payments_named(db, school_id, lines)
+    wanted: list[tuple[OpenLine, int | None]] = []
+    for line in lines:
+        payments = [payment_id for _, payment_id, _ in named.get(line.id, ())]
+        wanted += [(line, payment_id) for payment_id in (*payments, None)]
+    rows = await db.fetch(
+        REFUNDS_OF,
+        school_id,
+        [line.id for line, _ in wanted],
+        [line.merchant_account_id for line, _ in wanted],
+        [line.number for line, _ in wanted],
+        [-line.gross_vnd for line, _ in wanted],
+        [payment_id for _, payment_id in wanted],
+    )
+    candidates: dict[int, list[tuple[int, int]]] = {}
+    for row in rows:
+        candidates.setdefault(row["line_id"], []).append((row["rank"], row["refund_id"]))
+    chosen = _assign(lines, candidates, set())
+    await db.execute(
+        "UPDATE settlement_line l SET refund_id = c.refund_id"
+        "  FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, refund_id)"
+        " WHERE l.school_id = $1 AND l.id = c.line_id",
+        school_id,
+        list(chosen),
+        list(chosen.values()),
+    )
+
+
+# A transaction that is told already needs no telling; one that was told otherwise must be heard as a conflict.
+TOLD = """
+SELECT t.line_id
+  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
+       AS t(line_id, merchant_account_id, transaction_id, amount_vnd)
+  JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
+               AND n.transaction_id = t.transaction_id
+ WHERE n.outcome = 'paid' AND n.amount_vnd = t.amount_vnd
+"""
+
+
+async def _record_untold(
+    db: Driver, school_id: int, lines: Sequence[OpenLine], day: date
+) -> tuple[int, frozenset[tuple[int, int]]]:
+    """Record payments that only the file tells of, where it names them as their IPN would."""
+    merchants = await batch_merchants(db, school_id)
+    named = [
+        line
+        for line in lines
+        if line.name.transaction_id
+        and merchants[line.merchant_account_id].adapter in NAMED_WHOLE
+        and _day(line) <= day
+    ]
+    if not named:
+        return 0, frozenset()
+    rows = await db.fetch(
+        TOLD,
+        school_id,
+        [line.id for line in named],
+        [line.merchant_account_id for line in named],
+        [line.name.transaction_id for line in named],
+        [line.gross_vnd for line in named],
+    )
+    told = {row["line_id"] for row in rows}
+    untold = [
+        _incoming(line, merchants[line.merchant_account_id])
+        for line in named
+        if line.id not in told
+    ]
+    paid: set[tuple[int, int]] = set()
+    created = 0
+    for start in range(0, len(untold), RECORD_TOGETHER):
+        recorded = await record_notices(db, untold[start : start + RECORD_TOGETHER])
+        paid |= recorded.paid
+        created += sum(
+            not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT
+            for verdict in recorded.verdicts
+        )
+    return created, frozenset(paid)
+
+
+def _paid_at(line: OpenLine) -> datetime:
+    """A file without times says only that the money was paid by the day of settlement."""
+    return line.paid_at or datetime.combine(line.settled_on, time(12), VN)
+
+
+def _day(line: OpenLine) -> date:
+    return business_date(_paid_at(line))
+
+
+def _incoming(line: OpenLine, merchant: Merchant) -> Incoming:
+    notice = Notice(
+        transaction_id=line.name.transaction_id,
+        outcome=Outcome.PAID,
+        amount_vnd=line.gross_vnd,
+        paid_at=_paid_at(line),
+        merchant_reference=line.name.merchant_reference,
+        is_reported=True,
+    )
+    raw = json.dumps({"settlement_line": line.identity, "batch": line.batch}, ensure_ascii=False)
+    return Incoming(merchant, notice, raw.encode())

@@ -1,0 +1,310 @@
+"""Statements enter here: previewed without a trace, or imported whole, each line counted once.
+
+A file is refused as a whole, with every fault by its row, when it belongs to another account, lies in
+the future or does not add up. Lines are written by COPY; what an earlier file brought already is left
+as it stands. Nothing here books money: the night does, when it matches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from asyncio import to_thread
+from dataclasses import dataclass, replace
+from datetime import date
+from operator import attrgetter
+
+from adapters.statements import Layout
+from core.identity.audit import audit
+from core.kit.clock import business_date, now_utc
+from core.kit.database import Driver
+from core.kit.locks import take_turn
+from core.kit.problem import Fault, Problem, not_found
+from reconciliation.statements.closed_days import fault_of_closed_day
+from reconciliation.statements.mappings import saved_layout
+from reconciliation.statements.reading import Line, Unread, Weighed, read_file
+
+SAMPLE_LINES = 20
+# below this the planner's old figures do; above it, tonight's joins would be planned for a small table
+ANALYZE_FROM = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementPreview:
+    """What a file holds and what would stand against importing it. Amounts in VND.
+
+    `new_lines` are those that no earlier file brought. `faults` empty: it can be imported.
+    """
+
+    layout: str
+    account_number: str
+    from_date: date | None
+    to_date: date | None
+    opening_vnd: int
+    closing_vnd: int
+    credit_vnd: int
+    debit_vnd: int
+    lines: int
+    new_lines: int
+    is_known: bool
+    faults: tuple[Fault, ...]
+    unreadable: tuple[Unread, ...]
+    sample: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of a file. `is_new` False: this very file had been imported, nothing changed.
+
+    `lines` in the file, `new_lines` written now; `unreadable` rows were listed as exceptions; `gaps`
+    counts the jumps of the balance that they explain.
+    """
+
+    statement_id: int
+    is_new: bool
+    lines: int
+    new_lines: int
+    unreadable: int
+    gaps: int
+
+
+async def preview_statement(
+    db: Driver,
+    school_id: int,
+    bank_account_id: int,
+    data: bytes,
+    file_name: str,
+    *,
+    layout: Layout | None = None,
+) -> StatementPreview:
+    """Read a file and say everything about it; nothing is written.
+
+    Raises Problem: 404 for an unknown bank account, 422 when it cannot be read as a statement.
+    """
+    read = await _read(db, school_id, bank_account_id, data, file_name, layout)
+    known = await db.fetchval(
+        "SELECT count(*) FROM statement_line WHERE school_id = $1 AND bank_account_id = $2"
+        " AND identity = ANY($3::text[])",
+        school_id,
+        bank_account_id,
+        [line.identity for line in read.lines],
+    )
+    return StatementPreview(
+        layout=read.layout,
+        account_number=read.account_number,
+        from_date=read.from_date,
+        to_date=read.to_date,
+        opening_vnd=read.opening_vnd,
+        closing_vnd=read.closing_vnd,
+        credit_vnd=sum(line.credit_vnd for line in read.lines),
+        debit_vnd=sum(line.debit_vnd for line in read.lines),
+        lines=len(read.lines),
+        new_lines=len(read.lines) - known,
+        is_known=await _find(db, school_id, bank_account_id, data) is not None,
+        faults=read.faults,
+        unreadable=read.unread,
+        sample=read.lines[:SAMPLE_LINES],
+    )
+
+
+async def import_statement(
+    db: Driver,
+    school_id: int,
+    bank_account_id: int,
+    data: bytes,
+    file_name: str,
+    *,
+    actor: str,
+    layout: Layout | None = None,
+) -> Imported:
+    """Import a statement file; the same file again changes nothing and gives the same answer.
+
+    Raises Problem: 404 for an unknown bank account; 422 with every fault when the file is refused
+    ("other_account", "balance_gap", "future_date", "day_closed", "no_balance", "no_lines", or why it cannot be
+    read). Nothing is written then.
+    """
+    await take_turn(db, school_id)
+    known = await _find(db, school_id, bank_account_id, data)
+    if known is not None:
+        return known
+    read = await _read(db, school_id, bank_account_id, data, file_name, layout)
+    if read.faults:
+        raise Problem(
+            read.faults[0].code,
+            vi=f"Sao kê bị từ chối: {read.faults[0].vi}",
+            en=f"The statement was refused: {read.faults[0].en}",
+            status=422,
+            faults=read.faults,
+        )
+    sha256 = hashlib.sha256(data).hexdigest()
+    statement_id: int = await db.fetchval(
+        """
+        INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,
+                               opening_vnd, closing_vnd, line_count, imported_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
+        """,
+        school_id,
+        bank_account_id,
+        file_name,
+        sha256,
+        read.layout,
+        read.from_date,
+        read.to_date,
+        read.opening_vnd,
+        read.closing_vnd,
+        len(read.lines),
+        actor,
+    )
+    new_lines = await _write_lines(db, school_id, bank_account_id, statement_id, read.lines)
+    await _list_unreadable(db, school_id, bank_account_id, statement_id, read)
+    await audit(
+        db,
+        school_id,
+        actor=actor,
+        action="statement.imported",
+        subject=f"statement:{statement_id}",
+        detail={"sha256": sha256, "lines": len(read.lines), "new_lines": new_lines},
+    )
+    return Imported(
+        statement_id=statement_id,
+        is_new=True,
+        lines=len(read.lines),
+        new_lines=new_lines,
+        unreadable=len(read.unread),
+        gaps=sum(row.net_vnd != 0 for row in read.unread),
+    )
+
+
+async def number_of(db: Driver, school_id: int, bank_account_id: int) -> str:
+    """The number of a bank account of the school. Raises Problem (404)."""
+    number: str | None = await db.fetchval(
+        "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
+        school_id,
+        bank_account_id,
+    )
+    if number is None:
+        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+    return number
+
+
+async def _read(
+    db: Driver,
+    school_id: int,
+    bank_account_id: int,
+    data: bytes,
+    file_name: str,
+    layout: Layout | None,
+) -> Weighed:
+    number = await number_of(db, school_id, bank_account_id)
+    saved = await saved_layout(db, school_id, bank_account_id=bank_account_id)
+    # off the loop: a large file takes seconds, and payments go on arriving meanwhile
+    read = await to_thread(
+        read_file,
+        data,
+        file_name,
+        account_number=number,
+        today=business_date(now_utc()),
+        layout=layout,
+        saved=saved,
+    )
+    closed = await fault_of_closed_day(db, school_id, bank_account_id, read.lines, read.unread)
+    return replace(read, faults=(*read.faults, *closed))
+
+
+async def _find(db: Driver, school_id: int, bank_account_id: int, data: bytes) -> Imported | None:
+    """The answer given when this very file was imported before."""
+    row = await db.fetchrow(
+        """
+        SELECT s.id, s.line_count, count(e.id) AS unreadable,
+               count(e.id) FILTER (WHERE (e.detail->>'net_vnd')::bigint <> 0) AS gaps
+          FROM statement s
+          LEFT JOIN exception e ON e.school_id = s.school_id AND e.reason = 'unreadable_line'
+                               AND (e.detail->>'statement_id')::bigint = s.id
+         WHERE s.school_id = $1 AND s.bank_account_id = $2 AND s.sha256 = $3
+         GROUP BY s.id, s.line_count
+        """,
+        school_id,
+        bank_account_id,
+        hashlib.sha256(data).hexdigest(),
+    )
+    if row is None:
+        return None
+    return Imported(
+        statement_id=row["id"],
+        is_new=False,
+        lines=row["line_count"],
+        new_lines=0,
+        unreadable=row["unreadable"],
+        gaps=row["gaps"],
+    )
+
+
+LINE_COLUMNS = (
+    "row", "posted_on", "credit_vnd", "debit_vnd", "balance_vnd", "content", "bank_transaction_id",
+    "identity", "reference", "is_corrected",
+)  # fmt: skip
+
+
+async def _write_lines(
+    db: Driver,
+    school_id: int,
+    bank_account_id: int,
+    statement_id: int,
+    lines: tuple[Line, ...],
+) -> int:
+    """COPY those lines in that no earlier file brought; returns how many those are.
+
+    The school's turn is ours: nobody else writes lines between the question and the COPY.
+    """
+    rows = await db.fetch(
+        """
+        SELECT identity FROM statement_line
+         WHERE school_id = $1 AND bank_account_id = $2 AND identity = ANY($3::text[])
+        """,
+        school_id,
+        bank_account_id,
+        [line.identity for line in lines],
+    )
+    known = {row["identity"] for row in rows}
+    values = attrgetter(*LINE_COLUMNS)
+    head = (school_id, bank_account_id, statement_id)
+    await db.copy_records_to_table(
+        "statement_line",
+        records=(head + values(line) for line in lines if line.identity not in known),
+        columns=("school_id", "bank_account_id", "statement_id", *LINE_COLUMNS),
+    )
+    new_lines = len(lines) - len(known)
+    if new_lines >= ANALYZE_FROM:
+        await db.execute("ANALYZE statement_line")
+    return new_lines
+
+
+async def _list_unreadable(
+    db: Driver, school_id: int, bank_account_id: int, statement_id: int, read: Weighed
+) -> None:
+    """Rows that could not be read, each an exception with what its row showed."""
+    details = [
+        {
+            "bank_account_id": bank_account_id,
+            "statement_id": statement_id,
+            "row": row.row,
+            "column": row.column,
+            "problem": row.problem,
+            "cells": row.cells,
+            "net_vnd": row.net_vnd,
+            "balance_vnd": row.balance_vnd,
+        }
+        for row in read.unread
+    ]
+    await db.execute(
+        """
+        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, detail)
+        SELECT $1, 'unreadable_line', * FROM unnest($2::text[], $3::bigint[], $4::date[], $5::jsonb[])
+        ON CONFLICT DO NOTHING
+        """,
+        school_id,
+        [row.identity for row in read.unread],
+        [abs(row.net_vnd) for row in read.unread],
+        [row.posted_on for row in read.unread],
+        [json.dumps(detail, ensure_ascii=False) for detail in details],
+    )

@@ -1,0 +1,114 @@
+"""Attacks on the debit desk and own money: two people at once, and decisions that cross each lumps."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from support.debit_school import debited
+from support.debit_school import found as debits_found
+from support.factories import DAY, make_world
+from support.refund_school import at_once
+from support.settlement_attacks import found, silent
+from support.settlement_school import Lumps
+from support.statement_files import Entry
+
+from core.identity.audit import verify_chain
+from core.kit.database import transaction
+from core.kit.problem import Problem
+from reconciliation.review.debits import book_bank_fees, book_own_transfer, undo_debit
+from reconciliation.review.manual_payouts import (
+    candidate_batches,
+    line_of_exception,
+    say_no_settlement,
+    settle_by_hand,
+)
+from reconciliation.review.own_money import book_own_money, undo_own_money
+
+
+def codes(results: list[object]) -> list[str]:
+    """The problems among what `at_once` gave."""
+    assert all(not isinstance(r, BaseException) or isinstance(r, Problem) for r in results), results
+    return [result.code for result in results if isinstance(result, Problem)]
+
+
+async def test_a_debit_is_booked_and_taken_back_once_by_two_at_once(engine: AsyncEngine) -> None:
+    world = await debited(engine, 11_000)
+    (debit,) = await debits_found(engine, world)
+
+    async def fee() -> None:
+        async with transaction(engine) as db:
+            await book_bank_fees(db, world.school_id, [debit], actor="an")
+
+    async def own() -> None:
+        async with transaction(engine) as db:
+            await book_own_transfer(db, world.school_id, debit, actor="binh")
+
+    async def undo() -> None:
+        async with transaction(engine) as db:
+            await undo_debit(db, world.school_id, debit, actor="binh", reason="nhầm")
+
+    assert codes(await at_once(fee(), own(), fee())) == ["already_resolved"] * 2
+    assert codes(await at_once(undo(), undo())) == ["not_booked"]
+    async with transaction(engine) as db:
+        rows = await db.fetch(
+            "SELECT count(*) FILTER (WHERE kind IN ('bank_fee', 'own_transfer')) AS booked,"
+            " count(*) FILTER (WHERE kind = 'reversal') AS reversed FROM transfer WHERE school_id = $1",
+            world.school_id,
+        )
+        assert dict(rows[0]) == {"booked": 1, "reversed": 1}
+        assert (await verify_chain(db, world.school_id)).broken_at is None
+
+
+async def test_one_lump_is_not_taken_for_own_money_at_the_same_moment(engine: AsyncEngine) -> None:
+    lumps, _ = await silent(engine)
+    await lumps.night()
+    waiting = await found(lumps, "exception", "reason = 'unknown_reference'")
+    async with transaction(engine) as db:
+        line_id = await line_of_exception(db, lumps.school_id, waiting["id"])
+        (batch,) = await candidate_batches(db, lumps.school_id, line_id)
+
+    async def settle() -> None:
+        async with transaction(engine) as db:
+            await settle_by_hand(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
+
+    async with transaction(engine) as db:
+        await book_own_money(
+            db, lumps.school_id, waiting["id"], "own_transfer", actor="binh", note="từ kho bạc"
+        )
+        second = asyncio.create_task(at_once(settle()))
+        await asyncio.sleep(0.3)  # long enough to read what the first has not committed yet
+    assert codes(await second) == ["line_booked"]
+    assert await lumps.balance_of("suspense") == 0
+    await lumps.night()
+    async with transaction(engine) as db:
+        await undo_own_money(db, lumps.school_id, waiting["id"], actor="binh", reason="nhầm")
+    assert codes(await at_once(settle(), settle())) == ["batch_booked"]
+    assert await lumps.balance_of("suspense") == 0
+
+
+async def test_what_a_person_says_while_the_night_books_is_not_half_heard(
+    engine: AsyncEngine,
+) -> None:
+    lumps = await lumps_of_none(engine)
+    held = await found(lumps, "exception", "reason = 'batch_total_mismatch'")
+
+    async def deny() -> None:
+        async with transaction(engine) as db:
+            await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="tài trợ")
+
+    results = await at_once(deny(), lumps.night(), deny())
+    assert codes(results) == ["already_resolved"]
+    await lumps.night()
+    assert await lumps.count("match") == 1
+    assert await lumps.count("line_journal") == 0
+
+
+async def lumps_of_none(engine: AsyncEngine) -> Lumps:
+    """A school whose bank shows a lump of which no file tells."""
+    async with transaction(engine) as db:
+        world = await make_world(db, [500_000], code="N1")
+    lumps = Lumps(engine, world, "momo")
+    await lumps.bring_lines([Entry(DAY, 77_000, "MOMO QUYET TOAN")])
+    await lumps.night()
+    return lumps

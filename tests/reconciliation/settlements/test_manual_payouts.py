@@ -1,0 +1,201 @@
+"""Settlement by a person's word, its undoing, chargebacks, and what a provider owes beyond its days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from support.factories import DAY
+from support.settlement_school import NEXT, TERMS, Lumps, lump, lumps_of
+
+from core.identity.audit import verify_chain
+from core.kit.database import Driver, transaction
+from core.kit.problem import Problem
+from reconciliation.review.manual_payouts import (
+    candidate_batches,
+    line_of_exception,
+    record_taken_back,
+    say_no_settlement,
+    settle_by_hand,
+    undo_settlement,
+)
+from reconciliation.settlements.terms import Terms, late_settlements, set_terms, terms_of
+from sandbox.settlements import Payout, Returned, payout_vnd
+
+SPOKEN = "MOMO QUYET TOAN"
+SILENT = "CHUYEN KHOAN 0910"
+
+
+async def one(db: Driver, table: str, **where: Any) -> Any:
+    condition = " AND ".join(f"{name} = ${index + 1}" for index, name in enumerate(where))
+    return await db.fetchrow(f"SELECT * FROM {table} WHERE {condition}", *where.values())
+
+
+async def reported(engine: AsyncEngine, text: str) -> tuple[Lumps, Payout]:
+    """A payment, its settlement file and the bank line of this text; no night yet."""
+    lumps = await lumps_of(engine, [500_000])
+    payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
+    await lumps.tell(lumps.movement(0))
+    await lumps.bring_file(lumps.file(payout))
+    await lumps.bring_lines([lump(payout, text)])
+    return lumps, payout
+
+
+async def test_a_lump_that_waits_in_suspense_is_settled_and_taken_back(
+    engine: AsyncEngine,
+) -> None:
+    lumps, payout = await reported(engine, SILENT)
+    await lumps.night()
+    net_vnd = payout_vnd(payout, TERMS)
+    assert await lumps.exceptions() == [("unknown_reference", net_vnd, None)]
+    async with transaction(engine) as db:
+        found = await one(db, "exception", reason="unknown_reference")
+        line_id = await line_of_exception(db, lumps.school_id, found["id"])
+        (candidate,) = await candidate_batches(db, lumps.school_id, line_id)
+        assert (candidate.title, candidate.net_vnd) == ("momo:B20260910", net_vnd)
+        await settle_by_hand(
+            db, lumps.school_id, candidate.id, line_id, actor="an", note="MoMo báo qua điện thoại"
+        )
+    result = await lumps.night()
+    assert await lumps.exceptions() == [("unknown_reference", net_vnd, "settled")]
+    assert (await lumps.balance_of("suspense"), await lumps.balance_of("clearing")) == (0, 0)
+    assert await lumps.balance_of("provider_fee") == 5_500
+    assert lumps.bank(result).is_closed
+
+    async with transaction(engine) as db:
+        await undo_settlement(db, lumps.school_id, candidate.id, actor="an", reason="nhầm lô")
+    result = await lumps.night()
+    assert await lumps.exceptions() == [("unknown_reference", net_vnd, None)]
+    assert await lumps.balance_of("suspense") == -net_vnd
+    assert await lumps.balance_of("clearing") == 500_000
+    assert await lumps.balance_of("provider_fee") == 0
+    assert lumps.bank(result).is_closed
+    async with transaction(engine) as db:
+        assert (await verify_chain(db, lumps.school_id)).broken_at is None
+        steps = await db.fetch(
+            "SELECT action FROM audit_entry WHERE school_id = $1", lumps.school_id
+        )
+    assert {row["action"] for row in steps} >= {"settlement.booked", "settlement.undone"}
+
+
+async def test_what_a_person_took_apart_no_night_puts_together(engine: AsyncEngine) -> None:
+    lumps, payout = await reported(engine, SPOKEN)
+    await lumps.night()
+    net_vnd = payout_vnd(payout, TERMS)
+    async with transaction(engine) as db:
+        batch = await one(db, "settlement_batch", name="B20260910")
+        await undo_settlement(
+            db, lumps.school_id, batch["id"], actor="an", reason="của trường khác"
+        )
+    result = await lumps.night()
+    assert result.matches == {}
+    assert await lumps.exceptions() == [("batch_total_mismatch", net_vnd, None)]
+    assert lumps.bank(result).is_closed
+    assert (await lumps.night()).result_hash == result.result_hash
+
+    async with transaction(engine) as db:
+        held = await one(db, "exception", reason="batch_total_mismatch")
+        await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="một nhà tài trợ")
+        with pytest.raises(Problem) as caught:
+            await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="lần nữa")
+        assert caught.value.code == "already_resolved"
+    result = await lumps.night()
+    assert result.matches == {"created_from_statement": 1}
+    assert await lumps.exceptions() == [
+        ("batch_total_mismatch", net_vnd, "no_settlement"),
+        ("unknown_reference", net_vnd, None),
+    ]
+
+
+async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) -> None:
+    lumps, payout = await reported(engine, SPOKEN)
+    other = Payout(batch_id="B20260911", settled_on=NEXT, paid=[lumps.movement(0, 499_000)])
+    async with transaction(engine) as db:
+        batch = await one(db, "settlement_batch", name="B20260910")
+        line = await one(db, "statement_line", school_id=lumps.school_id)
+        await db.execute(
+            "UPDATE settlement_line SET gross_vnd = gross_vnd + 1, net_vnd = net_vnd + 1"
+        )
+        for note, code in (("", "note_required"), ("vì sao", "lump_differs")):
+            with pytest.raises(Problem) as caught:
+                await settle_by_hand(
+                    db, lumps.school_id, batch["id"], line["id"], actor="an", note=note
+                )
+            assert caught.value.code == code
+        await db.execute(
+            "UPDATE settlement_line SET gross_vnd = gross_vnd - 1, net_vnd = net_vnd - 1"
+        )
+    assert payout_vnd(payout, TERMS) != payout_vnd(other, TERMS)
+    await lumps.night()
+    async with transaction(engine) as db:
+        with pytest.raises(Problem) as caught:
+            await settle_by_hand(
+                db, lumps.school_id, batch["id"], line["id"], actor="an", note="lại"
+            )
+        assert caught.value.code == "batch_booked"
+
+
+async def test_a_chargeback_is_booked_against_its_payment(engine: AsyncEngine) -> None:
+    lumps = await lumps_of(engine, [500_000])
+    movement = lumps.movement(0)
+    await lumps.tell(movement)
+    back = Returned(movement=movement, number="990001", amount_vnd=200_000, at=movement.at)
+    payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[movement], returned=[back])
+    data = lumps.file(payout).decode().replace(",refund,", ",chargeback,").encode()
+    await lumps.bring_file(data)
+    await lumps.bring_lines([lump(payout, SPOKEN)])
+    await lumps.night()
+    assert await lumps.exceptions() == [("refund_unmatched", 200_000, None)]
+    async with transaction(engine) as db:
+        line = await one(db, "settlement_line", kind="chargeback")
+        touched = await record_taken_back(
+            db, lumps.school_id, line["id"], actor="an", note="chủ thẻ khiếu nại"
+        )
+        assert touched == {(lumps.school_id, lumps.world.invoices[0].id)}
+        with pytest.raises(Problem) as caught:
+            await record_taken_back(db, lumps.school_id, line["id"], actor="an", note="lần nữa")
+        assert caught.value.status == 404
+    result = await lumps.night()
+    assert await lumps.exceptions() == [("refund_unmatched", 200_000, "settled")]
+    assert await lumps.balance_of("receivable") == 200_000
+    assert await lumps.balance_of("clearing") == 0
+    assert {item.kind.value for item in lumps.clearing(result).items} == {
+        "received", "settled", "provider_kept", "refunded", "unsettled",
+    }  # fmt: skip
+
+
+async def test_late_money_is_told_with_its_sum_and_since(engine: AsyncEngine) -> None:
+    lumps = await lumps_of(engine, [500_000, 300_000])
+    await lumps.tell(lumps.movement(0))
+    async with transaction(engine) as db:
+        assert await late_settlements(db, lumps.school_id, DAY + timedelta(30)) == ()
+        terms = Terms(valid_from=DAY, fee_basis_points=110, settled_within_days=2)
+        await set_terms(db, lumps.school_id, lumps.merchant_id, terms, actor="an")
+        assert await terms_of(db, lumps.school_id, lumps.merchant_id) == (terms,)
+        assert await late_settlements(db, lumps.school_id, DAY + timedelta(2)) == ()
+        (late,) = await late_settlements(db, lumps.school_id, DAY + timedelta(3))
+        assert (late.unpaid_count, late.unpaid_vnd, late.unpaid_since) == (1, 500_000, DAY)
+        with pytest.raises(Problem):
+            await set_terms(
+                db,
+                lumps.school_id,
+                lumps.world.merchants["sepay"][0],
+                terms,
+                actor="an",
+            )
+    payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
+    await lumps.bring_file(lumps.file(payout))
+    await lumps.night()
+    async with transaction(engine) as db:
+        (late,) = await late_settlements(db, lumps.school_id, DAY + timedelta(3))
+    assert (late.unseen_count, late.unseen_vnd, late.unseen_since) == (
+        1,
+        payout_vnd(payout, TERMS),
+        NEXT,
+    )
+    await lumps.bring_lines([lump(payout, SPOKEN, day=NEXT + timedelta(1))])
+    await lumps.night(NEXT + timedelta(1))
+    async with transaction(engine) as db:
+        assert await late_settlements(db, lumps.school_id, DAY + timedelta(3)) == ()

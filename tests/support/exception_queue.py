@@ -1,0 +1,35 @@
+"""A queue of exceptions to work on."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from support.factories import DAY, World
+
+from core.kit.database import transaction
+from core.ledger.queries import balances
+from reconciliation.review.exceptions import ExceptionRow, list_exceptions
+
+
+async def the_exception(engine: AsyncEngine, world: World) -> ExceptionRow:
+    async with transaction(engine) as db:
+        (found,) = await list_exceptions(db, world.school_id)
+    return found
+
+
+async def balance_of(engine: AsyncEngine, world: World, kind: str) -> int:
+    async with transaction(engine) as db:
+        everything = await balances(db, world.school_id, DAY.replace(year=2100))
+        account = await db.fetchval(
+            "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2",
+            world.school_id,
+            kind,
+        )
+    return everything[account]
+
+
+async def name_students(engine: AsyncEngine, world: World, names: list[str]) -> None:
+    async with transaction(engine) as db:
+        for invoice, name in zip(world.invoices, names, strict=True):
+            await db.execute(
+                "UPDATE student SET search_name = $2 WHERE id = $1", invoice.student_id, name
+            )
