@@ -23,8 +23,8 @@ from core.kit.database import Driver, transaction
 from core.kit.reference import ALPHABET, make_references
 from core.ledger.service import open_books
 from core.merchants.directory import Merchant, statement_merchants
-from core.payments.ingest.inbound import Incoming, columns
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice, columns
+from core.payments.ingest.ingest import ingest_notices
 
 INVOICES = 1_000_000
 ACCOUNT = "0011000001"
@@ -62,7 +62,7 @@ SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid
                     AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u'))
 """
 
-# An invoice of each pupil; and where a transfer paid exactly that one and was told of, what `record_notices`
+# An invoice of each pupil; and where a transfer paid exactly that one and was told of, what `ingest_notices`
 # writes then.
 ISSUE = """
 WITH asked AS (
@@ -220,7 +220,7 @@ async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
     while odd:
         async with transaction(engine) as db:
             await db.execute(GIVEN)
-            await record_notices(db, [_notice(push, one, day) for one in odd[:TOLD_TOGETHER]])
+            await ingest_notices(db, [_notice(push, one, day) for one in odd[:TOLD_TOGETHER]])
         del odd[:TOLD_TOGETHER]
     async with transaction(engine) as db:
         await db.execute("ANALYZE")
@@ -259,7 +259,7 @@ async def _pushed(db: Driver) -> Merchant:
     return dataclasses.replace(statement, adapter="sepay", merchant_account_id=number)
 
 
-def _notice(merchant: Merchant, paid: Paid, day: date) -> Incoming:
+def _notice(merchant: Merchant, paid: Paid, day: date) -> InboundNotice:
     notice = Notice(
         transaction_id=f"IPN{paid.number}",
         outcome=Outcome.PAID,
@@ -269,4 +269,4 @@ def _notice(merchant: Merchant, paid: Paid, day: date) -> Incoming:
         payee_account=ACCOUNT,
         bank_transaction_id=f"FT26{paid.number:08}" if paid.names_bank_id else "",
     )
-    return Incoming(merchant, notice, b"{}")
+    return InboundNotice(merchant, notice, b"{}")

@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from core.kit.reference import ALPHABET, LENGTH, find_references, make_references
 from core.payments.ingest.allocate import (
-    Arrival,
+    InboundMoney,
     InvoiceTarget,
     OpenInvoice,
     StudentTarget,
     Target,
-    place,
+    allocate,
 )
 
 SEED: Final = 20_260_905
@@ -312,8 +312,8 @@ Decide = Callable[[School, Memo], str]
 def decide(school: School, memo: Memo) -> str:
     """The gateway's own finder and rules: placed with its owner, left to a person, or wrong."""
     found = find_references(memo.content)
-    placement = place(
-        Arrival(
+    allocation = allocate(
+        InboundMoney(
             amount_vnd=memo.amount_vnd,
             bank_account_id=ACCOUNT_ID,
             exact=tuple(f.reference for f in found if not f.corrected),
@@ -321,13 +321,13 @@ def decide(school: School, memo: Memo) -> str:
         ),
         school.targets,
     )
-    if placement.suspense_vnd == memo.amount_vnd:
+    if allocation.suspense_vnd == memo.amount_vnd:
         return LEFT
     to_others = any(
         part.invoice_id not in memo.invoices or part.student_id not in memo.owners
-        for part in placement.allocations
+        for part in allocation.allocations
     )
-    credits_another = placement.credit_vnd > 0 and placement.student_id not in memo.owners
+    credits_another = allocation.credit_vnd > 0 and allocation.student_id not in memo.owners
     return WRONG if to_others or credits_another else PLACED
 
 

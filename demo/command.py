@@ -12,7 +12,7 @@ import uvloop
 from demo.report import Report, as_json, as_lines
 from demo.serving import HOST, bind
 from demo.show import Stage, clear_home, run_demo
-from gateway.cli.context import database, json_option, told_plainly
+from gateway.cli.context import database, json_option, report_errors
 from gateway.settings import settings
 
 
@@ -28,7 +28,7 @@ def demo(port: int | None, no_serve: bool, as_json: bool) -> None:
     Uses a database of its own below HOCPHI_HOME/demo and starts clean each time. Ends with status 1
     unless every account closes to the đồng.
     """
-    with told_plainly():
+    with report_errors():
         is_sound = _demo(port, keeps_serving=not no_serve, as_json=as_json)
     sys.exit(0 if is_sound else 1)
 

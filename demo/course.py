@@ -18,7 +18,7 @@ from demo.morning import live_the_morning
 from demo.plan import Plan, make_plan
 from demo.report import Counts, Report
 from demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.jobs.night import reconcile
 from reconciliation.statements.imports import import_statement
 from sandbox.bank import BANK_NAMES, BankAccount
@@ -30,7 +30,7 @@ FORMATS = ("misa-receipts", "misa-general", "journal-csv")
 
 
 async def take_course(
-    house: House,
+    context: AppContext,
     world: World,
     sandbox: Sandbox,
     day: date,
@@ -39,8 +39,8 @@ async def take_course(
     tell: Callable[[str], None],
 ) -> Report:
     """Live through `day`. `started_s`: when the set-up began, on the monotonic clock."""
-    home, base_url = house.settings.home, house.settings.base_url
-    async with transaction(house.engine) as db:
+    home, base_url = context.settings.home, context.settings.base_url
+    async with transaction(context.engine) as db:
         bills, files = await open_bills(db, world.school_id)
     payees = [_payee(account) for account in BANK_ACCOUNTS]
     plan = make_plan(bills, files, payees, world.doors(), day)
@@ -49,10 +49,10 @@ async def take_course(
     tell(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
     traffic = await live_through(plan, world, sandbox, base_url)
     tell("Hỏi lại nhà cung cấp, biên lai… / asking providers, e-receipts…")
-    receipts = await _ask_providers(house)
+    receipts = await _ask_providers(context)
     tell("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
     statements = write_statements(sandbox, day, home / "statements")
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         for number, path in statements.items():
             await import_statement(
                 db,
@@ -62,10 +62,10 @@ async def take_course(
                 path.name,
                 actor=ACCOUNTANT,
             )
-    result = await reconcile(house.engine, world.school_id, day)
+    result = await reconcile(context.engine, world.school_id, day)
     tell("Sáng hôm sau: hoàn tiền, quyết toán… / the morning after: a refund, settlements…")
-    morning = await live_the_morning(house, world, sandbox, traffic, day + timedelta(days=1))
-    async with transaction(house.engine) as db:
+    morning = await live_the_morning(context, world, sandbox, traffic, day + timedelta(days=1))
+    async with transaction(context.engine) as db:
         exported = [
             file
             for format_ in FORMATS
@@ -91,14 +91,14 @@ async def take_course(
     )
 
 
-async def _ask_providers(house: House) -> int:
+async def _ask_providers(context: AppContext) -> int:
     """The e-receipts fetched. What the worker does within the hour: ask about open orders, fetch the portal's e-receipts."""
     later = now_utc() + AN_HOUR
     fetched = 0
-    while await ask_about_checkouts(house.engine, house.keys, house.http, at=later):
+    while await ask_about_checkouts(context.engine, context.keys, context.http, at=later):
         continue
     while count := await fetch_receipts(
-        house.engine, house.keys, house.http, at=later, is_sandbox=True
+        context.engine, context.keys, context.http, at=later, is_sandbox=True
     ):
         fetched += count
     return fetched

@@ -16,11 +16,11 @@ from typing import Final
 
 from core.kit.clock import now_utc
 from core.kit.database import Driver, transaction
-from core.refunds.sending import follow_refunds
-from core.refunds.service import Method, Wish, approve_refund, request_refund
+from core.refunds.sending import poll_refunds
+from core.refunds.service import Method, RefundRequest, approve_refund, request_refund
 from demo.day import Moved, Traffic, failed, write_statements
 from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.jobs.night import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.settlements.files import import_settlement
@@ -63,21 +63,21 @@ class Morning:
 
 
 async def live_the_morning(
-    house: House, world: World, sandbox: Sandbox, traffic: Traffic, day: date
+    context: AppContext, world: World, sandbox: Sandbox, traffic: Traffic, day: date
 ) -> Morning:
     """Settle what was paid before `day`, in its statements and settlement files, and prove the day.
 
     Raises Problem where a step does not do what it should.
     """
-    home = house.settings.home
-    async with transaction(house.engine) as db:
+    home = context.settings.home
+    async with transaction(context.engine) as db:
         merchant_ids = await _agree(db, world, day - timedelta(days=1))
-    refunds = await _give_one_back(house, world)
+    refunds = await _give_one_back(context, world)
     payouts = _payouts(sandbox, traffic, day)
     moved = _at_the_bank(sandbox, payouts)
     files = _write_settlements(world, payouts, home / "settlements")
     statements = write_statements(sandbox, day, home / "statements")
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         for adapter, path in files.items():
             await import_settlement(
                 db,
@@ -96,8 +96,8 @@ async def live_the_morning(
                 path.name,
                 actor=ACCOUNTANT,
             )
-    result = await reconcile(house.engine, world.school_id, day)
-    async with transaction(house.engine) as db:
+    result = await reconcile(context.engine, world.school_id, day)
+    async with transaction(context.engine) as db:
         booked = await db.fetchrow(
             "SELECT count(DISTINCT b.id) AS batches, coalesce(sum(l.fee_vnd + l.vat_vnd), 0)::bigint AS fees_vnd"
             "  FROM settlement_batch b JOIN settlement_line l ON l.school_id = b.school_id"
@@ -140,26 +140,26 @@ async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
     return merchant_ids
 
 
-async def _give_one_back(house: House, world: World) -> int:
+async def _give_one_back(context: AppContext, world: World) -> int:
     """The oldest MoMo payment goes back by MoMo: asked for by one person, approved by another."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         payment = await db.fetchrow(
             "SELECT id, amount_vnd FROM payment WHERE school_id = $1 AND channel = 'momo' ORDER BY id LIMIT 1",
             world.school_id,
         )
-        wish = Wish(
+        wish = RefundRequest(
             amount_vnd=payment["amount_vnd"],
             reason="Học sinh chuyển trường",
             method=Method.PROVIDER,
         )
         asked = await request_refund(
-            db, house.keys, world.school_id, payment["id"], wish, actor=ACCOUNTANT
+            db, context.keys, world.school_id, payment["id"], wish, actor=ACCOUNTANT
         )
         await approve_refund(db, world.school_id, asked.id, actor=APPROVER)
     for round_no in range(1, ASKED_TIMES + 1):  # demanded, then asked about
         at = now_utc() + round_no * SOON
-        await follow_refunds(house.engine, house.keys, house.http, at=at)
-    async with transaction(house.engine) as db:
+        await poll_refunds(context.engine, context.keys, context.http, at=at)
+    async with transaction(context.engine) as db:
         done: int = await db.fetchval(
             "SELECT count(*) FROM refund WHERE school_id = $1 AND status = 'done'", world.school_id
         )

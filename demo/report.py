@@ -13,7 +13,7 @@ from demo.morning import Morning
 from demo.world import World
 from reconciliation.proof.day import DayResult
 
-STANDINGS = {"open": "chưa nộp / open", "partial": "một phần / partly", "paid": "đã nộp / paid"}
+POSITIONS = {"open": "chưa nộp / open", "partial": "một phần / partly", "paid": "đã nộp / paid"}
 REASONS_VI: Mapping[str, str] = {
     "unknown_reference": "không có mã tham chiếu",
     "amount_mismatch": "sai số tiền",
@@ -240,7 +240,7 @@ def invitation(
         "",
         *_columns(
             *(
-                (f"Phụ huynh / parent: {STANDINGS[standing]}", url)
+                (f"Phụ huynh / parent: {POSITIONS[standing]}", url)
                 for standing, url in pay_urls.items()
             ),
             ("Kế toán / console", f"{report.base_url}/console"),

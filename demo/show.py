@@ -27,7 +27,7 @@ from demo.serving import serving, stop_on_signals
 from demo.world import BANK_ACCOUNTS, SCHOOL_NAME, World, make_world
 from gateway import embedded
 from gateway.app import create_app
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.settings import Settings
 from sandbox.bank import Bank
 from sandbox.pages import ROUTES, Sandbox
@@ -94,13 +94,13 @@ async def run_demo(
             app = create_app(settings, stage.database_url, ROUTES)
         stop = stop_on_signals()
         async with serving(app, stage.bound) as server:
-            house: House = app.state.house
+            context: AppContext = app.state.context
 
             async def live() -> tuple[Report, World]:
                 tell("Lập trường, nhập danh sách, phát hành phiếu… / school, roster, invoices…")
                 day = business_date(now_utc()) - timedelta(days=1)
                 world = await make_world(
-                    house.engine, house.keys, settings.base_url, day - ISSUED_BEFORE
+                    context.engine, context.keys, settings.base_url, day - ISSUED_BEFORE
                 )
                 sandbox = Sandbox(
                     bank=Bank(BANK_ACCOUNTS),
@@ -109,7 +109,7 @@ async def run_demo(
                 )
                 app.state.sandbox = sandbox
                 return await take_course(
-                    house, world, sandbox, day, started_s=stage.started_s, tell=tell
+                    context, world, sandbox, day, started_s=stage.started_s, tell=tell
                 ), world
 
             lived = await _unless(stop, server, live())
@@ -117,7 +117,7 @@ async def run_demo(
                 return False
             report, world = lived
             show(report)
-            samples = await _samples(house, world)
+            samples = await _samples(context, world)
             _write_demo_file(stage, world, report, samples)
             if keeps_serving:
                 shown = {
@@ -168,14 +168,14 @@ SELECT reference, standing, amount_vnd, open_vnd, bank_account, $3 || token AS p
 """
 
 
-async def _samples(house: House, world: World) -> list[SampleInvoice]:
+async def _samples(context: AppContext, world: World) -> list[SampleInvoice]:
     """A few invoices of each standing at each account, the open ones first."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         rows = await db.fetch(
             _SAMPLES,
             world.school_id,
             list(SAMPLES),
-            f"{house.settings.base_url}/pay/",
+            f"{context.settings.base_url}/pay/",
             list(SAMPLES.values()),
         )
     return [SampleInvoice(**row) for row in rows]

@@ -42,7 +42,7 @@ from gateway.api.payments import get_payments
 from gateway.api.refunds import get_refund, get_refunds, post_refund
 from gateway.api.students import import_roster
 from gateway.console.routes import console_router, form_protection
-from gateway.context import House, keys_of, open_house
+from gateway.context import AppContext, keys_of, open_context
 from gateway.errors import answer_error
 from gateway.health import health_live, health_ready
 from gateway.ipn import receive_ipn
@@ -81,10 +81,10 @@ API = (
 )
 
 
-def house_of(state: State) -> House:
+def context_of(state: State) -> AppContext:
     """The house of the running application."""
-    house: House = state.house
-    return house
+    context: AppContext = state.context
+    return context
 
 
 def create_app(
@@ -99,9 +99,9 @@ def create_app(
     configure_logs(settings.log_level)
 
     @asynccontextmanager
-    async def with_house(app: Litestar) -> AsyncIterator[None]:
-        async with open_house(settings, database_url) as house:
-            app.state.house = house
+    async def with_context(app: Litestar) -> AsyncIterator[None]:
+        async with open_context(settings, database_url) as context:
+            app.state.context = context
             yield
 
     prometheus = PrometheusConfig(
@@ -122,8 +122,8 @@ def create_app(
             api_router(API),
             *extra_routes,
         ],
-        lifespan=[with_house],
-        dependencies={"house": Provide(house_of, sync_to_thread=False)},
+        lifespan=[with_context],
+        dependencies={"context": Provide(context_of, sync_to_thread=False)},
         middleware=[request_ids, prometheus.middleware],
         openapi_config=OpenAPIConfig(
             title="Hocphi",

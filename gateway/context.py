@@ -1,6 +1,6 @@
 """What one process is made of: settings, keys, the database, the recorder. Built once, at the top.
 
-Endpoints ask for it as `house: NamedDependency[House]`; nothing reaches for a global.
+Endpoints ask for it as `house: NamedDependency[AppContext]`; nothing reaches for a global.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from core.kit.database import create_engine
 from core.kit.seal import Keys, load_keys
 from core.merchants.directory import MerchantDirectory
 from core.merchants.provider_client import provider_client
-from core.payments.ingest.group_commit import PAID_CHANNEL, Recorder
+from core.payments.ingest.group_commit import PAID_CHANNEL, GroupCommit
 from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AppContext:
     """The parts that endpoints share. `http` calls providers."""
 
     settings: Settings
     keys: Keys
     engine: AsyncEngine
-    recorder: Recorder
+    recorder: GroupCommit
     merchants: MerchantDirectory
     paid: PaidFeed
     http: httpx.AsyncClient
@@ -45,12 +45,12 @@ def keys_of(settings: Settings) -> Keys:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, database_url: str) -> AsyncIterator[House]:
+async def open_context(settings: Settings, database_url: str) -> AsyncIterator[AppContext]:
     """Build the parts, start what runs in the background, and end it in the right order."""
     keys = keys_of(settings)
     engine = create_engine(database_url, settings.pool_size)
-    recorder = Recorder(
-        engine, queue_size=settings.recorder_queue, batch_size=settings.recorder_batch
+    recorder = GroupCommit(
+        engine, queue_size=settings.ingest_queue, batch_size=settings.ingest_batch
     )
     paid = PaidFeed(database_url.replace("+asyncpg", "", 1), PAID_CHANNEL)
     recorder.start()
@@ -58,7 +58,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
     try:
         async with provider_client() as http:
             directory = MerchantDirectory(engine, keys)
-            yield House(settings, keys, engine, recorder, directory, paid, http)
+            yield AppContext(settings, keys, engine, recorder, directory, paid, http)
     finally:
         await recorder.stop()
         await paid.stop()

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.kit.database import transaction
-from gateway.context import House
+from gateway.context import AppContext
 
 
 @get("/health/live", operation_id="health_live", include_in_schema=False)
@@ -18,10 +18,10 @@ async def health_live() -> dict[str, str]:
 
 
 @get("/health/ready", operation_id="health_ready", include_in_schema=False)
-async def health_ready(house: NamedDependency[House]) -> Response[dict[str, str]]:
+async def health_ready(context: NamedDependency[AppContext]) -> Response[dict[str, str]]:
     """The database answers and carries our schema; 503 otherwise."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             revision = await db.fetchval("SELECT version_num FROM alembic_version")
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return Response({"status": "database away"}, status_code=503)

@@ -32,10 +32,10 @@ from adapters.contract import (
 )
 from core.kit.clock import now_utc
 from core.merchants.directory import Merchant
-from core.payments.ingest.group_commit import RecorderBusyError, log_unmapped
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.group_commit import IngestBusyError, log_unmapped
+from core.payments.ingest.inbound import InboundNotice
 from core.payments.lookups import look_up
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.network import address_of
 
 log = structlog.get_logger(__name__)
@@ -60,13 +60,13 @@ async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
     Plain ASGI: on this path Litestar's reading of parameters costs as much as the work itself.
     """
     assert scope["type"] == ScopeType.HTTP  # noqa: S101 - the router's promise
-    house: House = scope["litestar_app"].state.house
+    context: AppContext = scope["litestar_app"].state.context
     adapter, account_key, below = _address(scope)
     speaks = IPN.get(adapter)
     if speaks is None:
         await _send(send, NO_SUCH_ADAPTER)
         return
-    body, too_large = await _bounded_body(receive, house.settings.ipn_body_limit)
+    body, too_large = await _bounded_body(receive, context.settings.ipn_body_limit)
     began = perf_counter()
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
@@ -79,15 +79,15 @@ async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
         body=body,
         received_at=now_utc(),
         remote_ip=address_of(
-            scope["client"], headers.get("x-forwarded-for", ""), house.settings.trusted_proxies
+            scope["client"], headers.get("x-forwarded-for", ""), context.settings.trusted_proxies
         ),
     )
     merchant: Merchant | None = None
     try:
-        merchant = await _merchant(house, adapter, account_key)
+        merchant = await _merchant(context, adapter, account_key)
         if too_large:
             raise RefusedError(Refused.TOO_LARGE)  # noqa: TRY301  # one place words all refusals
-        reply = await _receive(house, speaks, message, merchant)
+        reply = await _receive(context, speaks, message, merchant)
     except RefusedError as error:
         REFUSALS.labels(adapter, error.reason).inc()
         log.warning("ipn.refused", adapter=adapter, reason=error.reason, field=error.field)
@@ -115,9 +115,9 @@ async def _send(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
-async def _merchant(house: House, adapter: str, account_key: str) -> Merchant:
+async def _merchant(context: AppContext, adapter: str, account_key: str) -> Merchant:
     try:
-        merchant = await house.merchants.find(adapter, account_key)
+        merchant = await context.merchants.find(adapter, account_key)
     except asyncpg.DataError as error:  # no key of ours has such characters
         raise RefusedError(Refused.NOT_FOUND, "account_key") from error
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -127,20 +127,22 @@ async def _merchant(house: House, adapter: str, account_key: str) -> Merchant:
     return merchant
 
 
-async def _receive(house: House, speaks: IpnAdapter, message: Request, merchant: Merchant) -> Reply:
+async def _receive(
+    context: AppContext, speaks: IpnAdapter, message: Request, merchant: Merchant
+) -> Reply:
     read = speaks.read(message, merchant.account)
     if isinstance(read, Reply):
         return read
     if isinstance(read, Lookup):
-        debt = await look_up(house.engine, house.keys, merchant, read.code)
+        debt = await look_up(context.engine, context.keys, merchant, read.code)
         return LOOKUP[speaks.NAME].tell(message, merchant.account, debt)
     raw = message.query if message.method == "GET" else message.body
-    incoming = [Incoming(merchant, notice, raw) for notice in read.items]
+    inbound = [InboundNotice(merchant, notice, raw) for notice in read.items]
     try:
-        verdicts = await house.recorder.record(incoming)
-    except RecorderBusyError as error:
+        verdicts = await context.recorder.record(inbound)
+    except IngestBusyError as error:
         raise RefusedError(Refused.BUSY) from error
-    log_unmapped(incoming, verdicts)
+    log_unmapped(inbound, verdicts)
     for verdict in verdicts:
         NOTICES.labels(speaks.NAME, verdict.kind, verdict.duplicate).inc()
         if verdict.kind is VerdictKind.CONFLICT:

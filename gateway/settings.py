@@ -46,11 +46,11 @@ class Settings(BaseSettings):
     )
     ipn_body_limit: int = Field(default=64 * 1024, description="Bytes an IPN may carry.")
     upload_limit: int = Field(default=10 * 1024 * 1024, description="Bytes an upload may carry.")
-    recorder_queue: int = Field(
+    ingest_queue: int = Field(
         default=2_000,
         description="IPNs that may wait for the database before senders are told to retry.",
     )
-    recorder_batch: int = Field(default=200, description="Notices committed together at most.")
+    ingest_batch: int = Field(default=200, description="Notices committed together at most.")
     night_hour: int = Field(
         default=1,
         description="From which hour (Vietnam) workers reconcile the day before; a school may have its own.",

@@ -13,7 +13,7 @@ from core.kit.database import Driver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reckoning:
+class ScheduleTotals:
     """A schedule's full price in its three parts, VND."""
 
     asked_vnd: int
@@ -27,7 +27,7 @@ class Reckoning:
 
 
 # What was cancelled is left out: it is charged no more.
-RECKON = f"""
+SCHEDULE_TOTALS = f"""
 {CHARGES}, part AS (
   SELECT 'asked' AS bearer, unit_price_vnd * quantity - conceded_vnd AS amount_vnd FROM charge
   UNION ALL
@@ -47,11 +47,13 @@ SELECT coalesce(sum(amount_vnd) FILTER (WHERE bearer = 'asked'), 0)::bigint AS a
 """
 
 
-async def reckon(db: Driver, school_id: int, schedule_id: int, school_year: str) -> Reckoning:
+async def total_schedule(
+    db: Driver, school_id: int, schedule_id: int, school_year: str
+) -> ScheduleTotals:
     """What a roster schedule of `school_year` comes to, issued or not.
 
     The rest of the transaction plans as `LINEAR` says.
     """
     await db.execute(LINEAR)
-    row = await db.fetchrow(RECKON, school_id, schedule_id, school_year)
-    return Reckoning(**row)
+    row = await db.fetchrow(SCHEDULE_TOTALS, school_id, schedule_id, school_year)
+    return ScheduleTotals(**row)

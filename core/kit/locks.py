@@ -15,7 +15,7 @@ from core.kit.database import Driver
 from core.kit.problem import Problem
 
 
-async def take_turn(db: Driver, school_id: int) -> None:
+async def lock_reconciliation(db: Driver, school_id: int) -> None:
     """Wait until no other import or night of the school is under way.
 
     Raises Problem (409) after the connection's lock timeout.

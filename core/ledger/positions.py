@@ -39,7 +39,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PaymentPosition:
     """A payment in the books: its parts, and the account that holds the money (None once it holds none)."""
 
     parts: tuple[Part, ...]
@@ -55,9 +55,9 @@ class Standing:
         return sum(part.amount_vnd for part in self.parts if part.invoice_id == invoice_id)
 
 
-NOTHING = Standing((), None)
+NOTHING = PaymentPosition((), None)
 
-STANDINGS = """
+POSITIONS = """
 WITH side AS (
   SELECT payment_id, id, amount_vnd, credit_account_id AS account_id, debit_account_id AS other_id,
          invoice_id, student_id
@@ -78,20 +78,22 @@ SELECT s.payment_id, a.id AS account_id, a.kind,
 """
 
 
-async def standings(db: Driver, school_id: int, payment_ids: Sequence[int]) -> dict[int, Standing]:
+async def payment_positions(
+    db: Driver, school_id: int, payment_ids: Sequence[int]
+) -> dict[int, PaymentPosition]:
     """Where the money of these payments stands now; a payment without any is left out."""
-    rows = await db.fetch(STANDINGS, school_id, list(payment_ids))
+    rows = await db.fetch(POSITIONS, school_id, list(payment_ids))
     return {
         payment_id: _standing([row for row in rows if row["payment_id"] == payment_id])
         for payment_id in {row["payment_id"] for row in rows}
     }
 
 
-def _standing(rows: Sequence[Any]) -> Standing:
+def _standing(rows: Sequence[Any]) -> PaymentPosition:
     fields = [{name: value for name, value in row.items() if name != "payment_id"} for row in rows]
     # an account of money is debited: the one that holds most stands first
     held = [one["account_id"] for one in fields if one["kind"] in {"bank", "clearing"}]
-    return Standing(
+    return PaymentPosition(
         tuple(Part(**one) for one in fields if one["kind"] in _FIRST and one["amount_vnd"] > 0),
         held[0] if held else None,
     )

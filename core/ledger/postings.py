@@ -70,7 +70,7 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class Allocation:
+class AllocationLine:
     """A part of a payment that settles an invoice."""
 
     invoice_id: int
@@ -91,7 +91,7 @@ class Receipt:
     asset_account_id: int
     amount_vnd: int
     business_date: date
-    allocations: Sequence[Allocation] = ()
+    allocations: Sequence[AllocationLine] = ()
     credit_vnd: int = 0
     credit_student_id: int | None = None
     suspense_vnd: int = 0

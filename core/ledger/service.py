@@ -230,7 +230,7 @@ async def reverse_journal(
             for row in rows
         ],
     )
-    await follow_ledger(db, school_id, invoice_ids)
+    await sync_invoice_totals(db, school_id, invoice_ids)
     return number
 
 
@@ -243,7 +243,7 @@ async def lock_invoices(db: Driver, school_id: int, invoice_ids: Sequence[int]) 
     )
 
 
-async def follow_ledger(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
+async def sync_invoice_totals(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
     """Set `paid_vnd` of invoices, locked by the caller, to what the ledger says was received.
 
     A cancelled invoice owes nothing and was paid nothing: it is left as it is.

@@ -115,7 +115,7 @@ async def _by_bank_account(db: Driver, school_id: int, adapter: str) -> dict[int
     return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
 
 
-async def batch_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
+async def payout_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
     """The merchant accounts whose provider pays in a lump, by id: no credentials, no keys."""
     rows = await db.fetch(LUMPS, school_id)
     return {row["id"]: _merchant(row, {}) for row in rows}

@@ -1,4 +1,4 @@
-"""Telling a provider our IPN address by its own call, where it has one (`adapters.REGISTER`).
+"""ChannelReport a provider our IPN address by its own call, where it has one (`adapters.REGISTER`).
 
 The provider tries the address before it keeps it, so the gateway must be running under its public
 address. Nothing is stored but that it was done; doing it again changes nothing.

@@ -35,7 +35,7 @@ from core.kit.seal import Keys
 from core.merchants.directory import Merchant, merchants_by_id
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.ingest.group_commit import commit_notices, log_unmapped
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +104,7 @@ async def ask_about_checkouts(
         )
         merchants = await merchants_by_id(db, keys, map(_merchant_of, due))
 
-    async def ask(row: asyncpg.Record) -> tuple[asyncpg.Record, list[Incoming]]:
+    async def ask(row: asyncpg.Record) -> tuple[asyncpg.Record, list[InboundNotice]]:
         merchant = merchants[_merchant_of(row)]
         speaks = QUERY[merchant.adapter]
         query = query_of(row, at)
@@ -115,7 +115,7 @@ async def ask_about_checkouts(
             lambda answer: _told(speaks.read_answer(query, answer, merchant.account), answer),
         )
         notices, raw = found or ((), b"")
-        return row, [Incoming(merchant, notice, raw) for notice in notices]
+        return row, [InboundNotice(merchant, notice, raw) for notice in notices]
 
     answered = [(row, told) for row, told in await _all(ask, due) if told]
     if answered:
@@ -160,15 +160,17 @@ async def withdraw_overtaken(
 
 
 async def _keep(
-    engine: AsyncEngine, answered: Sequence[tuple[asyncpg.Record, list[Incoming]]], at: datetime
+    engine: AsyncEngine,
+    answered: Sequence[tuple[asyncpg.Record, list[InboundNotice]]],
+    at: datetime,
 ) -> None:
     """Record what was told: together, and if that fails one by one, so that nobody waits for another.
 
     What fails alone is asked about again, even where this was to be the last time.
     """
-    incoming = [one for _, told in answered for one in told]
+    inbound = [one for _, told in answered for one in told]
     try:
-        recorded = await commit_notices(engine, incoming)
+        recorded = await commit_notices(engine, inbound)
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are recorded
         if len(answered) > 1:
             for one in answered:
@@ -179,7 +181,7 @@ async def _keep(
         async with transaction(engine) as db:
             await db.execute(ASK_AGAIN, row["school_id"], row["id"], at, GIVE_UP_AFTER)
         return
-    log_unmapped(incoming, recorded.verdicts)
+    log_unmapped(inbound, recorded.verdicts)
     await _end(engine, [row for row, told in answered if _is_ended(row, told)])
 
 
@@ -228,9 +230,9 @@ def _told(notices: tuple[Notice, ...], answer: Answer) -> tuple[tuple[Notice, ..
     return notices, answer.body
 
 
-def _is_ended(row: asyncpg.Record, told: Sequence[Incoming]) -> bool:
+def _is_ended(row: asyncpg.Record, told: Sequence[InboundNotice]) -> bool:
     """Failed, or paid whole: one order may be paid in several parts."""
-    notices = [incoming.notice for incoming in told]
+    notices = [inbound.notice for inbound in told]
     paid_vnd = sum(notice.amount_vnd for notice in notices if notice.outcome is Outcome.PAID)
     is_failed = any(notice.outcome is Outcome.FAILED for notice in notices)
     return is_failed or paid_vnd >= row["amount_vnd"]

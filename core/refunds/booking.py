@@ -12,9 +12,9 @@ from datetime import date
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.ledger.positions import GivenBack, Part, give_back, standings, take
+from core.ledger.positions import GivenBack, Part, give_back, payment_positions, take
 from core.ledger.postings import Posting
-from core.ledger.service import follow_ledger, lock_invoices, post
+from core.ledger.service import lock_invoices, post, sync_invoice_totals
 from core.refunds.codes import code_of
 from core.refunds.service import PAID_BACK, answer_doubts
 
@@ -73,7 +73,7 @@ UPDATE exception SET resolution = $3, resolved_by = $4, resolved_at = now()
 """
 
 
-async def settle_refunds(
+async def book_refunds(
     db: Driver, school_id: int, settled: Sequence[Settled]
 ) -> frozenset[tuple[int, int]]:
     """Book refunds, locked by the caller and not final yet, as given back; the invoices touched.
@@ -96,7 +96,7 @@ async def settle_refunds(
         school_id,
         payment_ids,
     )
-    found = await standings(db, school_id, payment_ids)
+    found = await payment_positions(db, school_id, payment_ids)
     postings: list[Posting] = []
     finished: list[tuple[object, ...]] = []
     for row in rows:
@@ -127,7 +127,7 @@ async def settle_refunds(
     invoice_ids = sorted({p.invoice_id for p in postings if p.invoice_id is not None})
     await lock_invoices(db, school_id, invoice_ids)
     await post(db, postings)
-    await follow_ledger(db, school_id, invoice_ids)
+    await sync_invoice_totals(db, school_id, invoice_ids)
     await db.execute(FINISH, school_id, *map(list, zip(*finished, strict=True)))
     emptied = [
         payment_id

@@ -12,7 +12,7 @@ from typing import Any
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.problem import Problem
-from core.refunds.booking import Settled, settle_refunds
+from core.refunds.booking import Settled, book_refunds
 from core.refunds.service import Status, close, doubt_identity, locked, tidy
 
 MAX_BANK_ID = 64
@@ -47,7 +47,7 @@ async def confirm_refund(
         actor=actor,
         bank_transaction_id=tidy(bank_transaction_id)[:MAX_BANK_ID],
     )
-    return await settle_refunds(db, school_id, [said])
+    return await book_refunds(db, school_id, [said])
 
 
 async def fail_refund(db: Driver, school_id: int, refund_id: int, *, actor: str, note: str) -> None:

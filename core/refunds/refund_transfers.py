@@ -25,7 +25,7 @@ PURPOSE = "payout-list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class PayoutFile:
+class TransferFile:
     """A payout list as it was made. `total_vnd`: the sum of its lines."""
 
     id: int
@@ -36,9 +36,9 @@ class PayoutFile:
     total_vnd: int
 
 
-async def make_payout_list(
+async def make_transfer_list(
     db: Driver, keys: Keys, school_id: int, bank_account_id: int, *, extension: str, actor: str
-) -> PayoutFile | None:
+) -> TransferFile | None:
     """List the approved payouts of a bank account that no list holds yet; None when there are none.
 
     Left out, and listed once that is judged, are those of payments that came into dispute since.
@@ -116,7 +116,7 @@ async def make_payout_list(
             "refunds": [f"refund:{row['id']}" for row in rows],
         },
     )
-    return PayoutFile(
+    return TransferFile(
         id=list_id,
         number=number,
         file_name=file_name,
@@ -126,9 +126,9 @@ async def make_payout_list(
     )
 
 
-async def download_payout_list(
+async def download_transfer_list(
     db: Driver, keys: Keys, school_id: int, list_id: int, *, actor: str
-) -> PayoutFile:
+) -> TransferFile:
     """A list as it was made, byte for byte; who took it is in the audit chain. Raises Problem (404)."""
     row = await db.fetchrow(
         "SELECT id, number, file_name, sealed_content, refund_count, total_vnd FROM payout_list"
@@ -148,4 +148,4 @@ async def download_payout_list(
     )
     fields = dict(row)
     content = unseal(keys, PURPOSE, fields.pop("sealed_content"))
-    return PayoutFile(content=content, **fields)
+    return TransferFile(content=content, **fields)

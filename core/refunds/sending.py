@@ -29,7 +29,7 @@ from core.kit.text import unaccent
 from core.merchants.directory import Merchant, merchants_by_id
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.ingest.group_commit import announce_paid
-from core.refunds.booking import Settled, settle_refunds
+from core.refunds.booking import Settled, book_refunds
 from core.refunds.service import IS_DISPUTED, WORKER, Status, close, doubt_identity
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ SELECT EXISTS (SELECT FROM refund r
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ProviderResult:
     """What one round of calls came to. `was_demanded`: the demand has left us, now or before.
 
     answer None: nothing is known.
@@ -99,7 +99,7 @@ class Heard:
     was_repeated: bool = False
 
 
-async def follow_refunds(
+async def poll_refunds(
     engine: AsyncEngine, keys: Keys, http: httpx.AsyncClient, *, at: datetime
 ) -> int:
     """Demand or ask about every refund that is due at `at`, up to `BATCH`; how many there were."""
@@ -127,7 +127,7 @@ async def follow_refunds(
 
 async def _call(
     http: httpx.AsyncClient, merchant: Merchant, row: asyncpg.Record, at: datetime
-) -> Heard:
+) -> ProviderResult:
     order = _order(row, at)
     if row["is_first"]:
         return await _demand(http, merchant, order)
@@ -137,29 +137,33 @@ async def _call(
         answer = speaks.read_refund_status(order, reply, merchant.account)
     except (UnansweredError, RefusedError, ValueError) as error:
         _say_unanswered(merchant, error)
-        return Heard(None, was_demanded=True)
+        return ProviderResult(None, was_demanded=True)
     if answer.state is RefundState.UNSEEN:
         again = await _demand(http, merchant, order)
-        return Heard(again.answer, was_demanded=True, was_repeated=True)
-    return Heard(answer, was_demanded=True)
+        return ProviderResult(again.answer, was_demanded=True, was_repeated=True)
+    return ProviderResult(answer, was_demanded=True)
 
 
-async def _demand(http: httpx.AsyncClient, merchant: Merchant, order: RefundOrder) -> Heard:
+async def _demand(
+    http: httpx.AsyncClient, merchant: Merchant, order: RefundOrder
+) -> ProviderResult:
     speaks = REFUND[merchant.adapter]
     try:
         request = speaks.refund(order, merchant.account)
     except ValueError:  # it can never be said in the provider's fields
         refusal = RefundAnswer(state=RefundState.REFUSED, code="unsendable")
-        return Heard(refusal, was_demanded=False)
+        return ProviderResult(refusal, was_demanded=False)
     except RefusedError as error:  # the account is incomplete: nothing left us
         _say_unanswered(merchant, error)
-        return Heard(None, was_demanded=False)
+        return ProviderResult(None, was_demanded=False)
     try:
         answer = await send(http, request)
-        return Heard(speaks.read_refund(order, answer, merchant.account), was_demanded=True)
+        return ProviderResult(
+            speaks.read_refund(order, answer, merchant.account), was_demanded=True
+        )
     except (UnansweredError, RefusedError) as error:
         _say_unanswered(merchant, error)
-        return Heard(None, was_demanded=True)
+        return ProviderResult(None, was_demanded=True)
 
 
 def _say_unanswered(merchant: Merchant, error: Exception) -> None:
@@ -190,7 +194,9 @@ def _plain(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-async def _conclude(engine: AsyncEngine, row: asyncpg.Record, heard: Heard, at: datetime) -> None:
+async def _conclude(
+    engine: AsyncEngine, row: asyncpg.Record, heard: ProviderResult, at: datetime
+) -> None:
     """Write down what was heard, in a transaction of its own."""
     school_id, refund_id = row["school_id"], row["id"]
     answer = heard.answer
@@ -216,7 +222,7 @@ async def _conclude(engine: AsyncEngine, row: asyncpg.Record, heard: Heard, at: 
             log.warning("refund.answer_of_another", adapter=row["adapter"], refund=refund_id)
             heard, answer = replace(heard, answer=None), None
         if answer is not None and answer.state is RefundState.DONE:
-            touched = await settle_refunds(
+            touched = await book_refunds(
                 db,
                 school_id,
                 [
@@ -246,7 +252,7 @@ async def _conclude(engine: AsyncEngine, row: asyncpg.Record, heard: Heard, at: 
             await announce_paid(db, touched)
 
 
-async def _wait(db: Driver, row: asyncpg.Record, heard: Heard, at: datetime) -> None:
+async def _wait(db: Driver, row: asyncpg.Record, heard: ProviderResult, at: datetime) -> None:
     """Nothing final: keep what is known; what never left us may be demanded as if for the first time."""
     code = heard.answer.code if heard.answer else ""
     refund_id = heard.answer.provider_refund_id if heard.answer else ""

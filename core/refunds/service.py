@@ -21,7 +21,7 @@ from core.kit.database import Driver
 from core.kit.money import MAX_VND, format_vnd
 from core.kit.problem import Problem, not_found
 from core.kit.seal import Keys
-from core.ledger.positions import NOTHING, Standing, standings
+from core.ledger.positions import NOTHING, PaymentPosition, payment_positions
 from core.refunds.codes import code_of
 from core.refunds.payee import Payee, seal_payee, unseal_payee
 
@@ -61,7 +61,7 @@ UNDER_WAY = (Status.REQUESTED, Status.APPROVED, Status.SENT, Status.LISTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RefundRequest:
     """A refund that is asked for. Amount in VND.
 
     from_invoice_id: the invoice whose settled part goes back; None: credit first, then suspense, then
@@ -87,7 +87,7 @@ class Refundable:
     channel: str
     merchant_bank_account_id: int
     bank_account_id: int | None
-    standing: Standing
+    standing: PaymentPosition
     remaining_vnd: int
     methods: tuple[Method, ...]
 
@@ -147,7 +147,7 @@ SELECT coalesce(sum(amount_vnd), 0)::bigint FROM refund
 async def refundable(db: Driver, school_id: int, payment_id: int) -> Refundable:
     """What may be given back of a payment. Raises Problem: 404, or 409 for money that is not certain."""
     row = await _certain(db, school_id, payment_id)
-    standing = (await standings(db, school_id, [payment_id])).get(payment_id, NOTHING)
+    standing = (await payment_positions(db, school_id, [payment_id])).get(payment_id, NOTHING)
     return Refundable(
         payment_id=payment_id,
         amount_vnd=row["amount_vnd"],
@@ -197,7 +197,7 @@ async def _certain(db: Driver, school_id: int, payment_id: int) -> Any:
 
 
 async def request_refund(
-    db: Driver, keys: Keys, school_id: int, payment_id: int, wish: Wish, *, actor: str
+    db: Driver, keys: Keys, school_id: int, payment_id: int, wish: RefundRequest, *, actor: str
 ) -> Requested:
     """Ask for a refund; up to the school's limit it is approved with that.
 
@@ -263,7 +263,7 @@ def tidy(text: str) -> str:
 
 
 async def _of_key(
-    db: Driver, keys: Keys, school_id: int, payment_id: int, wish: Wish
+    db: Driver, keys: Keys, school_id: int, payment_id: int, wish: RefundRequest
 ) -> Requested | None:
     """What this key asked for before. Raises Problem (409) where that was something else."""
     if len(wish.key) > MAX_KEY or not wish.key.isprintable():
@@ -293,7 +293,7 @@ async def _of_key(
     return Requested(row["id"], code_of(row["number"]), Status(row["status"]), is_new=False)
 
 
-def _check(wish: Wish, found: Refundable) -> None:
+def _check(wish: RefundRequest, found: Refundable) -> None:
     if not tidy(wish.reason) or len(wish.reason) > MAX_REASON:
         raise Problem(
             "reason_missing",
@@ -333,7 +333,9 @@ def _check(wish: Wish, found: Refundable) -> None:
             )
 
 
-async def _paying_account(db: Driver, school_id: int, wish: Wish, found: Refundable) -> int | None:
+async def _paying_account(
+    db: Driver, school_id: int, wish: RefundRequest, found: Refundable
+) -> int | None:
     """The school's bank account that a payout leaves; None for a provider's refund."""
     if wish.method is Method.PROVIDER:
         return None

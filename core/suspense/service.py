@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.problem import Problem
-from core.ledger.positions import STANDINGS, Part
+from core.ledger.positions import POSITIONS, Part
 from core.ledger.postings import Books, Event, Posting
 from core.refunds.service import UNDER_WAY
 
 _OF_PAYERS = ("receivable", "student_credit", "suspense")
 
 
-def suspending(
+def to_suspense(
     school_id: int,
     journal_id: int,
     payment_id: int,
@@ -46,7 +46,7 @@ def suspending(
     ]
 
 
-def releasing(
+def from_suspense(
     school_id: int,
     journal_id: int,
     payment_id: int,
@@ -90,12 +90,12 @@ async def refuse_under_way(db: Driver, school_id: int, payment_ids: Sequence[int
         )
 
 
-async def follow_payments(db: Driver, school_id: int, payments: Sequence[tuple[int, str]]) -> None:
+async def sync_payments(db: Driver, school_id: int, payments: Sequence[tuple[int, str]]) -> None:
     """Set what payments, locked by the caller, say of themselves to what the books say: (id, reason).
 
     Raises Problem (409) where money was taken from a place that no longer had it.
     """
-    rows = await db.fetch(STANDINGS, school_id, [payment_id for payment_id, _ in payments])
+    rows = await db.fetch(POSITIONS, school_id, [payment_id for payment_id, _ in payments])
     parts = [row for row in rows if row["kind"] in _OF_PAYERS]
     if any(row["amount_vnd"] < 0 for row in parts):
         raise Problem(

@@ -31,7 +31,7 @@ from core.accounting.json_vouchers import VoucherBody, read_page
 from core.identity.service import ApiCaller
 from core.kit.database import transaction
 from gateway.api.base import cursor_of, id_of_cursor, page_size
-from gateway.context import House
+from gateway.context import AppContext
 
 ExportId = Annotated[int, PathParameter(gt=0, le=2**63 - 1)]
 FormatName = Literal["json", "misa-receipts", "misa-general", "journal-csv", "journal-xlsx"]
@@ -124,12 +124,12 @@ class TrialBalanceBody(msgspec.Struct, frozen=True):
     },
 )
 async def post_voucher_export(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     data: JSONBody[VoucherExportWish],
 ) -> Response[VoucherExportBody]:
     """Export what no export of this format holds yet (json: 10,000 vouchers at most); 204 when there is nothing."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         made = await export_vouchers(db, caller.school_id, data.format, actor=caller.actor)
         if made is None:
             nothing: Response[Any] = Response(None, status_code=204)
@@ -139,7 +139,7 @@ async def post_voucher_export(
 
 @get("/voucher-exports", operation_id="list_voucher_exports", tags=["accounting"])
 async def get_voucher_exports(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     is_acknowledged: FromQuery[bool | None] = None,
     cursor: FromQuery[str | None] = None,
@@ -147,7 +147,7 @@ async def get_voucher_exports(
 ) -> VoucherExportListBody:
     """Exports, oldest first; with `is_acknowledged=false` those that still wait to be read."""
     size = page_size(limit)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await deliveries(
             db,
             caller.school_id,
@@ -161,7 +161,7 @@ async def get_voucher_exports(
 
 @get("/voucher-exports/{export_id:int}", operation_id="get_voucher_export", tags=["accounting"])
 async def get_voucher_export(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     export_id: ExportId,
     cursor: FromQuery[str | None] = None,
@@ -169,7 +169,7 @@ async def get_voucher_export(
 ) -> VoucherExportDetailBody:
     """An export and its vouchers, always the same; go on with `cursor=<next_cursor>`."""
     size, after = page_size(limit), id_of_cursor(cursor)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await delivery_of(db, caller.school_id, export_id)
         if found.format != JSON:
             return VoucherExportDetailBody(_body(found), None, None)
@@ -189,10 +189,10 @@ async def get_voucher_export(
     response_headers=[ResponseHeader(name="content-disposition", documentation_only=True)],
 )
 async def get_voucher_export_file(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], export_id: ExportId
+    context: NamedDependency[AppContext], caller: NamedDependency[ApiCaller], export_id: ExportId
 ) -> Response[bytes]:
     """The file as it was made, byte for byte."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         made = await download(db, caller.school_id, export_id)
     return _attached(made.file_name, made.content)
 
@@ -204,13 +204,13 @@ async def get_voucher_export_file(
     status_code=200,
 )
 async def post_acknowledgement(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     export_id: ExportId,
     data: JSONBody[AcknowledgementBody],
 ) -> VoucherExportBody:
     """Say that the export was read, by its SHA-256; again is nothing new, another SHA-256 is a 409 and recorded."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         is_same = await acknowledge(
             db, caller.school_id, export_id, data.sha256, actor=caller.actor
         )
@@ -222,13 +222,13 @@ async def post_acknowledgement(
 
 @get("/books/trial-balance", operation_id="get_trial_balance", tags=["accounting"])
 async def get_trial_balance(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     since: FromQuery[date],
     until: FromQuery[date],
 ) -> TrialBalanceBody:
     """The trial balance of a period, both days included, as the books are now."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         book = await trial_balance(db, caller.school_id, since, until)
     return TrialBalanceBody(
         chart=book.chart_title,
@@ -249,14 +249,14 @@ async def get_trial_balance(
     media_type=XLSX,
 )
 async def get_detail_ledger(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     account: FromQuery[str],
     since: FromQuery[date],
     until: FromQuery[date],
 ) -> Response[bytes]:
     """The detail ledger of an account in a period, as XLSX."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         book = await detail_ledger(db, caller.school_id, account, since, until)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     made = await asyncio.to_thread(write_book, book)

@@ -22,7 +22,7 @@ from core.kit.problem import Fault, not_found
 from core.portal.applications import refuse, submit
 from core.portal.forms import form_of_json
 from core.portal.queries import ApplicationRow, application_by_code
-from gateway.context import House
+from gateway.context import AppContext
 
 MAX_AT_ONCE = 1_000
 RowId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -70,7 +70,7 @@ class ApplicationsBody(msgspec.Struct, frozen=True):
 
 @post("/applications", operation_id="submit_applications", tags=["portal"], status_code=200)
 async def submit_applications(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     data: JSONBody[ApplicationsForm],
 ) -> ApplicationsBody:
@@ -81,10 +81,10 @@ async def submit_applications(
         for place, one in enumerate(data.applications, start=1)
     ]
     refuse(faults, 422)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         submitted = await submit(
             db,
-            house.keys,
+            context.keys,
             caller.school_id,
             data.service_id,
             forms,
@@ -93,7 +93,7 @@ async def submit_applications(
         )
     return ApplicationsBody(
         [
-            _body(one, house.settings.base_url, is_new=one.file_code in submitted.created)
+            _body(one, context.settings.base_url, is_new=one.file_code in submitted.created)
             for one in submitted.applications
         ]
     )
@@ -101,16 +101,16 @@ async def submit_applications(
 
 @get("/applications", operation_id="get_application", tags=["portal"])
 async def get_application(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     file_code: FromQuery[str],
 ) -> ApplicationBody:
     """The application under a file code and how its invoice stands."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await application_by_code(db, caller.school_id, file_code)
     if found is None:
         raise not_found("hồ sơ này", "application")
-    return _body(found, house.settings.base_url, is_new=False)
+    return _body(found, context.settings.base_url, is_new=False)
 
 
 def _body(one: ApplicationRow, base_url: str, *, is_new: bool) -> ApplicationBody:

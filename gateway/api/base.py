@@ -25,7 +25,7 @@ from litestar.types import ControllerRouterHandler
 from core.identity.service import ApiCaller, caller_of_key
 from core.kit.database import transaction
 from core.kit.problem import Fault, Problem
-from gateway.context import House
+from gateway.context import AppContext
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
@@ -135,11 +135,11 @@ def _of_http(error: HTTPException) -> Problem:
     return _of_status(status, tuple(faults) if status == HTTPStatus.BAD_REQUEST else ())
 
 
-async def api_caller(request: HttpRequest, house: NamedDependency[House]) -> ApiCaller:
+async def api_caller(request: HttpRequest, context: NamedDependency[AppContext]) -> ApiCaller:
     """Whoever holds the bearer key. Raises Problem (401)."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             caller = await caller_of_key(db, key.strip())
         if caller is not None:
             return caller

@@ -20,7 +20,7 @@ from core.kit.database import Driver, borrowed, transaction
 from core.kit.problem import not_found
 from core.payments.ingest.group_commit import announce_paid
 from gateway.api.base import cursor_of, id_of_cursor, page_size
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.actions import BY_WORD, Action
 from reconciliation.review.decisions import resolve_exception
 from reconciliation.review.exceptions import exceptions_of
@@ -88,7 +88,7 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/exceptions", operation_id="list_exceptions", tags=["exceptions"])
 async def get_exceptions(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     is_open: FromQuery[bool | None] = True,
     reason: FromQuery[str | None] = None,
@@ -97,7 +97,7 @@ async def get_exceptions(
 ) -> ExceptionListBody:
     """Exceptions: the open ones, or with `is_open=false` those resolved."""
     size = page_size(limit)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await db.fetch(
             """
             SELECT e.id FROM exception e
@@ -118,10 +118,12 @@ async def get_exceptions(
 
 @get("/exceptions/{exception_id:int}", operation_id="get_exception", tags=["exceptions"])
 async def get_exception(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], exception_id: ExceptionId
+    context: NamedDependency[AppContext],
+    caller: NamedDependency[ApiCaller],
+    exception_id: ExceptionId,
 ) -> ExceptionBody:
     """One exception."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         return await _body(db, caller.school_id, exception_id)
 
 
@@ -132,13 +134,13 @@ async def get_exception(
     status_code=200,
 )
 async def post_placement(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     exception_id: ExceptionId,
     data: JSONBody[Placement],
 ) -> ExceptionBody:
     """Place money that waits on an invoice; what is over becomes its pupil's credit."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         invoice_id = await db.fetchval(
             "SELECT id FROM invoice WHERE school_id = $1 AND reference = $2",
             caller.school_id,
@@ -156,7 +158,7 @@ async def post_placement(
             mark=data.mark,
         )
         body = await _body(db, caller.school_id, exception_id)
-    async with borrowed(house.engine) as db:
+    async with borrowed(context.engine) as db:
         await announce_paid(db, frozenset((caller.school_id, one) for one in moved.invoice_ids))
     return body
 
@@ -168,13 +170,13 @@ async def post_placement(
     status_code=200,
 )
 async def post_explanation(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     exception_id: ExceptionId,
     data: JSONBody[Explanation],
 ) -> ExceptionBody:
     """Close an exception by a word; no money moves. Refused (409) while its money waits in suspense."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await resolve_exception(
             db,
             caller.school_id,
@@ -194,13 +196,13 @@ async def post_explanation(
     status_code=200,
 )
 async def post_note(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     exception_id: ExceptionId,
     data: JSONBody[NoteBody],
 ) -> ExceptionBody:
     """Write something down about an exception."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await add_note(db, caller.school_id, exception_id, actor=caller.actor, text=data.text)
         return await _body(db, caller.school_id, exception_id)
 

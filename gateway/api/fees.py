@@ -16,7 +16,7 @@ from core.invoices.service import issue
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from gateway.api.base import FaultBody, HttpRequest, UploadOperation, fault_bodies, read_upload
-from gateway.context import House
+from gateway.context import AppContext
 
 
 class FeeLineBody(msgspec.Struct, frozen=True):
@@ -100,13 +100,13 @@ class ConcessionImport(msgspec.Struct, frozen=True):
 )
 async def import_fee_schedule(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     accept: FromQuery[bool] = False,
 ) -> FeeScheduleImport:
     """Read a fee file. Without `accept` nothing is written and every fault is told; with it, a draft is."""
     upload = await read_upload(request)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         preview = await preview_schedule(db, caller.school_id, upload.data, upload.name)
         schedule_id, is_new = preview.schedule_id, False
         if accept:
@@ -153,10 +153,12 @@ async def import_fee_schedule(
     status_code=200,
 )
 async def approve_fee_schedule(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], schedule_id: FromPath[int]
+    context: NamedDependency[AppContext],
+    caller: NamedDependency[ApiCaller],
+    schedule_id: FromPath[int],
 ) -> FeeScheduleState:
     """Approve a draft that another person, or another key, has made."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await approve_schedule(db, caller.school_id, schedule_id, actor=caller.actor)
     return FeeScheduleState(schedule_id, "approved")
 
@@ -168,13 +170,15 @@ async def approve_fee_schedule(
     status_code=200,
 )
 async def issue_fee_schedule(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], schedule_id: FromPath[int]
+    context: NamedDependency[AppContext],
+    caller: NamedDependency[ApiCaller],
+    schedule_id: FromPath[int],
 ) -> FeeScheduleIssued:
     """Make the invoices of an approved schedule, all at once; again, it makes none."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         issued = await issue(
             db,
-            house.keys,
+            context.keys,
             caller.school_id,
             schedule_id,
             on=business_date(now_utc()),
@@ -199,13 +203,13 @@ async def issue_fee_schedule(
 )
 async def import_concessions(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     accept: FromQuery[bool] = False,
 ) -> ConcessionImport:
     """Read a list of concessions. Without `accept` nothing is written and every fault is told."""
     upload = await read_upload(request)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         preview = await preview_concessions(db, caller.school_id, upload.data, upload.name)
         if accept:
             await accept_concessions(

@@ -29,7 +29,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.problem import not_found
 from gateway.api.base import MAX_PAGE, cursor_of, id_of_cursor, page_size
-from gateway.context import House
+from gateway.context import AppContext
 
 
 class InvoiceBody(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ class InvoiceSearch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @get("/invoices", operation_id="list_invoices", tags=["invoices"])
 async def get_invoices(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     status: FromQuery[InvoiceStatus | None] = None,
     class_name: FromQuery[str | None] = None,
@@ -117,26 +117,28 @@ async def get_invoices(
 ) -> InvoiceListBody:
     """Invoices, oldest first; go on with `cursor=<next_cursor>`. By pupil: see the search."""
     wanted = Filters(status=status, class_name=class_name)
-    return await _page(house, caller, wanted, cursor, limit)
+    return await _page(context, caller, wanted, cursor, limit)
 
 
 @post("/invoices/search", operation_id="search_invoices", tags=["invoices"], status_code=200)
 async def search_invoices(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     data: JSONBody[InvoiceSearch],
 ) -> InvoiceListBody:
     """The same listing, with the pupil's code among the filters: it stands in the body, not in the URL."""
     wanted = Filters(status=data.status, class_name=data.class_name, student_code=data.student_code)
-    return await _page(house, caller, wanted, data.cursor, data.limit)
+    return await _page(context, caller, wanted, data.cursor, data.limit)
 
 
 @get("/invoices/{reference:str}", operation_id="get_invoice", tags=["invoices"])
 async def get_invoice(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], reference: FromPath[str]
+    context: NamedDependency[AppContext],
+    caller: NamedDependency[ApiCaller],
+    reference: FromPath[str],
 ) -> InvoiceDetailBody:
     """One invoice by its payment reference."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await invoice_of_reference(
             db, caller.school_id, reference.upper(), today=business_date(now_utc())
         )
@@ -146,7 +148,7 @@ async def get_invoice(
         parts = await paid_parts(db, caller.school_id, found.id)
         states = await states_of_invoices(db, caller.school_id, [found.id])
     return InvoiceDetailBody(
-        _body(found, states.get(found.id), house.settings.base_url),
+        _body(found, states.get(found.id), context.settings.base_url),
         [
             LineBody(
                 item_code=x.item_code,
@@ -164,9 +166,9 @@ async def get_invoice(
 
 
 async def _page(
-    house: House, caller: ApiCaller, filters: Filters, cursor: str | None, limit: int
+    context: AppContext, caller: ApiCaller, filters: Filters, cursor: str | None, limit: int
 ) -> InvoiceListBody:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found, more = await list_invoices(
             db,
             caller.school_id,
@@ -177,7 +179,7 @@ async def _page(
         )
         states = await states_of_invoices(db, caller.school_id, [one.id for one in found])
     return InvoiceListBody(
-        [_body(one, states.get(one.id), house.settings.base_url) for one in found],
+        [_body(one, states.get(one.id), context.settings.base_url) for one in found],
         cursor_of(found[-1].id) if more else None,
     )
 

@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from core.identity.service import ApiCaller
 from core.kit.database import transaction
 from gateway.api.base import cursor_of, id_of_cursor, page_size
-from gateway.context import House
+from gateway.context import AppContext
 
 
 class AllocationBody(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ SELECT page.id, page.channel, page.amount_vnd, page.paid_at, page.business_date,
 
 @get("/payments", operation_id="list_payments", tags=["payments"])
 async def get_payments(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     since: FromQuery[date | None] = None,
     until: FromQuery[date | None] = None,
@@ -89,7 +89,7 @@ async def get_payments(
     """Payments in the order of recording; `since` and `until` are business dates, both included."""
     size = page_size(limit)
     after = id_of_cursor(cursor)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         rows = await db.fetch(_PAGE, caller.school_id, after, since, until, size + 1)
     items = [
         PaymentBody(

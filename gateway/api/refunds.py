@@ -15,9 +15,9 @@ from core.kit.database import transaction
 from core.kit.money import MAX_VND
 from core.refunds.payee import read_payee
 from core.refunds.queries import RefundRow, find_refund, page_of_refunds
-from core.refunds.service import Method, Status, Wish, request_refund
+from core.refunds.service import Method, RefundRequest, Status, request_refund
 from gateway.api.base import cursor_of, id_of_cursor, page_size
-from gateway.context import House
+from gateway.context import AppContext
 
 RowId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
@@ -78,16 +78,16 @@ class RefundListBody(msgspec.Struct, frozen=True):
 
 @get("/refunds", operation_id="list_refunds", tags=["refunds"])
 async def get_refunds(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
 ) -> RefundListBody:
     """Refunds in the order of asking."""
     size = page_size(limit)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         rows = await page_of_refunds(
-            db, house.keys, caller.school_id, after_id=id_of_cursor(cursor), limit=size + 1
+            db, context.keys, caller.school_id, after_id=id_of_cursor(cursor), limit=size + 1
         )
     items = [_body(row) for row in rows[:size]]
     return RefundListBody(items, cursor_of(items[-1].id) if len(rows) > size else None)
@@ -95,22 +95,24 @@ async def get_refunds(
 
 @get("/refunds/{refund_id:int}", operation_id="get_refund", tags=["refunds"])
 async def get_refund(
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     refund_id: Annotated[int, PathParameter(gt=0, le=2**63 - 1)],
 ) -> RefundBody:
     """One refund."""
-    async with transaction(house.engine) as db:
-        return _body(await find_refund(db, house.keys, caller.school_id, refund_id))
+    async with transaction(context.engine) as db:
+        return _body(await find_refund(db, context.keys, caller.school_id, refund_id))
 
 
 @post("/refunds", operation_id="request_refund", tags=["refunds"], status_code=200)
 async def post_refund(
-    house: NamedDependency[House], caller: NamedDependency[ApiCaller], data: JSONBody[RefundWish]
+    context: NamedDependency[AppContext],
+    caller: NamedDependency[ApiCaller],
+    data: JSONBody[RefundWish],
 ) -> RefundBody:
     """Ask for a refund; a person approves it at the console unless it is within the school's limit."""
     payee = data.payee
-    wish = Wish(
+    wish = RefundRequest(
         amount_vnd=data.amount_vnd,
         reason=data.reason,
         method=data.method,
@@ -118,11 +120,11 @@ async def post_refund(
         from_invoice_id=data.from_invoice_id,
         key=f"{caller.actor}:{data.key}",
     )
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         made = await request_refund(
-            db, house.keys, caller.school_id, data.payment_id, wish, actor=caller.actor
+            db, context.keys, caller.school_id, data.payment_id, wish, actor=caller.actor
         )
-        return _body(await find_refund(db, house.keys, caller.school_id, made.id))
+        return _body(await find_refund(db, context.keys, caller.school_id, made.id))
 
 
 def _body(row: RefundRow) -> RefundBody:

@@ -12,7 +12,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.students.service import accept_roster, preview_roster, school_year_of
 from gateway.api.base import FaultBody, HttpRequest, UploadOperation, fault_bodies, read_upload
-from gateway.context import House
+from gateway.context import AppContext
 
 
 class RosterImport(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class RosterImport(msgspec.Struct, frozen=True):
 )
 async def import_roster(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     accept: FromQuery[bool] = False,
     school_year: FromQuery[str | None] = None,
@@ -47,14 +47,14 @@ async def import_roster(
     """Read an Excel or CSV class list. Without `accept` nothing is written and every fault is told."""
     upload = await read_upload(request)
     year = school_year or school_year_of(business_date(now_utc()))
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         preview = await preview_roster(
-            db, caller.school_id, upload.data, upload.name, year, keys=house.keys
+            db, caller.school_id, upload.data, upload.name, year, keys=context.keys
         )
         if accept:
             await accept_roster(
                 db,
-                house.keys,
+                context.keys,
                 caller.school_id,
                 upload.data,
                 upload.name,

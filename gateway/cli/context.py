@@ -59,12 +59,12 @@ def run(work: Callable[[AsyncEngine], Awaitable[T]], *, pool_size: int = 8) -> T
         finally:
             await engine.dispose()
 
-    with told_plainly(), database() as url:
+    with report_errors(), database() as url:
         return asyncio.run(with_engine(url))
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turn a Problem into messages on stderr and exit status 1."""
     try:
         yield

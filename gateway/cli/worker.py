@@ -23,7 +23,7 @@ from core.kit.seal import Keys
 from core.merchants.provider_client import provider_client
 from core.payments.polling import BATCH, ask_about_checkouts, withdraw_overtaken
 from core.portal.receipts import fetch_receipts
-from core.refunds.sending import follow_refunds
+from core.refunds.sending import poll_refunds
 from gateway.cli.context import run
 from gateway.context import keys_of
 from gateway.logs import configure_logs
@@ -83,7 +83,7 @@ async def call_providers(
         with carries_on("worker.receipts_failed"):
             await fetch_receipts(engine, keys, http, at=now_utc(), is_sandbox=is_sandbox)
         with carries_on("worker.refunding_failed"):
-            await follow_refunds(engine, keys, http, at=now_utc())
+            await poll_refunds(engine, keys, http, at=now_utc())
         await pause(stop, EVERY_S)
 
 

@@ -16,7 +16,7 @@ from litestar.response.sse import ServerSentEventMessage
 
 from core.invoices.queries import PublicInvoice, State, standing_of
 from core.kit.database import transaction
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.pages.rendering import Lang
 from gateway.parents.sheet import version_of
 
@@ -57,16 +57,16 @@ class Streams:
 
 
 async def standings(
-    house: House, streams: Streams, invoice: PublicInvoice, lang: Lang
+    context: AppContext, streams: Streams, invoice: PublicInvoice, lang: Lang
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Events named `standing` with {"version", "state", "message", "is_final"}; comments between."""
     clock = asyncio.get_running_loop()
     ends_at = clock.time() + LONGEST_S
     told = ""
-    with streams.one(), house.paid.subscribe(invoice.school_id, invoice.invoice_id) as hint:
+    with streams.one(), context.paid.subscribe(invoice.school_id, invoice.invoice_id) as hint:
         while clock.time() < ends_at:
             hint.clear()
-            async with transaction(house.engine) as db:
+            async with transaction(context.engine) as db:
                 state, paid_vnd = await standing_of(db, invoice.school_id, invoice.invoice_id)
             version = version_of(invoice.token, state, paid_vnd)
             is_final = state in (State.PAID, State.CANCELLED)

@@ -29,7 +29,7 @@ from core.kit.problem import Problem, not_found
 from core.merchants.directory import Merchant
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.checkouts import name_order, open_checkout
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.network import client_ip
 from gateway.pages.rendering import Lang, in_lang, lang_of, page, strict_headers
 from gateway.parents.live import Streams, standings
@@ -45,35 +45,37 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{16,128}")
 
 @get("/pay/{token:str}", operation_id="show_invoice", include_in_schema=False)
 async def show_invoice(
-    request: HttpRequest, house: NamedDependency[House], token: FromPath[str]
+    request: HttpRequest, context: NamedDependency[AppContext], token: FromPath[str]
 ) -> Response[str]:
     """The invoice, how to pay it, and how it stands."""
-    return _invoice_page(request, house, await _sheet(house, token))
+    return _invoice_page(request, context, await _sheet(context, token))
 
 
 @get("/pay/{token:str}/qr.svg", operation_id="show_qr_svg", include_in_schema=False)
-async def show_qr_svg(house: NamedDependency[House], token: FromPath[str]) -> Response[str]:
+async def show_qr_svg(context: NamedDependency[AppContext], token: FromPath[str]) -> Response[str]:
     """The VietQR code as SVG; 404 once nothing is left to pay."""
     return Response(
-        qr_svg(await _payload(house, token)),
+        qr_svg(await _payload(context, token)),
         media_type="image/svg+xml",
         headers=strict_headers(),
     )
 
 
 @get("/pay/{token:str}/qr.png", operation_id="show_qr_png", include_in_schema=False)
-async def show_qr_png(house: NamedDependency[House], token: FromPath[str]) -> Response[bytes]:
+async def show_qr_png(
+    context: NamedDependency[AppContext], token: FromPath[str]
+) -> Response[bytes]:
     """The VietQR code as PNG, large enough to be read from a phone's gallery."""
     return Response(
-        qr_png(await _payload(house, token)), media_type="image/png", headers=strict_headers()
+        qr_png(await _payload(context, token)), media_type="image/png", headers=strict_headers()
     )
 
 
 @get("/pay/{token:str}/payload.txt", operation_id="show_payload", include_in_schema=False)
-async def show_payload(house: NamedDependency[House], token: FromPath[str]) -> Response[str]:
+async def show_payload(context: NamedDependency[AppContext], token: FromPath[str]) -> Response[str]:
     """What the QR code says, as text."""
     return Response(
-        await _payload(house, token), media_type=MediaType.TEXT, headers=strict_headers()
+        await _payload(context, token), media_type=MediaType.TEXT, headers=strict_headers()
     )
 
 
@@ -85,18 +87,18 @@ async def show_payload(house: NamedDependency[House], token: FromPath[str]) -> R
 )
 async def invoice_events(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     streams: NamedDependency[Streams],
     token: FromPath[str],
 ) -> ServerSentEvent:
     """The live status. Raises Problem (503) when too many pages listen already."""
-    invoice = await _invoice(house, token)
+    invoice = await _invoice(context, token)
     if streams.is_full:
         raise Problem(
             "too_many_streams", vi="Hãy thử lại sau.", en="Please try again later.", status=503
         )
     return ServerSentEvent(
-        standings(house, streams, invoice, lang_of(request)),
+        standings(context, streams, invoice, lang_of(request)),
         headers={**strict_headers(), "cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
@@ -108,7 +110,7 @@ async def invoice_events(
 )
 async def begin_checkout(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     token: FromPath[str],
     adapter: FromPath[str],
 ) -> Response[Any]:
@@ -117,15 +119,15 @@ async def begin_checkout(
     A provider that does not answer costs the parent nothing but another try: the page comes back and
     says so, with every other way to pay still on it.
     """
-    invoice = await _invoice(house, token)
-    merchant = await _merchant(house, invoice, adapter)
+    invoice = await _invoice(context, token)
+    merchant = await _merchant(context, invoice, adapter)
     _expect_open(invoice, adapter)
     try:
-        target = await _checkout(request, house, invoice, merchant)
+        target = await _checkout(request, context, invoice, merchant)
     except UnansweredError as error:
         log.warning("checkout.unanswered", adapter=adapter, error=str(error))
-        sheet = await _sheet(house, token)
-        return _invoice_page(request, house, sheet, unanswered=adapter, status_code=502)
+        sheet = await _sheet(context, token)
+        return _invoice_page(request, context, sheet, unanswered=adapter, status_code=502)
     if target.fields:
         origins = _sheet_of(invoice).form_origins
         return page(request, "checkout.html", form_origins=origins, target=target, invoice=invoice)
@@ -149,7 +151,7 @@ def _expect_open(invoice: PublicInvoice, adapter: str) -> None:
 
 
 async def _checkout(
-    request: HttpRequest, house: House, invoice: PublicInvoice, merchant: Merchant
+    request: HttpRequest, context: AppContext, invoice: PublicInvoice, merchant: Merchant
 ) -> Checkout:
     """The way to the provider's page for a checkout that is written first.
 
@@ -158,8 +160,8 @@ async def _checkout(
     """
     at = now_utc()
     lang = lang_of(request)
-    adapter, base_url = merchant.adapter, house.settings.base_url
-    async with transaction(house.engine) as db:
+    adapter, base_url = merchant.adapter, context.settings.base_url
+    async with transaction(context.engine) as db:
         opened = await open_checkout(db, merchant, invoice.invoice_id, at=at)
         parts = await order_parts(db, merchant, invoice.invoice_id)
     order = Order(
@@ -168,7 +170,7 @@ async def _checkout(
         description=f"Thanh toan {invoice.reference}",
         return_url=f"{base_url}/pay/{invoice.token}/return/{adapter}/{lang}",
         ipn_url=f"{base_url}/ipn/{adapter}/{merchant.account.account_key}",
-        client_ip=_address(client_ip(request, house.settings.trusted_proxies)),
+        client_ip=_address(client_ip(request, context.settings.trusted_proxies)),
         locale=lang,
         created_at=at,
         expires_at=opened.expires_at,
@@ -179,9 +181,9 @@ async def _checkout(
     try:
         if adapter in REDIRECT:
             return REDIRECT[adapter].checkout(order, merchant.account)
-        answer = await send(house.http, CREATE[adapter].create(order, merchant.account))
+        answer = await send(context.http, CREATE[adapter].create(order, merchant.account))
         target = CREATE[adapter].read_created(order, answer, merchant.account)
-        _expect_web(target.url, is_sandbox=house.settings.sandbox)
+        _expect_web(target.url, is_sandbox=context.settings.sandbox)
     except (RefusedError, ValueError) as error:
         if isinstance(error, RefusedError) and error.reason is Refused.BUSY:
             raise UnansweredError(error.field) from error
@@ -193,7 +195,7 @@ async def _checkout(
             status=409,
         ) from error
     if target.provider_reference:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await name_order(db, merchant, opened, target.provider_reference)
     return target
 
@@ -212,7 +214,7 @@ def _expect_web(url: str, *, is_sandbox: bool) -> None:
 )
 async def return_from_checkout(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     token: FromPath[str],
     adapter: FromPath[str],
 ) -> Response[Any]:
@@ -230,13 +232,13 @@ async def return_from_checkout(
         location = in_lang(f"{path}?{query.decode('latin-1')}" if query else path, _lang(locale))
         headers = {**strict_headers(), "location": location}
         return Response(b"", status_code=303, media_type=MediaType.HTML, headers=headers)
-    sheet = await _sheet(house, token)
-    merchant = await _merchant(house, sheet.invoice, adapter)
+    sheet = await _sheet(context, token)
+    merchant = await _merchant(context, sheet.invoice, adapter)
     try:
         said: Outcome | None = returning.read_return(query, merchant.account)
     except RefusedError:
         said = None
-    return _invoice_page(request, house, sheet, returned=said or "unverified")
+    return _invoice_page(request, context, sheet, returned=said or "unverified")
 
 
 def _lang(locale: str) -> Lang:
@@ -245,7 +247,7 @@ def _lang(locale: str) -> Lang:
 
 def _invoice_page(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     sheet: Sheet,
     returned: str = "",
     unanswered: str = "",
@@ -259,28 +261,28 @@ def _invoice_page(
         form_origins=sheet.form_origins,
         sheet=sheet,
         invoice=invoice,
-        offers_sandbox=house.settings.sandbox and invoice.open_vnd > 0,
+        offers_sandbox=context.settings.sandbox and invoice.open_vnd > 0,
         returned=returned,
         unanswered=words_of(unanswered) if unanswered else None,
         path=f"/pay/{invoice.token}",
     )
 
 
-async def _invoice(house: House, token: str) -> PublicInvoice:
+async def _invoice(context: AppContext, token: str) -> PublicInvoice:
     found = None
     if _TOKEN.fullmatch(token):
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             found = await invoice_by_token(db, token)
     if found is None:
         raise not_found("phiếu báo thu này", "invoice")
     return found
 
 
-async def _sheet(house: House, token: str) -> Sheet:
-    invoice = await _invoice(house, token)
+async def _sheet(context: AppContext, token: str) -> Sheet:
+    invoice = await _invoice(context, token)
     if not invoice.paid_vnd:
         return _sheet_of(invoice)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         receipts = await receipts_of_invoice(db, invoice.school_id, invoice.invoice_id)
     return make_sheet(invoice, receipts, business_date(now_utc()))
 
@@ -289,18 +291,18 @@ def _sheet_of(invoice: PublicInvoice) -> Sheet:
     return make_sheet(invoice, (), business_date(now_utc()))
 
 
-async def _payload(house: House, token: str) -> str:
-    payload = vietqr_of(await _invoice(house, token), business_date(now_utc()))
+async def _payload(context: AppContext, token: str) -> str:
+    payload = vietqr_of(await _invoice(context, token), business_date(now_utc()))
     if payload is None:
         raise not_found("mã QR này", "QR code")
     return payload
 
 
-async def _merchant(house: House, invoice: PublicInvoice, adapter: str) -> Merchant:
+async def _merchant(context: AppContext, invoice: PublicInvoice, adapter: str) -> Merchant:
     """The merchant account that this invoice may be paid through. Raises Problem (404)."""
     for option in invoice.checkouts:
         if option.adapter == adapter:
-            merchant = await house.merchants.find(adapter, option.account_key)
+            merchant = await context.merchants.find(adapter, option.account_key)
             if merchant is not None:
                 return merchant
     raise not_found("kênh thanh toán này", "way to pay")

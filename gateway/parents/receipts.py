@@ -20,7 +20,7 @@ from core.kit.database import transaction
 from core.kit.money import amount_in_words_vi
 from core.kit.problem import not_found
 from core.portal.receipts import PDF, receipt_of_token
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.pages.rendering import lang_of, page, strict_headers
 from gateway.parents.receipt_pdf import receipt_pdf
 
@@ -30,11 +30,11 @@ _ADDRESS: Final = re.compile(r"([0-9A-Za-z]{16,64})(\.pdf)?")
 
 @get("/receipts/{name:str}", operation_id="show_receipt", include_in_schema=False)
 async def show_receipt(
-    request: Request[Any, Any, Any], house: NamedDependency[House], name: FromPath[str]
+    request: Request[Any, Any, Any], context: NamedDependency[AppContext], name: FromPath[str]
 ) -> Response[Any]:
     """The receipt of a payment: `{token}` is the page, `{token}.pdf` the document."""
     address = _ADDRESS.fullmatch(name)
-    receipt = await _receipt(house, address[1]) if address else None
+    receipt = await _receipt(context, address[1]) if address else None
     if address is None or receipt is None:
         raise not_found("giấy xác nhận này", "receipt")
     if address[2] is None:
@@ -62,12 +62,12 @@ async def show_receipt(
     include_in_schema=False,
 )
 async def download_official_receipt(
-    house: NamedDependency[House], token: FromPath[str]
+    context: NamedDependency[AppContext], token: FromPath[str]
 ) -> Response[bytes]:
     """The e-receipt that the provider issued, as it came: a download, for it is no document of ours."""
     found = None
     if _TOKEN.fullmatch(token):
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             found = await receipt_of_token(db, token)
     if found is None:
         raise not_found("biên lai điện tử này", "e-receipt")
@@ -82,6 +82,6 @@ async def download_official_receipt(
     )
 
 
-async def _receipt(house: House, token: str) -> PublicReceipt | None:
-    async with transaction(house.engine) as db:
+async def _receipt(context: AppContext, token: str) -> PublicReceipt | None:
+    async with transaction(context.engine) as db:
         return await receipt_by_token(db, token)

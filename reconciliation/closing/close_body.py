@@ -51,7 +51,7 @@ SELECT e.business_date::text AS date, e.reason, e.amount_vnd, coalesce(b.number,
 """
 
 
-async def vouch_for(
+async def close_body(
     db: Driver,
     school_id: int,
     day: date,

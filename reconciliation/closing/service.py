@@ -21,12 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.fees.income_recognition import release_income
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
-from core.kit.locks import take_turn, unless_busy
+from core.kit.locks import lock_reconciliation, unless_busy
 from core.kit.money import format_vnd
 from core.kit.problem import Fault, Problem
 from core.kit.seal import Keys
 from core.payments.ingest.group_commit import announce_paid
-from reconciliation.closing.close_body import vouch_for
+from reconciliation.closing.close_body import close_body
 from reconciliation.closing.records import (
     CloseRecord,
     RecordKind,
@@ -49,7 +49,7 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InTheWay:
+class CloseBlocker:
     """An account that stands in the way. `difference_vnd`: what is not explained, None if not proved."""
 
     account: str
@@ -86,10 +86,10 @@ SELECT l.id, l.kind, coalesce(m.adapter || ':', '') || b.number AS account,
 PROVED = "SELECT ledger_account_id, difference_vnd FROM day_close WHERE school_id = $1 AND business_date = $2"
 
 
-async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[InTheWay, ...]:
+async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[CloseBlocker, ...]:
     """The accounts that keep `day` from being closed, by the proofs that its last night kept."""
     proved = {row[0]: row[1] for row in await db.fetch(PROVED, school_id, day)}
-    found: list[InTheWay] = []
+    found: list[CloseBlocker] = []
     for row in await db.fetch(ACCOUNTS, school_id, day):
         difference_vnd: int | None = proved.get(row["id"])
         if difference_vnd == 0:
@@ -100,7 +100,7 @@ async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[InTheWay, .
             why = Obstacle.NO_STATEMENT
         else:
             why = Obstacle.NOT_PROVED
-        found.append(InTheWay(account=row["account"], why=why, difference_vnd=difference_vnd))
+        found.append(CloseBlocker(account=row["account"], why=why, difference_vnd=difference_vnd))
     return tuple(found)
 
 
@@ -124,7 +124,7 @@ async def close_day(
         await _hold_postings(db, school_id)
         result = await prove_day(db, school_id, day, settled.created, say_nothing)
         _refuse_obstacles(day, await in_the_way(db, school_id, day))
-        body = await vouch_for(
+        body = await close_body(
             db,
             school_id,
             day,
@@ -237,7 +237,7 @@ async def draft_of(db: Driver, school_id: int, day: date) -> dict[str, Any] | No
     if not rows:
         return None
     school = await db.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
-    body = await vouch_for(
+    body = await close_body(
         db,
         school_id,
         day,
@@ -260,7 +260,7 @@ async def _in_turn(engine: AsyncEngine, school_id: int) -> AsyncIterator[Driver]
     with unless_busy():
         async with transaction(engine) as db:
             await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
-            await take_turn(db, school_id)
+            await lock_reconciliation(db, school_id)
             await db.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
             yield db
 
@@ -308,7 +308,7 @@ def _refuse_day(day: date, standing: Sequence[CloseRecord]) -> None:
         )
 
 
-def _refuse_obstacles(day: date, found: Sequence[InTheWay]) -> None:
+def _refuse_obstacles(day: date, found: Sequence[CloseBlocker]) -> None:
     if found:
         raise Problem(
             "day_not_proved",
@@ -319,7 +319,7 @@ def _refuse_obstacles(day: date, found: Sequence[InTheWay]) -> None:
         )
 
 
-def _fault(one: InTheWay) -> Fault:
+def _fault(one: CloseBlocker) -> Fault:
     vi, en = OBSTACLE_WORDS[one.why]
     by_vi = f" {format_vnd(one.difference_vnd, 'vi')}" if one.difference_vnd else ""
     by_en = f" {format_vnd(one.difference_vnd, 'en')}" if one.difference_vnd else ""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.fees.income_recognition import release_income
 from core.kit.database import borrowed, transaction
-from core.kit.locks import take_turn, unless_busy
+from core.kit.locks import lock_reconciliation, unless_busy
 from core.payments.ingest.group_commit import announce_paid
 from reconciliation.closing.closed_days import ClosedNight, closed_night
 from reconciliation.matching.pairing import Progress
@@ -41,7 +41,7 @@ async def _run(engine: AsyncEngine, school_id: int, day: date, tell: Progress) -
         await release_income(db, school_id, day)
     async with transaction(engine) as db:
         await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
-        await take_turn(db, school_id)
+        await lock_reconciliation(db, school_id)
         closed = await closed_night(db, school_id, day)
         if closed is not None:
             return _as_closed(day, closed)

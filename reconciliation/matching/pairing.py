@@ -18,8 +18,8 @@ from core.kit.database import Driver
 from core.kit.problem import Problem
 from core.kit.reference import LENGTH, find_references
 from core.merchants.directory import Merchant, statement_merchants
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 from reconciliation.matching.exact import gather, pair_exactly
 from reconciliation.matching.ladder import (
     BANK_ID_SHIFTS,
@@ -216,8 +216,8 @@ async def _record_lost(
     cursor = await db.cursor(LINE + " ORDER BY s.posted_on, s.identity", school_id)
     while rows := await cursor.fetch(RECORD_TOGETHER):
         part = [_line_fact(row) for row in rows]
-        recorded = await record_notices(
-            db, [_incoming(line, *merchants[line.bank_account_id]) for line in part]
+        recorded = await ingest_notices(
+            db, [_inbound(line, *merchants[line.bank_account_id]) for line in part]
         )
         paid |= recorded.paid
         matches = [
@@ -259,7 +259,7 @@ async def _merchants(
     }
 
 
-def _incoming(line: Fact, merchant: Merchant, number: str) -> Incoming:
+def _inbound(line: Fact, merchant: Merchant, number: str) -> InboundNotice:
     """A statement line as a notice. A statement gives a day only: noon keeps it on that day."""
     notice = Notice(
         transaction_id=line.identity,
@@ -273,7 +273,7 @@ def _incoming(line: Fact, merchant: Merchant, number: str) -> Incoming:
     raw = json.dumps(
         {"statement_line": line.identity, "account": number, "day": line.day.isoformat()}
     )
-    return Incoming(merchant, notice, raw.encode())
+    return InboundNotice(merchant, notice, raw.encode())
 
 
 def _as_payment(line: Fact, payment_id: int) -> Fact:

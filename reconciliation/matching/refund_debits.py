@@ -13,7 +13,7 @@ from typing import Final
 
 from core.kit.database import Driver
 from core.kit.text import compact
-from core.refunds.booking import Settled, settle_refunds
+from core.refunds.booking import Settled, book_refunds
 from core.refunds.codes import code_of, codes_in
 
 REFUND_RULE: Final = "refund"
@@ -108,7 +108,7 @@ async def explain_debits(db: Driver, school_id: int, day: date) -> frozenset[tup
     debits = [Debit(**row) for row in await db.fetch(DEBITS, school_id, day)]
     pairs = explain(debits, outgoing)
     await _write_lines(db, school_id, [pair for pair in pairs if pair[1].done_on is not None])
-    return await settle_refunds(
+    return await book_refunds(
         db,
         school_id,
         [

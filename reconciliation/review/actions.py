@@ -55,7 +55,7 @@ _NOT_RETURNED = frozenset({Reason.MISSING_IN_STATEMENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class PaymentPosition:
     """An exception as the rules see it.
 
     credit_vnd: what of its money is a pupil's credit, VND. steps: its own postings that stand.
@@ -70,13 +70,13 @@ class Standing:
     has_refund: bool = False
 
 
-def actions_for(standing: Standing) -> tuple[Action, ...]:
+def actions_for(standing: PaymentPosition) -> tuple[Action, ...]:
     """What may be done now, the likeliest first."""
     talk = (Action.NOTE,) if standing.resolution else (Action.NOTE, Action.ASK)
     return (*_moves(standing), *_ends(standing), *talk)
 
 
-def _moves(standing: Standing) -> tuple[Action, ...]:
+def _moves(standing: PaymentPosition) -> tuple[Action, ...]:
     if standing.resolution or standing.reason not in _ABOUT_PAYMENTS:
         return ()
     returned = () if standing.reason in _NOT_RETURNED else (Action.RETURN,)
@@ -87,7 +87,7 @@ def _moves(standing: Standing) -> tuple[Action, ...]:
     return ()
 
 
-def _ends(standing: Standing) -> tuple[Action, ...]:
+def _ends(standing: PaymentPosition) -> tuple[Action, ...]:
     undo = (Action.UNDO,) if _can_undo(standing) else ()
     if standing.resolution:
         return undo
@@ -96,7 +96,7 @@ def _ends(standing: Standing) -> tuple[Action, ...]:
     return undo if waits else (Action.EXPLAIN, *undo)
 
 
-def _can_undo(standing: Standing) -> bool:
+def _can_undo(standing: PaymentPosition) -> bool:
     if standing.resolution is None or standing.resolution == PLACED:
         return standing.steps > 0
     return standing.resolution in BY_WORD or (

@@ -18,11 +18,11 @@ from typing import Any
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.problem import Problem
-from core.ledger.positions import standings
+from core.ledger.positions import payment_positions
 from core.ledger.postings import Posting
-from core.ledger.service import books_of, follow_ledger, lock_invoices, post
+from core.ledger.service import books_of, lock_invoices, post, sync_invoice_totals
 from core.refunds.service import UNDER_WAY
-from core.suspense.service import follow_payments, releasing, suspending
+from core.suspense.service import from_suspense, sync_payments, to_suspense
 from reconciliation.review.actions import BY_WORD, PLACED, Action
 from reconciliation.review.exceptions import (
     ExceptionRow,
@@ -305,7 +305,9 @@ async def _lock_touched(
     if preview.action is BulkAction.PLACE:
         touched = {change.proposal.invoice_id for change in preview.changes if change.proposal}
     else:
-        found = await standings(db, school_id, [row.payment_id for row in rows if row.payment_id])
+        found = await payment_positions(
+            db, school_id, [row.payment_id for row in rows if row.payment_id]
+        )
         touched = {
             part.invoice_id
             for standing in found.values()
@@ -332,15 +334,15 @@ async def _move(
     )
     journals = [row["n"] for row in numbers]
     payments = [row.payment_id for row, _ in chosen if row.payment_id]
-    found = await standings(db, school_id, payments) if action is BulkAction.SUSPEND else {}
+    found = await payment_positions(db, school_id, payments) if action is BulkAction.SUSPEND else {}
     postings: list[Posting] = []
     for journal_id, payment_id, (_, change) in zip(journals, payments, chosen, strict=True):
         if change.proposal is None:
             parts = found[payment_id].parts
-            postings += suspending(school_id, journal_id, payment_id, parts, books, why)
+            postings += to_suspense(school_id, journal_id, payment_id, parts, books, why)
             continue
         student_id = change.proposal.student_id
-        postings += releasing(
+        postings += from_suspense(
             school_id,
             journal_id,
             payment_id,
@@ -351,11 +353,11 @@ async def _move(
             ],
         )
     await post(db, postings)
-    await follow_ledger(db, school_id, touched)
+    await sync_invoice_totals(db, school_id, touched)
     reasons = [
         (payment_id, row.reason) for payment_id, (row, _) in zip(payments, chosen, strict=True)
     ]
-    await follow_payments(db, school_id, reasons)
+    await sync_payments(db, school_id, reasons)
     resolution = PLACED if action is BulkAction.PLACE else None
     await _close(db, school_id, chosen, journals, resolution, actor, why)
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Problem, not_found
 from core.ledger.postings import Event, Posting
 from core.ledger.service import account_of, open_day, post, reverse_journal
@@ -248,7 +248,7 @@ async def undo_debit(
     reason, 404 for no debit line, 409 when no person booked it.
     """
     why = said(reason)
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     line = await debit_of(db, school_id, exception_id)
     if line.rule not in RULES or line.journal_id is None or line.booked_on is None or line.is_open:
         raise Problem(
@@ -316,7 +316,7 @@ async def _open_lines(
     db: Driver, school_id: int, exception_ids: Sequence[int]
 ) -> tuple[DebitLine, ...]:
     """These lines, free to be booked; the night and other desks wait until the caller's end."""
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     await db.execute(
         "SELECT id FROM exception WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
         school_id,

@@ -18,8 +18,8 @@ from core.refunds.payee import Payee
 from core.refunds.service import (
     MAX_REASON,
     Method,
+    RefundRequest,
     Requested,
-    Wish,
     cancel_refund,
     request_refund,
 )
@@ -108,7 +108,7 @@ async def return_to_payer(
         keys,
         school_id,
         row.payment_id,
-        Wish(
+        RefundRequest(
             amount_vnd=amount_vnd,
             reason=why[:MAX_REASON],
             method=wish.method,

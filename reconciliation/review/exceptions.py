@@ -15,8 +15,8 @@ from typing import Any
 from core.kit.clock import business_date
 from core.kit.database import Driver
 from core.kit.problem import Problem, not_found
-from core.ledger.positions import NOTHING, Part, standings
-from reconciliation.review.actions import Action, Place, Standing, actions_for
+from core.ledger.positions import NOTHING, Part, payment_positions
+from reconciliation.review.actions import Action, PaymentPosition, Place, actions_for
 
 STEPS = "steps"
 """In an exception's detail: its own journals that stand, the oldest first."""
@@ -78,7 +78,7 @@ class ExceptionRow:
     def actions(self) -> tuple[Action, ...]:
         """What may be done now."""
         return actions_for(
-            Standing(
+            PaymentPosition(
                 reason=self.reason,
                 place=self.place,
                 resolution=self.resolution,
@@ -211,7 +211,7 @@ async def asked_of(db: Driver, school_id: int, viewer: str) -> int:
 
 async def _with_money(db: Driver, school_id: int, rows: Sequence[Any]) -> tuple[ExceptionRow, ...]:
     payment_ids = sorted({row["payment_id"] for row in rows if row["payment_id"]})
-    found = await standings(db, school_id, payment_ids) if payment_ids else {}
+    found = await payment_positions(db, school_id, payment_ids) if payment_ids else {}
     return tuple(
         ExceptionRow(
             **{**dict(row), "detail": json.loads(row["detail"])},

@@ -16,11 +16,11 @@ from typing import Any, Final
 from core.exceptions.resolutions import MATCHED_LATER
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Problem, not_found
-from core.ledger.positions import standings
+from core.ledger.positions import payment_positions
 from core.ledger.service import next_journal, open_day, post, reverse_journal
-from core.refunds.booking import Settled, settle_refunds
+from core.refunds.booking import Settled, book_refunds
 from core.suspense.service import refuse_under_way
 from reconciliation.review.notes import said
 from reconciliation.settlements.line_matching import open_line, payments_named
@@ -110,7 +110,7 @@ async def line_of_exception(db: Driver, school_id: int, exception_id: int) -> in
     return found
 
 
-async def settle_by_hand(
+async def match_payout(
     db: Driver,
     school_id: int,
     settlement_batch_id: int,
@@ -125,7 +125,7 @@ async def settle_by_hand(
     account or amount do not agree.
     """
     why = said(note)
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     batch = await _open_batch(db, school_id, settlement_batch_id)
     matched = await db.fetch(
         "SELECT payment_id FROM match WHERE school_id = $1 AND statement_line_id = $2",
@@ -253,7 +253,9 @@ async def _check(db: Driver, school_id: int, batch: Batch, row: Any) -> None:
             status=422,
         )
     if row["payment_id"] is not None:
-        standing = (await standings(db, school_id, [row["payment_id"]])).get(row["payment_id"])
+        standing = (await payment_positions(db, school_id, [row["payment_id"]])).get(
+            row["payment_id"]
+        )
         waits_vnd = (
             sum(p.amount_vnd for p in standing.parts if p.kind == "suspense") if standing else 0
         )
@@ -275,7 +277,7 @@ async def undo_settlement(
     is not booked by a line, 422 without a reason.
     """
     why = said(reason)
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     row = await db.fetchrow(
         """
         SELECT b.journal_id, b.booked_on, j.statement_line_id, j.evidence::text AS evidence, s.identity,
@@ -380,7 +382,7 @@ async def say_no_settlement(
     Raises Problem: 404 unknown or no held line, 409 when it is resolved, 422 without a note.
     """
     why = said(note)
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     row = await db.fetchrow(
         "SELECT resolution FROM exception WHERE school_id = $1 AND id = $2"
         " AND reason = 'batch_total_mismatch' AND statement_line_id IS NOT NULL FOR UPDATE",
@@ -427,7 +429,7 @@ async def record_taken_back(
     is under way.
     """
     why = said(note)
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     line = await open_line(db, school_id, settlement_line_id)
     if line is None or line.gross_vnd >= 0:
         raise not_found("dòng hoàn tiền chưa khớp này", "unexplained refund line")
@@ -442,7 +444,7 @@ async def record_taken_back(
         )
     (payment_id,) = payments
     await _hold_payments(db, school_id, [payment_id])
-    standing = (await standings(db, school_id, [payment_id])).get(payment_id)
+    standing = (await payment_positions(db, school_id, [payment_id])).get(payment_id)
     amount_vnd = -line.gross_vnd
     if standing is None or standing.total_vnd < amount_vnd:
         raise Problem(
@@ -467,7 +469,7 @@ async def record_taken_back(
         BY_PROVIDER,
         line.number,
     )
-    touched = await settle_refunds(
+    touched = await book_refunds(
         db, school_id, [Settled(refund_id=refund_id, on=line.settled_on, actor=actor)]
     )
     await db.execute(

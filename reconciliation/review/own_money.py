@@ -13,7 +13,7 @@ from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.problem import Problem, not_found
-from core.ledger.positions import NOTHING, standings
+from core.ledger.positions import NOTHING, payment_positions
 from core.ledger.postings import Event, Posting
 from core.ledger.service import account_of, next_journal, post, reverse_journal
 from reconciliation.review.debits import BOOKED, OWN_TRANSFER, conclude, reopen
@@ -63,7 +63,7 @@ async def book_own_money(
         found["reason"],
     )
     standing = (
-        (await standings(db, school_id, [payment_id])).get(payment_id, NOTHING)
+        (await payment_positions(db, school_id, [payment_id])).get(payment_id, NOTHING)
         if is_free
         else NOTHING
     )

@@ -16,16 +16,16 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.money import format_vnd
 from core.kit.problem import Problem, not_found
-from core.ledger.positions import standings
+from core.ledger.positions import payment_positions
 from core.ledger.service import (
     books_of,
-    follow_ledger,
     lock_invoices,
     next_journal,
     post,
     reverse_journal,
+    sync_invoice_totals,
 )
-from core.suspense.service import follow_payments, refuse_under_way, releasing, suspending
+from core.suspense.service import from_suspense, refuse_under_way, sync_payments, to_suspense
 from reconciliation.review.actions import PLACED, Action
 from reconciliation.review.exceptions import ExceptionRow, find_exception, lock_for, steps_of
 from reconciliation.review.notes import said, write_notes
@@ -141,12 +141,12 @@ async def suspend_exception(
     row = await lock_for(db, school_id, exception_id, Action.SUSPEND, mark=mark)
     payment_id = _payment(row)
     await refuse_under_way(db, school_id, [payment_id])
-    parts = (await standings(db, school_id, [payment_id]))[payment_id].parts
+    parts = (await payment_positions(db, school_id, [payment_id]))[payment_id].parts
     invoice_ids = sorted({part.invoice_id for part in parts if part.invoice_id})
     await lock_invoices(db, school_id, invoice_ids)
     journal_id = await next_journal(db)
     books = await books_of(db, school_id)
-    postings = suspending(school_id, journal_id, payment_id, parts, books, why)
+    postings = to_suspense(school_id, journal_id, payment_id, parts, books, why)
     await post(db, postings)
     return await _finish(
         db,
@@ -197,7 +197,7 @@ async def reverse_last_step(
         last["invoice_id"],
         json.dumps(kept),
     )
-    await follow_payments(db, school_id, [(_payment(row), row.reason)])
+    await sync_payments(db, school_id, [(_payment(row), row.reason)])
     await write_notes(db, school_id, [row.id], author=actor, text=why)
     after = await find_exception(db, school_id, row.id)
     await audit(
@@ -268,7 +268,7 @@ async def _release(
     student_id, credit_vnd = credit
     await post(
         db,
-        releasing(
+        from_suspense(
             school_id,
             journal_id,
             payment_id,
@@ -313,8 +313,8 @@ async def _finish(
     about_invoice_id: int | None,
 ) -> Moved:
     """After the postings: invoices, payment, exception, note and audit follow the books."""
-    await follow_ledger(db, school_id, moved.invoice_ids)
-    await follow_payments(db, school_id, [(_payment(row), row.reason)])
+    await sync_invoice_totals(db, school_id, moved.invoice_ids)
+    await sync_payments(db, school_id, [(_payment(row), row.reason)])
     resolution = None if moved.waiting_vnd else PLACED
     steps = [
         *steps_of(row.detail),

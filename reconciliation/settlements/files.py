@@ -21,7 +21,7 @@ from adapters.settlements import Layout, Settlement, SettlementLine, read_settle
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Fault, Problem, not_found
 from reconciliation.settlements.faults import (
     LATER,
@@ -121,7 +121,7 @@ async def import_settlement(
     ("other_provider", "other_account", "settlement_gap", "changed_line", "no_lines", "not_settled_in_batches", or why it
     cannot be read). Nothing is written then.
     """
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     before = await _find(db, school_id, merchant_account_id, data)
     if before is not None:
         return before

@@ -18,9 +18,9 @@ from adapters.settlements import Kind, PaymentName, SettlementLine, name_of
 from adapters.settlements.identity import NAMED_WHOLE, whole_name
 from core.kit.clock import VN, business_date
 from core.kit.database import Driver
-from core.merchants.directory import Merchant, batch_merchants
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.merchants.directory import Merchant, payout_merchants
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 
 RECORD_TOGETHER: Final = 5_000
 
@@ -315,7 +315,7 @@ async def _record_untold(
     db: Driver, school_id: int, lines: Sequence[OpenLine], day: date
 ) -> tuple[int, frozenset[tuple[int, int]]]:
     """Record payments that only the file tells of, where it names them as their IPN would."""
-    merchants = await batch_merchants(db, school_id)
+    merchants = await payout_merchants(db, school_id)
     named = [
         line
         for line in lines
@@ -335,14 +335,12 @@ async def _record_untold(
     )
     told = {row["line_id"] for row in rows}
     untold = [
-        _incoming(line, merchants[line.merchant_account_id])
-        for line in named
-        if line.id not in told
+        _inbound(line, merchants[line.merchant_account_id]) for line in named if line.id not in told
     ]
     paid: set[tuple[int, int]] = set()
     created = 0
     for start in range(0, len(untold), RECORD_TOGETHER):
-        recorded = await record_notices(db, untold[start : start + RECORD_TOGETHER])
+        recorded = await ingest_notices(db, untold[start : start + RECORD_TOGETHER])
         paid |= recorded.paid
         created += sum(
             not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT
@@ -360,7 +358,7 @@ def _day(line: OpenLine) -> date:
     return business_date(_paid_at(line))
 
 
-def _incoming(line: OpenLine, merchant: Merchant) -> Incoming:
+def _inbound(line: OpenLine, merchant: Merchant) -> InboundNotice:
     notice = Notice(
         transaction_id=line.name.transaction_id,
         outcome=Outcome.PAID,
@@ -370,4 +368,4 @@ def _incoming(line: OpenLine, merchant: Merchant) -> Incoming:
         is_reported=True,
     )
     raw = json.dumps({"settlement_line": line.identity, "batch": line.batch}, ensure_ascii=False)
-    return Incoming(merchant, notice, raw.encode())
+    return InboundNotice(merchant, notice, raw.encode())

@@ -104,14 +104,14 @@ def pair_by_day(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pa
     for day in sorted({line.day for line in lines} | {batch.settled_on for batch in batches}):
         lines_taken = {pair.line.id for pair in pairs}
         batches_taken = {pair.batch.id for pair in pairs}
-        pairs += pair_lumps(
+        pairs += pair_payouts(
             [one for one in lines if one.day <= day and one.id not in lines_taken],
             [one for one in batches if one.settled_on <= day and one.id not in batches_taken],
         )
     return tuple(pairs)
 
 
-def pair_lumps(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pair, ...]:
+def pair_payouts(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pair, ...]:
     """Lines and batches that are each other's only candidate, those that name their batch first."""
     by_sum: dict[tuple[int, int], list[Batch]] = {}
     for batch in batches:

@@ -69,7 +69,7 @@ SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.credit_vnd - s
 """
 
 
-async def settle_lumps(db: Driver, school_id: int, day: date) -> Explained:
+async def book_payouts(db: Driver, school_id: int, day: date) -> Explained:
     """Everything that settlement files up to `day` say, in the books; what does not agree is listed.
 
     Returns what the lines told of payments. A school without such a provider costs one small query.

@@ -93,7 +93,7 @@ SELECT b.id, b.name, m.adapter, b.merchant_account_id, m.bank_account_id, max(l.
 """
 
 
-async def lump_channels(db: Driver, school_id: int) -> tuple[Channel, ...]:
+async def payout_channels(db: Driver, school_id: int) -> tuple[Channel, ...]:
     """Every channel of the school that settles in batches."""
     rows = await db.fetch(
         """

@@ -18,11 +18,11 @@ from adapters.statements import Layout
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Fault, Problem, not_found
 from reconciliation.statements.closed_days import fault_of_closed_day
 from reconciliation.statements.mappings import saved_layout
-from reconciliation.statements.reading import Line, Unread, Weighed, read_file
+from reconciliation.statements.reading import Line, Unread, ValidatedStatement, read_file
 
 SAMPLE_LINES = 20
 # below this the planner's old figures do; above it, tonight's joins would be planned for a small table
@@ -123,7 +123,7 @@ async def import_statement(
     ("other_account", "balance_gap", "future_date", "day_closed", "no_balance", "no_lines", or why it cannot be
     read). Nothing is written then.
     """
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     known = await _find(db, school_id, bank_account_id, data)
     if known is not None:
         return known
@@ -194,7 +194,7 @@ async def _read(
     data: bytes,
     file_name: str,
     layout: Layout | None,
-) -> Weighed:
+) -> ValidatedStatement:
     number = await number_of(db, school_id, bank_account_id)
     saved = await saved_layout(db, school_id, bank_account_id=bank_account_id)
     # off the loop: a large file takes seconds, and payments go on arriving meanwhile
@@ -280,7 +280,7 @@ async def _write_lines(
 
 
 async def _list_unreadable(
-    db: Driver, school_id: int, bank_account_id: int, statement_id: int, read: Weighed
+    db: Driver, school_id: int, bank_account_id: int, statement_id: int, read: ValidatedStatement
 ) -> None:
     """Rows that could not be read, each an exception with what its row showed."""
     details = [

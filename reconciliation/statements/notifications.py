@@ -22,13 +22,13 @@ from adapters.wire import VIETNAM
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Fault, Problem
 from core.kit.text import compact
 from core.merchants.directory import Merchant, notification_merchants
 from core.merchants.service import open_notifications
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import Recorded, record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import Recorded, ingest_notices
 from reconciliation.statements.imports import number_of
 
 LAYOUT = "camt.054"
@@ -145,7 +145,7 @@ async def import_notifications(
 
     Raises Problem: as `preview_notifications`, and 422 with every fault when the file is refused.
     """
-    await take_turn(db, school_id)
+    await lock_reconciliation(db, school_id)
     read = await preview_notifications(db, school_id, bank_account_id, data)
     if read.faults:
         raise Problem(
@@ -157,8 +157,8 @@ async def import_notifications(
         )
     await open_notifications(db, school_id, bank_account_id)
     merchant = (await notification_merchants(db, school_id))[bank_account_id]
-    arrived = [_incoming(line, merchant, read.account_number) for line in read.credits]
-    recorded = await record_notices(db, arrived) if arrived else _NOTHING
+    arrived = [_inbound(line, merchant, read.account_number) for line in read.credits]
+    recorded = await ingest_notices(db, arrived) if arrived else _NOTHING
     conflicts = sum(verdict.kind == "conflict" for verdict in recorded.verdicts)
     known = sum(verdict.duplicate for verdict in recorded.verdicts)
     notified = Notified(
@@ -186,7 +186,7 @@ async def import_notifications(
     return notified
 
 
-def _incoming(line: StatementLine, merchant: Merchant, number: str) -> Incoming:
+def _inbound(line: StatementLine, merchant: Merchant, number: str) -> InboundNotice:
     """A credit as a notice, known by the bank's number. It gives a day only: noon keeps it on that day."""
     notice = Notice(
         transaction_id=f"{line.posted_on:%Y%m%d}:{compact(line.bank_transaction_id)}",
@@ -198,7 +198,7 @@ def _incoming(line: StatementLine, merchant: Merchant, number: str) -> Incoming:
         bank_transaction_id=line.bank_transaction_id,
     )
     raw = json.dumps({"camt.054": line.cells}, ensure_ascii=False)
-    return Incoming(merchant, notice, raw.encode())
+    return InboundNotice(merchant, notice, raw.encode())
 
 
 def _noon(day: date) -> datetime:

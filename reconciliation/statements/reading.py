@@ -58,7 +58,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class ValidatedStatement:
     """A statement in the order of time. With any fault it must not be imported."""
 
     layout: str
@@ -80,7 +80,7 @@ def read_file(
     today: date,
     layout: Layout | None = None,
     saved: Layout | None = None,
-) -> Weighed:
+) -> ValidatedStatement:
     """Read and weigh a statement file of the bank account `account_number`.
 
     `layout` None means: find out, beginning with the one `saved` for this account.
@@ -96,10 +96,10 @@ def read_file(
             en=f"The statement cannot be read ({error.code}).",
             status=422,
         ) from error
-    return weigh(statement, account_number=account_number, today=today)
+    return validate(statement, account_number=account_number, today=today)
 
 
-def weigh(statement: Statement, *, account_number: str, today: date) -> Weighed:
+def validate(statement: Statement, *, account_number: str, today: date) -> ValidatedStatement:
     """Follow the balance through a statement and name everything that is wrong with it."""
     faults = [*_account_faults(statement, account_number), *_date_faults(statement, today)]
     opening_vnd = _opening(statement)
@@ -119,7 +119,7 @@ def weigh(statement: Statement, *, account_number: str, today: date) -> Weighed:
     if opening_vnd is not None:
         walk.follow(statement)
     days = [line.posted_on for line in statement.lines]
-    return Weighed(
+    return ValidatedStatement(
         layout=statement.layout,
         account_number=account_number,
         from_date=min(days, default=None),

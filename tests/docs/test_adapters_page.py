@@ -22,7 +22,7 @@ from adapters import (
     REGISTER,
 )
 from demo.merchants import merchants_of
-from gateway.console.setup.callback_urls import doors_of
+from gateway.console.setup.callback_urls import callback_urls_of
 
 PAGE = REPOSITORY / "docs" / "adapters.md"
 REGISTRIES: dict[str, Collection[str]] = {
@@ -104,7 +104,7 @@ def test_the_values_to_ask_for(name: str) -> None:
 @pytest.mark.parametrize("settings", [{}, {"push": "mms"}, {"calls": "advice"}])
 def test_the_addresses_to_give(name: str, settings: dict[str, str]) -> None:
     cell = rows_with("what the provider is given")[name]["what the provider is given"]
-    for door in doors_of(name, "KEY", settings, "https://school.test"):
+    for door in callback_urls_of(name, "KEY", settings, "https://school.test"):
         below = door.url.partition("/KEY")[2]
         assert not below or any(text.endswith(below) for text in quoted(cell)), below
 

@@ -176,7 +176,7 @@ async def town(database_url: str, engine: AsyncEngine, rng: random.Random) -> As
         httpx.AsyncClient(transport=httpx.ASGITransport(desks), base_url=BASE_URL) as provider,
         running(app),
     ):
-        app.state.house = dataclasses.replace(app.state.house, http=provider)
+        app.state.context = dataclasses.replace(app.state.context, http=provider)
         road = Leaky(httpx.ASGITransport(app), rng)
         async with httpx.AsyncClient(transport=road, base_url=BASE_URL) as client:
             yield Town(school_id, account_id, merchants, direct, client, provider, desks, rng)

@@ -20,7 +20,7 @@ from core.ledger.queries import balances, disagreements
 from core.ledger.service import reverse_journal
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 
 START = datetime(2026, 9, 10, 1, 0, tzinfo=UTC)
 FAR = date(2030, 1, 1)
@@ -92,7 +92,7 @@ async def test_books_balance_whatever_happens(
     reversed_vnd = 0
     for step, together in enumerate(history):
         items = [
-            Incoming(
+            InboundNotice(
                 merchants[pay.adapter],  # type: ignore[arg-type]
                 Notice(
                     transaction_id=str(pay.transaction),

@@ -19,7 +19,7 @@ from core.ledger.postings import Event, Posting
 from core.ledger.service import next_journal, open_books, post, reverse_journal
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from reconciliation.review.placements import place_exception
 
 
@@ -42,7 +42,7 @@ async def pay(
         paid_at=start_of_day(day) + timedelta(hours=9),
         content=content,
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"raw")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"raw")])
 
 
 async def export(engine: AsyncEngine, world: World, name: str) -> VoucherFile | None:

@@ -14,7 +14,7 @@ from core.kit.database import transaction
 from core.ledger.queries import disagreements
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from reconciliation.proof.day import DayResult
 from reconciliation.proof.proof import Proof
 from reconciliation.statements.imports import Imported, import_statement
@@ -50,7 +50,7 @@ async def pay(
         content=content,
         **more,
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"raw")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"raw")])
 
 
 async def bring(engine: AsyncEngine, world: World, data: bytes, name: str = "mb.csv") -> Imported:

@@ -12,7 +12,7 @@ from core.kit.database import transaction
 from core.ledger.queries import balances, disagreements
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 
 AT = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
 
@@ -22,13 +22,13 @@ async def world_of(engine: AsyncEngine, totals: list[int], per_student: int = 1)
         return await make_world(db, totals, per_student=per_student)
 
 
-async def incoming(
+async def inbound(
     engine: AsyncEngine, world: World, notice: Notice, adapter: str = "sepay"
-) -> Incoming:
+) -> InboundNotice:
     async with transaction(engine) as db:
         merchant = await find_merchant(db, KEYS, adapter, world.merchants[adapter][1])
     assert merchant is not None
-    return Incoming(merchant, notice, b"raw")
+    return InboundNotice(merchant, notice, b"raw")
 
 
 def paid(transaction_id: str, amount_vnd: int, content: str = "", **more: str) -> Notice:
@@ -43,7 +43,7 @@ def paid(transaction_id: str, amount_vnd: int, content: str = "", **more: str) -
 
 
 async def record(engine: AsyncEngine, world: World, *notices: Notice, adapter: str = "sepay"):
-    items = [await incoming(engine, world, notice, adapter) for notice in notices]
+    items = [await inbound(engine, world, notice, adapter) for notice in notices]
     return (await commit_notices(engine, items)).verdicts
 
 

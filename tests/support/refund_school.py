@@ -20,11 +20,11 @@ from core.kit.database import transaction
 from core.ledger.queries import disagreements
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.refunds.payee import Payee
 from core.refunds.queries import RefundRow, find_refund
-from core.refunds.sending import follow_refunds
-from core.refunds.service import Method, Requested, Wish, approve_refund, request_refund
+from core.refunds.sending import poll_refunds
+from core.refunds.service import Method, RefundRequest, Requested, approve_refund, request_refund
 from sandbox.desks import Desks
 from sandbox.momo import Momo, Order, message
 from sandbox.provider import Merchant
@@ -60,7 +60,7 @@ async def receive(
             **more,
         },
     )
-    recorded = await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    recorded = await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
     return int(recorded.verdicts[0].record_id)
 
 
@@ -111,12 +111,12 @@ class Wallet:
         )
         notices = momo.read(request, found.account)
         assert isinstance(notices, Notices)
-        recorded = await commit_notices(engine, [Incoming(found, notices.items[0], told.body)])
+        recorded = await commit_notices(engine, [InboundNotice(found, notices.items[0], told.body)])
         return int(recorded.verdicts[0].record_id)
 
     async def follow(self, engine: AsyncEngine, later: timedelta = timedelta()) -> int:
         """The worker's round, `later` than now."""
-        return await follow_refunds(engine, KEYS, self.http, at=now_utc() + later)
+        return await poll_refunds(engine, KEYS, self.http, at=now_utc() + later)
 
     @property
     def refunded_vnd(self) -> int:
@@ -142,9 +142,9 @@ async def wallet(world: World) -> AsyncIterator[Wallet]:
         yield Wallet(desk, desks, http)
 
 
-def wish(amount_vnd: int, method: Method = Method.PAYOUT, **more: object) -> Wish:
+def wish(amount_vnd: int, method: Method = Method.PAYOUT, **more: object) -> RefundRequest:
     """A refund as an accountant asks for it."""
-    return Wish(
+    return RefundRequest(
         amount_vnd=amount_vnd,
         reason="Nộp trùng",
         method=method,
@@ -154,7 +154,12 @@ def wish(amount_vnd: int, method: Method = Method.PAYOUT, **more: object) -> Wis
 
 
 async def ask_for(
-    engine: AsyncEngine, world: World, payment_id: int, asked: Wish, *, actor: str = "ketoan"
+    engine: AsyncEngine,
+    world: World,
+    payment_id: int,
+    asked: RefundRequest,
+    *,
+    actor: str = "ketoan",
 ) -> Requested:
     """Ask in a transaction of its own."""
     async with transaction(engine) as db:
@@ -169,7 +174,9 @@ async def approve(
         await approve_refund(db, world.school_id, refund_id, actor=actor)
 
 
-async def approved(engine: AsyncEngine, world: World, payment_id: int, asked: Wish) -> Requested:
+async def approved(
+    engine: AsyncEngine, world: World, payment_id: int, asked: RefundRequest
+) -> Requested:
     """Asked for and approved."""
     made = await ask_for(engine, world, payment_id, asked)
     await approve(engine, world, made.id)

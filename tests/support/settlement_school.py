@@ -17,7 +17,7 @@ from adapters.providers import momo, payos, vnpay, zalopay
 from core.kit.database import transaction
 from core.ledger.queries import balances, disagreements
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from reconciliation.jobs.night import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.proof.proof import Proof
@@ -92,7 +92,7 @@ class Lumps:
             merchant = await merchant_in(db, self.world, self.provider)
         # a bank account that the sandbox's provider was never told of
         notice = replace(notice, payee_account="")
-        recorded = await commit_notices(self.engine, [Incoming(merchant, notice, b"raw")])
+        recorded = await commit_notices(self.engine, [InboundNotice(merchant, notice, b"raw")])
         return recorded.verdicts[0]
 
     def file(self, *payouts: Payout, writer: str = "neutral", terms: Terms = TERMS) -> bytes:

@@ -14,8 +14,8 @@ from core.identity.service import create_user
 from core.kit.clock import now_utc
 from core.kit.database import transaction
 from core.merchants.directory import find_merchant
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 
 PASSWORD = "hoa sen no thang chin"
 TOKEN = re.compile(r'name="_csrf_token" value="([0-9a-f]+)"')
@@ -49,7 +49,7 @@ async def receive(engine: AsyncEngine, world: World, amount_vnd: int, content: s
             payee_account=world.bank_number,
             bank_transaction_id=f"FT{count}",
         )
-        recorded = await record_notices(db, [Incoming(merchant, notice, b"{}")])
+        recorded = await ingest_notices(db, [InboundNotice(merchant, notice, b"{}")])
         return int(recorded.verdicts[0].record_id)
 
 

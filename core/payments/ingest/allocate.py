@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 
 from adapters.contract import VerdictKind
-from core.ledger.postings import Allocation
+from core.ledger.postings import AllocationLine
 
 
 class Reason(StrEnum):
@@ -68,7 +68,7 @@ Target = InvoiceTarget | StudentTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class InboundMoney:
     """Money that arrived. `bank_account_id` is None where the account named is not the school's."""
 
     amount_vnd: int
@@ -78,11 +78,11 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Allocation:
     """The decision: allocations + credit + suspense = the amount. `reasons` become exceptions."""
 
     verdict: VerdictKind
-    allocations: tuple[Allocation, ...] = ()
+    allocations: tuple[AllocationLine, ...] = ()
     student_id: int | None = None
     credit_vnd: int = 0
     suspense_vnd: int = 0
@@ -92,19 +92,19 @@ class Placement:
     is_corrected: bool = False
 
 
-def place(arrival: Arrival, targets: Mapping[str, Target]) -> Placement:
+def allocate(money: InboundMoney, targets: Mapping[str, Target]) -> Allocation:
     """Decide where an arrival goes. `targets` maps each reference known to the school to its target."""
-    if arrival.bank_account_id is None:
-        return _suspend(arrival, Reason.WRONG_ACCOUNT, VerdictKind.WRONG_ACCOUNT)
-    known = [reference for reference in arrival.exact if reference in targets]
-    near = [reference for reference in arrival.corrected if reference in targets]
+    if money.bank_account_id is None:
+        return _suspend(money, Reason.WRONG_ACCOUNT, VerdictKind.WRONG_ACCOUNT)
+    known = [reference for reference in money.exact if reference in targets]
+    near = [reference for reference in money.corrected if reference in targets]
     if near:
-        return _with_corrected(arrival, known, near, targets)
+        return _with_corrected(money, known, near, targets)
     if len(known) == 1:
-        return _to_target(arrival, known[0], targets[known[0]])
+        return _to_target(money, known[0], targets[known[0]])
     if known:
-        return _to_several(arrival, [targets[reference] for reference in known])
-    return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
+        return _to_several(money, [targets[reference] for reference in known])
+    return _suspend(money, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
 
 
 def expected_vnd(target: InvoiceTarget) -> int:
@@ -113,8 +113,8 @@ def expected_vnd(target: InvoiceTarget) -> int:
 
 
 def _with_corrected(
-    arrival: Arrival, known: Sequence[str], near: Sequence[str], targets: Mapping[str, Target]
-) -> Placement:
+    money: InboundMoney, known: Sequence[str], near: Sequence[str], targets: Mapping[str, Target]
+) -> Allocation:
     """Beside a corrected reading everything must agree: then it counts as much as the exact ones.
 
     Where it does not, the exact readings alone may still name precisely this amount.
@@ -122,15 +122,15 @@ def _with_corrected(
     named = [targets[reference] for reference in (*known, *near)]
     if all(isinstance(targets[reference], InvoiceTarget) for reference in near):
         for invoices in _readings(named):
-            if _add_up(arrival, invoices):
+            if _add_up(money, invoices):
                 alone = near[0] if len(named) == 1 else None
-                return _over(arrival, invoices, reference=alone, is_corrected=True)
+                return _over(money, invoices, reference=alone, is_corrected=True)
     exact = _open_invoices([targets[reference] for reference in known])
-    if _add_up(arrival, exact):
-        return _over(arrival, exact, reference=known[0] if len(known) == 1 else None)
+    if _add_up(money, exact):
+        return _over(money, exact, reference=known[0] if len(known) == 1 else None)
     if known:
-        return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
-    return _suspend(arrival, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
+        return _suspend(money, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
+    return _suspend(money, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
 
 
 def _open_invoices(targets: Sequence[Target]) -> list[OpenInvoice]:
@@ -163,26 +163,26 @@ def _readings(targets: Sequence[Target]) -> Iterator[list[OpenInvoice]]:
     yield _open_invoices(targets)
 
 
-def _add_up(arrival: Arrival, invoices: Sequence[OpenInvoice]) -> bool:
+def _add_up(money: InboundMoney, invoices: Sequence[OpenInvoice]) -> bool:
     """Whether these invoices, all of the account that received the money, come to exactly its amount."""
-    return sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd and all(
-        invoice.bank_account_id == arrival.bank_account_id for invoice in invoices
+    return sum(invoice.open_vnd for invoice in invoices) == money.amount_vnd and all(
+        invoice.bank_account_id == money.bank_account_id for invoice in invoices
     )
 
 
 def _over(
-    arrival: Arrival,
+    money: InboundMoney,
     invoices: Sequence[OpenInvoice],
     *,
     reference: str | None = None,
     is_corrected: bool = False,
-) -> Placement:
+) -> Allocation:
     """Invoices that come to the amount, each settled in full."""
     students = {invoice.student_id for invoice in invoices}
-    astray = any(invoice.bank_account_id != arrival.bank_account_id for invoice in invoices)
-    return Placement(
+    astray = any(invoice.bank_account_id != money.bank_account_id for invoice in invoices)
+    return Allocation(
         verdict=VerdictKind.RECORDED,
-        allocations=_allocations(invoices, arrival.amount_vnd),
+        allocations=_allocations(invoices, money.amount_vnd),
         student_id=students.pop() if len(students) == 1 else None,
         reasons=(Reason.WRONG_ACCOUNT,) if astray else (),
         reference=reference,
@@ -191,35 +191,35 @@ def _over(
 
 
 def _suspend(
-    arrival: Arrival, reason: Reason, verdict: VerdictKind, reference: str | None = None
-) -> Placement:
-    return Placement(
+    money: InboundMoney, reason: Reason, verdict: VerdictKind, reference: str | None = None
+) -> Allocation:
+    return Allocation(
         verdict=verdict,
-        suspense_vnd=arrival.amount_vnd,
+        suspense_vnd=money.amount_vnd,
         suspense_reason=reason,
         reasons=(reason,),
         reference=reference,
     )
 
 
-def _to_target(arrival: Arrival, reference: str, target: Target) -> Placement:
+def _to_target(money: InboundMoney, reference: str, target: Target) -> Allocation:
     if isinstance(target, InvoiceTarget):
-        return _to_invoice(arrival, reference, target)
-    return _to_student(arrival, reference, target)
+        return _to_invoice(money, reference, target)
+    return _to_student(money, reference, target)
 
 
-def _to_invoice(arrival: Arrival, reference: str, target: InvoiceTarget) -> Placement:
+def _to_invoice(money: InboundMoney, reference: str, target: InvoiceTarget) -> Allocation:
     invoice = target.invoice
     if invoice.is_cancelled:
-        return _suspend(arrival, Reason.CLOSED_INVOICE, VerdictKind.UNKNOWN_REFERENCE, reference)
-    settled_vnd = min(invoice.open_vnd, arrival.amount_vnd)
-    differs = arrival.amount_vnd != expected_vnd(target)
+        return _suspend(money, Reason.CLOSED_INVOICE, VerdictKind.UNKNOWN_REFERENCE, reference)
+    settled_vnd = min(invoice.open_vnd, money.amount_vnd)
+    differs = money.amount_vnd != expected_vnd(target)
     reasons: list[Reason] = []
     if invoice.open_vnd == 0:
         reasons.append(Reason.DUPLICATE_PAYMENT)
-    elif differs or settled_vnd < arrival.amount_vnd:
+    elif differs or settled_vnd < money.amount_vnd:
         reasons.append(Reason.AMOUNT_MISMATCH)
-    if invoice.bank_account_id != arrival.bank_account_id:
+    if invoice.bank_account_id != money.bank_account_id:
         reasons.append(Reason.WRONG_ACCOUNT)
     if differs:
         verdict = VerdictKind.AMOUNT_DIFFERS
@@ -227,19 +227,19 @@ def _to_invoice(arrival: Arrival, reference: str, target: InvoiceTarget) -> Plac
         verdict = VerdictKind.ALREADY_PAID
     else:
         verdict = VerdictKind.RECORDED
-    return Placement(
+    return Allocation(
         verdict=verdict,
-        allocations=_allocations([invoice], arrival.amount_vnd),
+        allocations=_allocations([invoice], money.amount_vnd),
         student_id=invoice.student_id,
-        credit_vnd=arrival.amount_vnd - settled_vnd,
+        credit_vnd=money.amount_vnd - settled_vnd,
         reasons=tuple(reasons),
         reference=reference,
     )
 
 
 def _to_student(
-    arrival: Arrival, reference: str | None, target: StudentTarget, *, first: Sequence[int] = ()
-) -> Placement:
+    money: InboundMoney, reference: str | None, target: StudentTarget, *, first: Sequence[int] = ()
+) -> Allocation:
     """Oldest due first, but what is payable to the account that received the money before the rest.
 
     `first`: invoices that the text named besides; they go before all others.
@@ -248,22 +248,22 @@ def _to_student(
         (i for i in target.invoices if not i.is_cancelled and i.open_vnd > 0),
         key=lambda i: (
             i.invoice_id not in first,
-            i.bank_account_id != arrival.bank_account_id,
+            i.bank_account_id != money.bank_account_id,
             i.due_on,
             i.invoice_id,
         ),
     )
-    allocations = _allocations(due, arrival.amount_vnd)
-    credit_vnd = arrival.amount_vnd - sum(a.amount_vnd for a in allocations)
+    allocations = _allocations(due, money.amount_vnd)
+    credit_vnd = money.amount_vnd - sum(a.amount_vnd for a in allocations)
     reasons: tuple[Reason, ...] = ()
     settled = due[: len(allocations)]
     if not due:
         reasons = (Reason.DUPLICATE_PAYMENT,)
     elif credit_vnd:
         reasons = (Reason.AMOUNT_MISMATCH,)
-    if any(invoice.bank_account_id != arrival.bank_account_id for invoice in settled):
+    if any(invoice.bank_account_id != money.bank_account_id for invoice in settled):
         reasons = (*reasons, Reason.WRONG_ACCOUNT)
-    return Placement(
+    return Allocation(
         verdict=VerdictKind.RECORDED if due else VerdictKind.ALREADY_PAID,
         allocations=allocations,
         student_id=target.student_id,
@@ -273,7 +273,7 @@ def _to_student(
     )
 
 
-def _to_several(arrival: Arrival, targets: Sequence[Target]) -> Placement:
+def _to_several(money: InboundMoney, targets: Sequence[Target]) -> Allocation:
     """Several references in one text: only where open amounts sum exactly to what arrived.
 
     The invoices named by themselves, else these and all that the named pupils owe. What was paid or
@@ -281,22 +281,22 @@ def _to_several(arrival: Arrival, targets: Sequence[Target]) -> Placement:
     leaves no doubt whose money it is: it then fills those invoices first, and the rest as ever.
     """
     for invoices in _readings(targets):
-        if sum(invoice.open_vnd for invoice in invoices) == arrival.amount_vnd:
-            return _over(arrival, invoices)
+        if sum(invoice.open_vnd for invoice in invoices) == money.amount_vnd:
+            return _over(money, invoices)
     named = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
     pupils = [target for target in targets if isinstance(target, StudentTarget)]
     if len(pupils) == 1 and {invoice.student_id for invoice in named} == {pupils[0].student_id}:
-        return _to_student(arrival, None, pupils[0], first=[one.invoice_id for one in named])
-    return _suspend(arrival, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
+        return _to_student(money, None, pupils[0], first=[one.invoice_id for one in named])
+    return _suspend(money, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
 
 
-def _allocations(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[Allocation, ...]:
+def _allocations(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[AllocationLine, ...]:
     """Fill invoices in the order given, none beyond what is open."""
     left_vnd = amount_vnd
-    made: list[Allocation] = []
+    made: list[AllocationLine] = []
     for invoice in invoices:
         part_vnd = min(left_vnd, invoice.open_vnd)
         if part_vnd > 0:
-            made.append(Allocation(invoice.invoice_id, invoice.student_id, part_vnd))
+            made.append(AllocationLine(invoice.invoice_id, invoice.student_id, part_vnd))
             left_vnd -= part_vnd
     return tuple(made)

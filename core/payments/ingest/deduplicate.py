@@ -21,7 +21,7 @@ STRIPES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class ChannelReport:
     """A new notice of money on a bank account. `day`: its business date; amount in VND."""
 
     notice_id: int
@@ -44,7 +44,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PriorPayment:
     """The payment that was booked before, and the verdict that its own notice got."""
 
     payment_id: int
@@ -53,7 +53,7 @@ class Told:
 
 # A bank may post up to five days late over holidays. A line is posted on the day the money was
 # sent or on the next one, never before.
-BOOKED_BEFORE = """
+FIND_PRIOR = """
 WITH telling AS (
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bigint[],
                        $7::date[], $8::text[], $9::text[])
@@ -89,56 +89,56 @@ SELECT c.notice_id, c.payment_id, n.verdict
 """
 
 
-async def booked_before(db: Driver, tellings: Sequence[Telling]) -> dict[int, Told]:
+async def find_prior(db: Driver, reports: Sequence[ChannelReport]) -> dict[int, PriorPayment]:
     """Which of these notices tell of money that another channel had booked; notice id -> the payment.
 
     Takes locks first, so that two channels telling of one transfer at the same moment wait for each
     other. Marks the notices found as confirmations.
     """
-    if not tellings:
+    if not reports:
         return {}
-    locks = sorted({lock for telling in tellings for lock in _locks(telling)})
+    locks = sorted({lock for report in reports for lock in _locks(report)})
     await db.execute(
         "SELECT pg_advisory_xact_lock(account, stripe) FROM unnest($1::int[], $2::int[]) AS l(account, stripe)",
         [account for account, _ in locks],
         [stripe for _, stripe in locks],
     )
     rows = await db.fetch(
-        BOOKED_BEFORE,
+        FIND_PRIOR,
         *(
-            [getattr(telling, column) for telling in tellings]
+            [getattr(report, column) for report in reports]
             for column in (
                 "notice_id", "school_id", "bank_account_id", "merchant_account_id", "is_statement",
                 "amount_vnd", "day", "bank_transaction_id", "reference",
             )
         ),
     )  # fmt: skip
-    by_id = {telling.notice_id: telling for telling in tellings}
+    by_id = {report.notice_id: report for report in reports}
     taken: set[tuple[int, int]] = set()
-    told: dict[int, Told] = {}
+    prior: dict[int, PriorPayment] = {}
     for row in rows:
         claim = (by_id[row["notice_id"]].merchant_account_id, row["payment_id"])
-        if row["notice_id"] not in told and claim not in taken:
+        if row["notice_id"] not in prior and claim not in taken:
             taken.add(claim)
-            told[row["notice_id"]] = Told(row["payment_id"], row["verdict"])
-    if told:
+            prior[row["notice_id"]] = PriorPayment(row["payment_id"], row["verdict"])
+    if prior:
         await db.execute(
             "UPDATE notice SET confirms_payment_id = c.payment_id, verdict = c.verdict"
             "  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])"
             "       AS c(school_id, id, payment_id, verdict)"
             " WHERE notice.school_id = c.school_id AND notice.id = c.id",
-            [by_id[notice_id].school_id for notice_id in told],
-            list(told),
-            [one.payment_id for one in told.values()],
-            [one.verdict for one in told.values()],
+            [by_id[notice_id].school_id for notice_id in prior],
+            list(prior),
+            [one.payment_id for one in prior.values()],
+            [one.verdict for one in prior.values()],
         )
-    return told
+    return prior
 
 
-def _locks(telling: Telling) -> list[tuple[int, int]]:
+def _locks(report: ChannelReport) -> list[tuple[int, int]]:
     """(bank account, stripe) of everything that could show this money to be known."""
-    account = telling.bank_account_id % 2**31
+    account = report.bank_account_id % 2**31
     return [
         (account, int.from_bytes(hashlib.blake2b(mark.encode(), digest_size=4).digest()) % STRIPES)
-        for mark in telling.marks
+        for mark in report.marks
     ]

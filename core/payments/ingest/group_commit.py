@@ -1,7 +1,7 @@
 """Group commit at the door: requests wait in a bounded queue, one task records what is there together.
 
 A verdict is handed out only after the commit. When the queue is full or the database is away the
-caller hears it at once (`RecorderBusyError`) and asks the provider to try again. One recorder per
+caller hears it at once (`IngestBusyError`) and asks the provider to try again. One recorder per
 process; any number of processes are safe, because the database decides what is first.
 """
 
@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Verdict, VerdictKind
 from core.kit.database import Driver, borrowed
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import Recorded, record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import Recorded, ingest_notices
 
 log = structlog.get_logger(__name__)
 
@@ -43,14 +43,14 @@ LOCK_PATIENCE = "2s"
 COMMIT_TIMEOUT_S = 30.0
 
 
-class RecorderBusyError(Exception):
+class IngestBusyError(Exception):
     """Nothing was recorded for this caller: the queue is full or the database is away."""
 
 
-Waiting = tuple[Sequence[Incoming], "asyncio.Future[tuple[Verdict, ...]]"]
+Waiting = tuple[Sequence[InboundNotice], "asyncio.Future[tuple[Verdict, ...]]"]
 
 
-class Recorder:
+class GroupCommit:
     """The bounded queue and its tasks; `start` and `stop` follow the application's life."""
 
     def __init__(self, engine: AsyncEngine, *, queue_size: int, batch_size: int) -> None:
@@ -77,20 +77,20 @@ class Recorder:
         """How many messages wait for a commit."""
         return self._queue.qsize()
 
-    async def record(self, items: Sequence[Incoming]) -> tuple[Verdict, ...]:
+    async def record(self, items: Sequence[InboundNotice]) -> tuple[Verdict, ...]:
         """Record the notices of one message; returns after they are committed.
 
-        Raises RecorderBusyError: nothing of this message may be acknowledged.
+        Raises IngestBusyError: nothing of this message may be acknowledged.
         """
         if not self._tasks:
-            raise RecorderBusyError("not running")
+            raise IngestBusyError("not running")
         if not items:  # a ping that says nothing
             return ()
         future: asyncio.Future[tuple[Verdict, ...]] = asyncio.get_running_loop().create_future()
         try:
             self._queue.put_nowait((items, future))
         except asyncio.QueueFull as error:
-            raise RecorderBusyError("queue full") from error
+            raise IngestBusyError("queue full") from error
         return await future
 
     async def _run(self) -> None:
@@ -144,21 +144,21 @@ def _fail(group: Sequence[Waiting], error: BaseException) -> None:
     log.error("recorder.commit_failed", error=type(error).__name__, messages=len(group))
     for _, future in group:
         if not future.done():
-            future.set_exception(RecorderBusyError(type(error).__name__))
+            future.set_exception(IngestBusyError(type(error).__name__))
 
 
-async def commit_notices(engine: AsyncEngine, items: Sequence[Incoming]) -> Recorded:
+async def commit_notices(engine: AsyncEngine, items: Sequence[InboundNotice]) -> Recorded:
     """Record notices in a transaction of their own and tell the pages which invoices were paid."""
     async with asyncio.timeout(COMMIT_TIMEOUT_S), borrowed(engine) as db:
         async with db.transaction():
             await db.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
-            recorded = await record_notices(db, items)
+            recorded = await ingest_notices(db, items)
         if recorded.paid:
             await announce_paid(db, recorded.paid)
     return recorded
 
 
-def log_unmapped(items: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
+def log_unmapped(items: Sequence[InboundNotice], verdicts: Sequence[Verdict]) -> None:
     """Log states that no protocol defines, once per recorded notice: the provider's word and no more."""
     for item, verdict in zip(items, verdicts, strict=True):
         status = item.notice.unmapped_status

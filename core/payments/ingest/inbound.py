@@ -13,7 +13,7 @@ from core.merchants.directory import Merchant
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class InboundNotice:
     """A notice on its way in, with the bytes it was read from."""
 
     merchant: Merchant
@@ -28,10 +28,10 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class NewNotice:
     """A notice that was first, with the ids the database gave it and what its texts point at."""
 
-    incoming: Incoming
+    inbound: InboundNotice
     notice_id: int
     journal_id: int
     exact: tuple[str, ...]

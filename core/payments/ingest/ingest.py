@@ -19,17 +19,17 @@ from core.kit.clock import business_date
 from core.kit.database import Driver
 from core.kit.reference import find_references, is_reference
 from core.payments.ingest.allocate import (
-    Arrival,
+    Allocation,
+    InboundMoney,
     InvoiceTarget,
     OpenInvoice,
-    Placement,
     StudentTarget,
     Target,
-    place,
+    allocate,
 )
-from core.payments.ingest.deduplicate import Telling, Told, booked_before
-from core.payments.ingest.inbound import Fresh, Incoming, columns, likely_verdict
-from core.payments.ingest.write import write_conflicts, write_decisions, write_vouched
+from core.payments.ingest.deduplicate import ChannelReport, PriorPayment, find_prior
+from core.payments.ingest.inbound import InboundNotice, NewNotice, columns, likely_verdict
+from core.payments.ingest.write import clear_provisional, write_conflicts, write_decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,78 +44,78 @@ class Recorded:
     confirmed: Mapping[str, int]
 
 
-async def record_notices(db: Driver, arrived: Sequence[Incoming]) -> Recorded:
+async def ingest_notices(db: Driver, arrived: Sequence[InboundNotice]) -> Recorded:
     """Record every notice once and say what became of each.
 
     The caller opened a transaction on `db` and commits it before it answers anyone.
     """
-    first: dict[tuple[int, int, str], Incoming] = {}
-    for incoming in arrived:
-        first.setdefault(incoming.identity, incoming)
+    first: dict[tuple[int, int, str], InboundNotice] = {}
+    for inbound in arrived:
+        first.setdefault(inbound.identity, inbound)
     ids = await _insert_notices(db, [first[key] for key in sorted(first)])
     new = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
-    told: dict[int, Told] = {}
-    placements: dict[int, Placement] = {}
-    tellings = {one.notice_id: telling for one in new if (telling := _telling(one))}
+    prior: dict[int, PriorPayment] = {}
+    allocations_by_notice: dict[int, Allocation] = {}
+    reports = {one.notice_id: report for one in new if (report := _report(one))}
     waiting = new
     while waiting:  # nearly always once: the second channel of one transfer waits for the first
-        now, waiting = _apart(waiting, tellings)
-        told |= await booked_before(
-            db, [tellings[one.notice_id] for one in now if one.notice_id in tellings]
+        now, waiting = _apart(waiting, reports)
+        prior |= await find_prior(
+            db, [reports[one.notice_id] for one in now if one.notice_id in reports]
         )
-        fresh = [one for one in now if one.notice_id not in told]
-        decided = await _place(db, fresh)
-        await write_decisions(db, fresh, decided)
-        placements |= decided
+        new_notices = [one for one in now if one.notice_id not in prior]
+        decided = await _place(db, new_notices)
+        await write_decisions(db, new_notices, decided)
+        allocations_by_notice |= decided
 
     stored = await _stored(db, [key for key in first if key not in ids])
     for one in new:
-        before = told.get(one.notice_id)
-        verdict = before.verdict if before else placements[one.notice_id].verdict
-        stored[one.incoming.identity] = (
+        before = prior.get(one.notice_id)
+        verdict = before.verdict if before else allocations_by_notice[one.notice_id].verdict
+        stored[one.inbound.identity] = (
             one.notice_id,
-            one.incoming.notice.fingerprint(),
+            one.inbound.notice.fingerprint(),
             verdict,
         )
     verdicts, conflicts = _judge(arrived, set(ids), stored)
     await write_conflicts(db, conflicts)
-    await write_vouched(
+    await clear_provisional(
         db,
         [
-            (incoming.merchant.school_id, int(verdict.record_id))
-            for incoming, verdict in zip(arrived, verdicts, strict=True)
+            (inbound.merchant.school_id, int(verdict.record_id))
+            for inbound, verdict in zip(arrived, verdicts, strict=True)
             if verdict.duplicate
-            and incoming.notice.outcome is Outcome.PAID
-            and not incoming.notice.is_provisional
+            and inbound.notice.outcome is Outcome.PAID
+            and not inbound.notice.is_provisional
         ],
     )
     paid = frozenset(
-        (one.incoming.merchant.school_id, allocation.invoice_id)
+        (one.inbound.merchant.school_id, allocation.invoice_id)
         for one in new
-        if one.notice_id in placements
-        for allocation in placements[one.notice_id].allocations
+        if one.notice_id in allocations_by_notice
+        for allocation in allocations_by_notice[one.notice_id].allocations
     )
-    confirmed = {str(notice_id): before.payment_id for notice_id, before in told.items()}
+    confirmed = {str(notice_id): before.payment_id for notice_id, before in prior.items()}
     return Recorded(tuple(verdicts), paid, confirmed)
 
 
 def _judge(
-    arrived: Sequence[Incoming],
+    arrived: Sequence[InboundNotice],
     unanswered: set[tuple[int, int, str]],
     stored: dict[tuple[int, int, str], tuple[int, bytes, str]],
-) -> tuple[list[Verdict], list[tuple[Incoming, int]]]:
+) -> tuple[list[Verdict], list[tuple[InboundNotice, int]]]:
     """Same transaction, same content: the same answer. Same transaction, other content: a conflict.
 
     The first of the notices that this batch inserted (`unanswered`) is the one that is no duplicate.
     """
     verdicts: list[Verdict] = []
-    conflicts: list[tuple[Incoming, int]] = []
-    for incoming in arrived:
-        key = incoming.identity
+    conflicts: list[tuple[InboundNotice, int]] = []
+    for inbound in arrived:
+        key = inbound.identity
         notice_id, fingerprint, verdict = stored[key]
-        notice = incoming.notice
+        notice = inbound.notice
         if fingerprint != notice.fingerprint() and not _was_reported(fingerprint, notice):
-            conflicts.append((incoming, notice_id))
+            conflicts.append((inbound, notice_id))
             verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(notice_id)))
             continue
         verdicts.append(
@@ -147,7 +147,7 @@ RETURNING school_id, merchant_account_id, transaction_id, id, nextval('journal_n
 
 
 async def _insert_notices(
-    db: Driver, sorted_items: Sequence[Incoming]
+    db: Driver, sorted_items: Sequence[InboundNotice]
 ) -> dict[tuple[int, int, str], tuple[int, int]]:
     """Insert what is not there yet; identity -> (notice id, journal number) of those that were first.
 
@@ -186,38 +186,39 @@ async def _insert_notices(
     }
 
 
-def _read_references(incoming: Incoming, notice_id: int, journal_id: int) -> Fresh:
+def _read_references(inbound: InboundNotice, notice_id: int, journal_id: int) -> NewNotice:
     """What we gave the provider speaks first; the transfer text only where that is silent."""
-    for text in (incoming.notice.merchant_reference, incoming.notice.content):
+    for text in (inbound.notice.merchant_reference, inbound.notice.content):
         found = find_references(text)
         if found:
             exact = tuple(dict.fromkeys(f.reference for f in found if not f.corrected))
             corrected = tuple(dict.fromkeys(f.reference for f in found if f.corrected))
-            return Fresh(incoming, notice_id, journal_id, exact, corrected)
-    return Fresh(incoming, notice_id, journal_id, (), ())
+            return NewNotice(inbound, notice_id, journal_id, exact, corrected)
+    return NewNotice(inbound, notice_id, journal_id, (), ())
 
 
 def _apart(
-    fresh: Sequence[Fresh], tellings: Mapping[int, Telling]
-) -> tuple[list[Fresh], list[Fresh]]:
+    new_notices: Sequence[NewNotice], reports: Mapping[int, ChannelReport]
+) -> tuple[list[NewNotice], list[NewNotice]]:
     """Those that may be recorded together, and those whose money another channel tells of among them."""
-    told_by: dict[tuple[int, str], int] = {}
-    now: list[Fresh] = []
-    later: list[Fresh] = []
-    for one in fresh:
-        telling = tellings.get(one.notice_id)
-        marks = [(telling.bank_account_id, mark) for mark in telling.marks] if telling else []
-        merchant_account_id = one.incoming.merchant.merchant_account_id
+    reported_by: dict[tuple[int, str], int] = {}
+    now: list[NewNotice] = []
+    later: list[NewNotice] = []
+    for one in new_notices:
+        report = reports.get(one.notice_id)
+        marks = [(report.bank_account_id, mark) for mark in report.marks] if report else []
+        merchant_account_id = one.inbound.merchant.merchant_account_id
         is_first = all(
-            told_by.setdefault(mark, merchant_account_id) == merchant_account_id for mark in marks
+            reported_by.setdefault(mark, merchant_account_id) == merchant_account_id
+            for mark in marks
         )
         (now if is_first else later).append(one)
     return now, later
 
 
-def _telling(one: Fresh) -> Telling | None:
+def _report(one: NewNotice) -> ChannelReport | None:
     """What another channel may have told before: money on a bank account of the school, nothing else."""
-    notice, merchant = one.incoming.notice, one.incoming.merchant
+    notice, merchant = one.inbound.notice, one.inbound.merchant
     bank_account_id, _ = merchant.where(notice.payee_account)
     if (
         notice.outcome is not Outcome.PAID
@@ -225,7 +226,7 @@ def _telling(one: Fresh) -> Telling | None:
         or bank_account_id is None
     ):
         return None
-    return Telling(
+    return ChannelReport(
         notice_id=one.notice_id,
         school_id=merchant.school_id,
         bank_account_id=bank_account_id,
@@ -298,23 +299,23 @@ SELECT p.school_id, p.reference, p.student_id AS standing_student_id, p.asked_vn
 """
 
 
-async def _place(db: Driver, fresh: Sequence[Fresh]) -> dict[int, Placement]:
+async def _place(db: Driver, new_notices: Sequence[NewNotice]) -> dict[int, Allocation]:
     """Decide for every fresh notice, one after the other, over the locked invoices."""
     wanted = {
-        (one.incoming.merchant.school_id, reference)
-        for one in fresh
+        (one.inbound.merchant.school_id, reference)
+        for one in new_notices
         for reference in (*one.exact, *one.corrected)
     }
     asked = {
-        (one.incoming.merchant.school_id, one.incoming.merchant.merchant_account_id, reference)
-        for one in fresh
-        if (reference := one.incoming.notice.merchant_reference)
+        (one.inbound.merchant.school_id, one.inbound.merchant.merchant_account_id, reference)
+        for one in new_notices
+        if (reference := one.inbound.notice.merchant_reference)
     }
     coded = {
-        (one.incoming.merchant.school_id, code)
-        for one in fresh
-        if (code := one.incoming.notice.merchant_reference)
-        and one.incoming.merchant.adapter in LOOKUP
+        (one.inbound.merchant.school_id, code)
+        for one in new_notices
+        if (code := one.inbound.notice.merchant_reference)
+        and one.inbound.merchant.adapter in LOOKUP
         and not is_reference(code)
     }
     rows: list[Any] = []
@@ -329,17 +330,17 @@ async def _place(db: Driver, fresh: Sequence[Fresh]) -> dict[int, Placement]:
     pointed: dict[tuple[int, str], list[Any]] = {}
     for row in rows:
         pointed.setdefault((row["school_id"], row["reference"]), []).append(row)
-    placements: dict[int, Placement] = {}
-    for one in fresh:
-        placement = _decide(one, _targets(one, pointed, invoices))
-        placements[one.notice_id] = placement
-        if one.incoming.notice.outcome is Outcome.PAID:
-            for part in placement.allocations:
+    allocations_by_notice: dict[int, Allocation] = {}
+    for one in new_notices:
+        allocation = _decide(one, _targets(one, pointed, invoices))
+        allocations_by_notice[one.notice_id] = allocation
+        if one.inbound.notice.outcome is Outcome.PAID:
+            for part in allocation.allocations:
                 known = invoices[part.invoice_id]
                 invoices[part.invoice_id] = dataclasses.replace(
                     known, open_vnd=known.open_vnd - part.amount_vnd
                 )
-    return placements
+    return allocations_by_notice
 
 
 def _open_invoice(row: Any) -> OpenInvoice:
@@ -355,13 +356,13 @@ def _open_invoice(row: Any) -> OpenInvoice:
     )
 
 
-def _decide(one: Fresh, targets: Mapping[str, Target]) -> Placement:
-    notice, merchant = one.incoming.notice, one.incoming.merchant
+def _decide(one: NewNotice, targets: Mapping[str, Target]) -> Allocation:
+    notice, merchant = one.inbound.notice, one.inbound.merchant
     exact, corrected = one.exact, one.corrected
     if notice.merchant_reference in targets:  # what we gave the provider names the invoice itself
         exact, corrected = (notice.merchant_reference,), ()
-    placement = place(
-        Arrival(
+    allocation = allocate(
+        InboundMoney(
             amount_vnd=notice.amount_vnd,
             bank_account_id=merchant.where(notice.payee_account)[0],
             exact=exact,
@@ -369,27 +370,27 @@ def _decide(one: Fresh, targets: Mapping[str, Target]) -> Placement:
         ),
         targets,
     )
-    named = targets.get(placement.reference or "")
+    named = targets.get(allocation.reference or "")
     if isinstance(named, InvoiceTarget):  # an order is called by its invoice, whatever we called it
-        placement = dataclasses.replace(placement, reference=named.invoice.reference)
+        allocation = dataclasses.replace(allocation, reference=named.invoice.reference)
     if notice.outcome is Outcome.PAID:
-        return placement
+        return allocation
     # no money in it: some protocols still want to hear that the order or its amount is not ours
-    telling = {VerdictKind.UNKNOWN_REFERENCE, VerdictKind.AMOUNT_DIFFERS}
-    if notice.merchant_reference and placement.verdict in telling:
-        return Placement(verdict=placement.verdict)
-    return Placement(verdict=VerdictKind.NOTED)
+    report = {VerdictKind.UNKNOWN_REFERENCE, VerdictKind.AMOUNT_DIFFERS}
+    if notice.merchant_reference and allocation.verdict in report:
+        return Allocation(verdict=allocation.verdict)
+    return Allocation(verdict=VerdictKind.NOTED)
 
 
 def _targets(
-    one: Fresh,
+    one: NewNotice,
     pointed: Mapping[tuple[int, str], Sequence[Any]],
     invoices: Mapping[int, OpenInvoice],
 ) -> dict[str, Target]:
     """What each reference of a notice points at in its own school, as the invoices stand by now."""
     targets: dict[str, Target] = {}
-    for reference in (*one.exact, *one.corrected, one.incoming.notice.merchant_reference):
-        for row in pointed.get((one.incoming.merchant.school_id, reference), ()):
+    for reference in (*one.exact, *one.corrected, one.inbound.notice.merchant_reference):
+        for row in pointed.get((one.inbound.merchant.school_id, reference), ()):
             if row["standing_student_id"] is not None:
                 before = targets.get(reference)
                 listed = before.invoices if isinstance(before, StudentTarget) else ()

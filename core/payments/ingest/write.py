@@ -13,8 +13,8 @@ from core.kit.clock import business_date
 from core.kit.database import Driver
 from core.ledger.postings import Posting, Receipt, receive
 from core.ledger.service import POSTING_COLUMNS, open_books_of, posting_arguments, posting_rows
-from core.payments.ingest.allocate import Placement, Reason
-from core.payments.ingest.inbound import Fresh, Incoming, columns, likely_verdict
+from core.payments.ingest.allocate import Allocation, Reason
+from core.payments.ingest.inbound import InboundNotice, NewNotice, columns, likely_verdict
 
 PAYMENT_COLUMNS = (
     "school_id, id, merchant_account_id, bank_account_id, student_id, channel, amount_vnd, paid_at,"
@@ -55,7 +55,7 @@ ON CONFLICT DO NOTHING
 
 
 async def write_decisions(
-    db: Driver, fresh: Sequence[Fresh], placements: dict[int, Placement]
+    db: Driver, new_notices: Sequence[NewNotice], allocations_by_notice: dict[int, Allocation]
 ) -> None:
     """Everything the decisions come to, in one statement."""
     payments: list[tuple[object, ...]] = []
@@ -63,17 +63,17 @@ async def write_decisions(
     exceptions: list[tuple[object, ...]] = []
     paid: list[tuple[int, int, int]] = []
     judged: list[tuple[object, ...]] = []
-    for one in fresh:
-        placement = placements[one.notice_id]
-        notice, school_id = one.incoming.notice, one.incoming.merchant.school_id
-        if placement.verdict != likely_verdict(notice):
-            judged.append((school_id, one.notice_id, placement.verdict))
+    for one in new_notices:
+        allocation = allocations_by_notice[one.notice_id]
+        notice, school_id = one.inbound.notice, one.inbound.merchant.school_id
+        if allocation.verdict != likely_verdict(notice):
+            judged.append((school_id, one.notice_id, allocation.verdict))
         if notice.outcome is not Outcome.PAID:
             continue
-        payments.append(_payment_row(one, placement))
-        postings += receive(_receipt(one, placement), one.incoming.merchant.books)
-        paid += [(school_id, a.invoice_id, a.amount_vnd) for a in placement.allocations]
-        exceptions += [_exception_row(one, placement, reason) for reason in placement.reasons]
+        payments.append(_payment_row(one, allocation))
+        postings += receive(_receipt(one, allocation), one.inbound.merchant.books)
+        paid += [(school_id, a.invoice_id, a.amount_vnd) for a in allocation.allocations]
+        exceptions += [_exception_row(one, allocation, reason) for reason in allocation.reasons]
     if payments or judged:
         await db.execute(
             WRITE,
@@ -85,30 +85,30 @@ async def write_decisions(
         )
 
 
-def _payment_row(one: Fresh, placement: Placement) -> tuple[object, ...]:
-    notice, merchant = one.incoming.notice, one.incoming.merchant
+def _payment_row(one: NewNotice, allocation: Allocation) -> tuple[object, ...]:
+    notice, merchant = one.inbound.notice, one.inbound.merchant
     bank_account_id, _ = merchant.where(notice.payee_account)
     return (
         merchant.school_id,
         one.notice_id,
         merchant.merchant_account_id,
         bank_account_id if merchant.settlement == "direct" else None,
-        placement.student_id,
+        allocation.student_id,
         merchant.adapter,
         notice.amount_vnd,
         notice.paid_at,
         business_date(notice.paid_at),
         notice.content,
         notice.bank_transaction_id,
-        placement.reference,
-        placement.is_corrected,
-        placement.suspense_reason,
+        allocation.reference,
+        allocation.is_corrected,
+        allocation.suspense_reason,
         notice.is_provisional,
     )
 
 
-def _receipt(one: Fresh, placement: Placement) -> Receipt:
-    notice, merchant = one.incoming.notice, one.incoming.merchant
+def _receipt(one: NewNotice, allocation: Allocation) -> Receipt:
+    notice, merchant = one.inbound.notice, one.inbound.merchant
     return Receipt(
         school_id=merchant.school_id,
         journal_id=one.journal_id,
@@ -116,25 +116,25 @@ def _receipt(one: Fresh, placement: Placement) -> Receipt:
         asset_account_id=merchant.where(notice.payee_account)[1],
         amount_vnd=notice.amount_vnd,
         business_date=business_date(notice.paid_at),
-        allocations=placement.allocations,
-        credit_vnd=placement.credit_vnd,
-        credit_student_id=placement.student_id,
-        suspense_vnd=placement.suspense_vnd,
+        allocations=allocation.allocations,
+        credit_vnd=allocation.credit_vnd,
+        credit_student_id=allocation.student_id,
+        suspense_vnd=allocation.suspense_vnd,
     )
 
 
-def _exception_row(one: Fresh, placement: Placement, reason: Reason) -> tuple[object, ...]:
-    invoice_id = placement.allocations[0].invoice_id if placement.allocations else None
+def _exception_row(one: NewNotice, allocation: Allocation, reason: Reason) -> tuple[object, ...]:
+    invoice_id = allocation.allocations[0].invoice_id if allocation.allocations else None
     return (
-        one.incoming.merchant.school_id,
+        one.inbound.merchant.school_id,
         reason,
         f"notice:{one.notice_id}",
-        one.incoming.notice.amount_vnd,
-        business_date(one.incoming.notice.paid_at),
+        one.inbound.notice.amount_vnd,
+        business_date(one.inbound.notice.paid_at),
         one.notice_id,
         one.notice_id,
         invoice_id,
-        json.dumps({"corrected": list(one.corrected), "credit_vnd": placement.credit_vnd}),
+        json.dumps({"corrected": list(one.corrected), "credit_vnd": allocation.credit_vnd}),
     )
 
 
@@ -153,25 +153,25 @@ ON CONFLICT DO NOTHING
 """
 
 
-async def write_conflicts(db: Driver, conflicts: Sequence[tuple[Incoming, int]]) -> None:
+async def write_conflicts(db: Driver, conflicts: Sequence[tuple[InboundNotice, int]]) -> None:
     """Keep notices that contradict a recorded one, once per content, and alarm a person."""
     if conflicts:
         await db.execute(
             WRITE_CONFLICTS,
             *columns(
                 (
-                    incoming.merchant.school_id,
+                    inbound.merchant.school_id,
                     notice_id,
-                    incoming.notice.fingerprint(),
-                    incoming.notice.amount_vnd,
-                    incoming.raw,
+                    inbound.notice.fingerprint(),
+                    inbound.notice.amount_vnd,
+                    inbound.raw,
                 )
-                for incoming, notice_id in conflicts
+                for inbound, notice_id in conflicts
             ),
         )
 
 
-async def write_vouched(db: Driver, notices: Sequence[tuple[int, int]]) -> None:
+async def clear_provisional(db: Driver, notices: Sequence[tuple[int, int]]) -> None:
     """Payments (school, notice) that were told again under a signature: they wait for no confirmation.
 
     A provider's answer may come unsigned before its signed notice of the very same content.

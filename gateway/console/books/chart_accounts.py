@@ -16,7 +16,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen, typed
-from gateway.context import House
+from gateway.context import AppContext
 
 APPROVER: Final = "approver"
 PAGE: Final = "/console/chart-accounts"
@@ -33,16 +33,16 @@ class AccountForm:
 
 @get("/chart-accounts", operation_id="console_chart_accounts")
 async def show_accounts(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """The accounts of today and every choice the school ever made."""
-    return await _accounts_screen(request, house, staff)
+    return await _accounts_screen(request, context, staff)
 
 
 @post("/chart-accounts", operation_id="console_choose_account", status_code=303)
 async def choose_account(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[AccountForm],
 ) -> Response[Any]:
@@ -54,17 +54,17 @@ async def choose_account(
             en="Only an approver can change an account.",
             status=403,
         )
-        return await _accounts_screen(request, house, staff, refusal)
+        return await _accounts_screen(request, context, staff, refusal)
     try:
         chosen = Override(
             purpose=data.purpose,
             valid_from=_day(data.valid_from),
             account=typed(data.account, 20).strip().upper() or None,
         )
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await set_override(db, staff.school_id, chosen, actor=staff.actor)
     except Problem as problem:
-        return await _accounts_screen(request, house, staff, problem)
+        return await _accounts_screen(request, context, staff, problem)
     return goto(request, PAGE, done="account_chosen")
 
 
@@ -80,10 +80,10 @@ def _day(text: str) -> date:
 
 
 async def _accounts_screen(
-    request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
     today = business_date(now_utc())
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         regime = await db.fetchval(
             "SELECT accounting_regime FROM school WHERE id = $1", staff.school_id
         )

@@ -15,7 +15,7 @@ from reconciliation.closing.records import (
     standing_closes,
     waiting_request,
 )
-from reconciliation.closing.service import InTheWay, in_the_way
+from reconciliation.closing.service import CloseBlocker, in_the_way
 
 APPROVER: Final = "approver"
 MAX_LISTED: Final = 50
@@ -31,7 +31,7 @@ class Closing:
 
     is_open: bool
     was_run: bool
-    obstacles: tuple[InTheWay, ...]
+    obstacles: tuple[CloseBlocker, ...]
     close: CloseRecord | None
     latest: CloseRecord | None
     request: CloseRecord | None

@@ -32,7 +32,7 @@ from gateway.console.frame.screen import (
     screen,
     typed,
 )
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.closing.records import CloseRecord, find_close
 from reconciliation.closing.service import ask_to_reopen, close_day, draft_of, reopen_day
 
@@ -50,35 +50,35 @@ class DayForm:
 @post("/reconciliation/close", operation_id="console_close_day", status_code=303)
 async def close(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[DayForm],
 ) -> Response[Any]:
     """Prove the day once more and close the books through it."""
     day = _day(data.day)
-    doing = close_day(house.engine, house.keys, staff.school_id, day, actor=staff.actor)
-    return await _done(request, house, staff, day, doing, "day_closed")
+    doing = close_day(context.engine, context.keys, staff.school_id, day, actor=staff.actor)
+    return await _done(request, context, staff, day, doing, "day_closed")
 
 
 @post("/reconciliation/ask-to-reopen", operation_id="console_ask_to_reopen", status_code=303)
 async def ask(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[DayForm],
 ) -> Response[Any]:
     """Ask another person to reopen the latest close."""
     day, why = _day(data.day), typed(data.note, MAX_REASON)
     doing = ask_to_reopen(
-        house.engine, house.keys, staff.school_id, day, actor=staff.actor, reason=why
+        context.engine, context.keys, staff.school_id, day, actor=staff.actor, reason=why
     )
-    return await _done(request, house, staff, day, doing, "reopen_requested")
+    return await _done(request, context, staff, day, doing, "reopen_requested")
 
 
 @post("/reconciliation/reopen", operation_id="console_reopen", status_code=303)
 async def reopen(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[DayForm],
 ) -> Response[Any]:
@@ -91,14 +91,14 @@ async def reopen(
             en="Only an approver can approve a reopening.",
             status=403,
         )
-        return await day_screen(request, house, staff, day, refusal)
-    doing = reopen_day(house.engine, house.keys, staff.school_id, day, actor=staff.actor)
-    return await _done(request, house, staff, day, doing, "day_reopened")
+        return await day_screen(request, context, staff, day, refusal)
+    doing = reopen_day(context.engine, context.keys, staff.school_id, day, actor=staff.actor)
+    return await _done(request, context, staff, day, doing, "day_reopened")
 
 
 async def _done(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     day: date,
     doing: Awaitable[CloseRecord],
@@ -107,14 +107,14 @@ async def _done(
     try:
         await doing
     except Problem as problem:
-        return await day_screen(request, house, staff, day, problem)
+        return await day_screen(request, context, staff, day, problem)
     return goto(request, PAGE, day=day.isoformat(), done=done)
 
 
 @get("/reconciliation/paper", operation_id="console_proof_paper")
 async def paper(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     day: FromQuery[str] = "",
     number: FromQuery[str] = "",
@@ -122,7 +122,7 @@ async def paper(
 ) -> Response[Any]:
     """The paper of a close record by its `number`, else of a day that is proved and not closed."""
     try:
-        made = await _paper(house, staff, day, number)
+        made = await _paper(context, staff, day, number)
     except Problem as problem:
         return screen(request, "problem.html", active="proof", problem=problem)
     # off the loop: typesetting takes a while, and payments go on arriving meanwhile
@@ -130,8 +130,8 @@ async def paper(
     return file_to_keep(f"{made.name}.{extension}", await asyncio.to_thread(write, made))
 
 
-async def _paper(house: House, staff: Staff, day: str, number: str) -> Paper:
-    async with transaction(house.engine) as db:
+async def _paper(context: AppContext, staff: Staff, day: str, number: str) -> Paper:
+    async with transaction(context.engine) as db:
         if number:
             return paper_of(await find_close(db, staff.school_id, number_or_none(number) or 0))
         body = await draft_of(db, staff.school_id, _day(day))

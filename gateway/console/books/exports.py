@@ -31,7 +31,7 @@ from gateway.console.frame.screen import (
     screen,
     typed,
 )
-from gateway.context import House
+from gateway.context import AppContext
 
 LIST: Final = "/console/exports"
 MAX_LISTED: Final = 100
@@ -46,57 +46,57 @@ class ExportForm:
 
 @get("/exports", operation_id="console_exports")
 async def show_exports(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """The exports made so far, the newest first."""
-    return await _list_screen(request, house, staff)
+    return await _list_screen(request, context, staff)
 
 
 @post("/exports", operation_id="console_export", status_code=303)
 async def make_export(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[ExportForm],
 ) -> Response[Any]:
     """Export what no export of this format holds yet."""
     if data.format not in EXPORT_FORMAT:
         unknown = Problem("unknown_format", vi="Hãy chọn định dạng.", en="Choose a format.")
-        return await _list_screen(request, house, staff, unknown)
+        return await _list_screen(request, context, staff, unknown)
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             made = await export_vouchers(db, staff.school_id, data.format, actor=staff.actor)
     except Problem as problem:
-        return await _list_screen(request, house, staff, problem)
+        return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="exported" if made else "nothing")
 
 
 @get("/exports/{export_id:int}/file", operation_id="console_export_file")
 async def download(
-    house: NamedDependency[House], staff: NamedDependency[Staff], export_id: RowId
+    context: NamedDependency[AppContext], staff: NamedDependency[Staff], export_id: RowId
 ) -> Response[bytes]:
     """The file as it was made."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         made = await stored_export(db, staff.school_id, export_id)
     return file_to_keep(made.file_name, made.content)
 
 
 @get("/exports/book", operation_id="console_book")
 async def make_book(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """The trial balance or a detail ledger of a period, as the books are now."""
     asked = request.query_params
     try:
         since, until = (_day(asked.get(name, "")) for name in ("since", "until"))
         account = typed(asked.get("account", ""), 20).strip()
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             if asked.get("book") == "trial-balance":
                 book: Book = await trial_balance(db, staff.school_id, since, until)
             else:
                 book = await detail_ledger(db, staff.school_id, account, since, until)
     except Problem as problem:
-        return await _list_screen(request, house, staff, problem)
+        return await _list_screen(request, context, staff, problem)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     made = await asyncio.to_thread(write_book, book)
     return file_to_keep(made.file_name, made.content)
@@ -114,9 +114,9 @@ def _day(text: str) -> date:
 
 
 async def _list_screen(
-    request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         made = await newest_deliveries(db, staff.school_id, MAX_LISTED)
         own = await overrides_of(db, staff.school_id)
         regime = await db.fetchval(

@@ -21,7 +21,7 @@ from core.kit.problem import Problem
 from core.statistics.days import day_proofs, day_standings
 from gateway.console.books.close_panel import closing_of
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.jobs.progress import night_states, run_night
 
 PAGE: Final = "/console/reconciliation"
@@ -39,20 +39,20 @@ class RunForm:
 @get("/reconciliation", operation_id="console_reconciliation")
 async def show_day(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     day: FromQuery[str] = "",
     watch: FromQuery[str] = "",
 ) -> Response[Any]:
     """One day: its proofs and its payments by state; today unless chosen. `watch`: again every few seconds."""
     chosen = date_or_none(day) or business_date(now_utc())
-    return await day_screen(request, house, staff, chosen, watch=bool(watch))
+    return await day_screen(request, context, staff, chosen, watch=bool(watch))
 
 
 @post("/reconciliation", operation_id="console_reconcile", status_code=303)
 async def run_day(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[RunForm],
 ) -> Response[Any]:
@@ -60,17 +60,17 @@ async def run_day(
     chosen = date_or_none(data.day)
     if chosen is None:
         problem = Problem("bad_date", vi="Hãy chọn một ngày.", en="Choose a day.")
-        return await day_screen(request, house, staff, business_date(now_utc()), problem)
+        return await day_screen(request, context, staff, business_date(now_utc()), problem)
     try:
-        await run_night(house.engine, staff.school_id, chosen, worker="console")
+        await run_night(context.engine, staff.school_id, chosen, worker="console")
     except Problem as problem:
-        return await day_screen(request, house, staff, chosen, problem)
+        return await day_screen(request, context, staff, chosen, problem)
     return goto(request, PAGE, day=chosen.isoformat(), done="reconciled")
 
 
 async def day_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     day: date,
     problem: Problem | None = None,
@@ -80,7 +80,7 @@ async def day_screen(
     """The page of a day; `problem`: why something was refused on it."""
     today = business_date(now_utc())
     last = min(today, max(day, today - timedelta(days=STRIP_DAYS - 1), day + timedelta(days=6)))
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         standings = await day_standings(db, staff.school_id, last, STRIP_DAYS)
         proofs = await day_proofs(db, staff.school_id, day)
         states = await state_figures(db, staff.school_id, day)

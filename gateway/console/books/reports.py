@@ -32,7 +32,7 @@ from gateway.console.frame.screen import (
     number_or_none,
     screen,
 )
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.pages.rendering import lang_of
 
 PAGE: Final = "/console/reports"
@@ -88,16 +88,16 @@ class Report:
 
 @get("/reports", operation_id="console_reports")
 async def show_reports(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """The first report, as of today."""
-    return await _report_screen(request, house, staff, _asked("debt", "", "", ""))
+    return await _report_screen(request, context, staff, _asked("debt", "", "", ""))
 
 
 @get("/reports/{kind:str}", operation_id="console_report")
 async def show_report(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     kind: FromPath[str],
     since: FromQuery[str] = "",
@@ -110,14 +110,14 @@ async def show_report(
     except Problem as problem:
         if problem.status == 404:
             raise
-        return await _report_screen(request, house, staff, _asked(kind, "", "", ""), problem)
-    return await _report_screen(request, house, staff, asked)
+        return await _report_screen(request, context, staff, _asked(kind, "", "", ""), problem)
+    return await _report_screen(request, context, staff, asked)
 
 
 @get("/reports/{kind:str}/file", operation_id="console_report_file")
 async def download_report(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     kind: FromPath[str],
     since: FromQuery[str] = "",
@@ -126,7 +126,7 @@ async def download_report(
 ) -> Response[bytes]:
     """The same table as XLSX, in the page's language. Raises Problem for dates that cannot be read."""
     asked = _asked(kind, since, until, account)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         report = await _make(db, staff.school_id, asked)
     content = write_workbook([report.sheet], lang=lang_of(request), on=asked.until)
     return file_to_keep(f"{asked.kind}-{asked.until:%Y%m%d}.xlsx", content)
@@ -134,12 +134,12 @@ async def download_report(
 
 async def _report_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     asked: Asked,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         report = await _make(db, staff.school_id, asked)
     return screen(
         request,

@@ -19,7 +19,7 @@ from core.statistics.queries import (
 )
 from gateway.console.books.chart import draw
 from gateway.console.frame.screen import HttpRequest, Staff, screen
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.exceptions import asked_of
 from reconciliation.settlements.terms import late_settlements
 
@@ -27,7 +27,7 @@ from reconciliation.settlements.terms import late_settlements
 @get("/", operation_id="console_today")
 async def show_today(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     schedule: FromQuery[int | None] = None,
 ) -> Response[Any]:
@@ -36,7 +36,7 @@ async def show_today(
     Unless one is chosen it is the newest that is charged to the roster, else the newest service.
     """
     today = business_date(now_utc())
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         day = await day_figures(db, staff.school_id, today)
         schedules = await issued_schedules(db, staff.school_id)
         chosen = next((one for one in schedules if one.schedule_id == schedule), None)

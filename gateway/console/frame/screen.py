@@ -24,7 +24,7 @@ from core.identity.service import User, user_of
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from gateway.console.frame.labels import DONE, words
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.pages.rendering import in_lang, lang_of, page
 
 log = structlog.get_logger(__name__)
@@ -80,8 +80,8 @@ async def require_login(
     token = connection.cookies.get(COOKIE, "")
     if not token:
         raise LoginNeededError
-    house: House = connection.app.state.house
-    async with transaction(house.engine) as db:
+    context: AppContext = connection.app.state.context
+    async with transaction(context.engine) as db:
         user = await user_of(db, token)
         if user is None:
             raise LoginNeededError

@@ -14,7 +14,7 @@ from core.identity.service import log_in, log_out
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from gateway.console.frame.screen import COOKIE, HOME, LOGIN, HttpRequest, goto, screen
-from gateway.context import House
+from gateway.context import AppContext
 from gateway.network import client_ip
 
 
@@ -35,44 +35,44 @@ async def show_login(request: HttpRequest) -> Response[Any]:
 
 @post("/login", operation_id="console_log_in", status_code=303)
 async def sign_in(
-    request: HttpRequest, house: NamedDependency[House], data: URLEncodedBody[LoginForm]
+    request: HttpRequest, context: NamedDependency[AppContext], data: URLEncodedBody[LoginForm]
 ) -> Response[Any]:
     """Check the password; a session cookie for the console, HttpOnly, and on to the page wanted."""
     wanted = _ours(data.next)
     try:
         signed_in = await log_in(  # in transactions of its own: a failure must stay counted
-            house.engine,
+            context.engine,
             data.username.strip(),
             data.password,
-            client_ip(request, house.settings.trusted_proxies),
+            client_ip(request, context.settings.trusted_proxies),
         )
     except Problem as problem:
         return screen(
             request, "login.html", problem=problem, wanted=wanted, username=data.username[:100]
         )
     answer = goto(request, wanted or HOME)
-    answer.set_cookie(_cookie(house, signed_in.token))
+    answer.set_cookie(_cookie(context, signed_in.token))
     return answer
 
 
 @post("/logout", operation_id="console_log_out", status_code=303)
-async def sign_out(request: HttpRequest, house: NamedDependency[House]) -> Response[Any]:
+async def sign_out(request: HttpRequest, context: NamedDependency[AppContext]) -> Response[Any]:
     """End the session on both sides."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await log_out(db, request.cookies.get(COOKIE, ""))
     answer = goto(request, LOGIN)
     answer.delete_cookie(COOKIE, path=HOME)
     return answer
 
 
-def _cookie(house: House, token: str) -> Cookie:
+def _cookie(context: AppContext, token: str) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=token,
         path=HOME,
         httponly=True,
         samesite="lax",
-        secure=house.settings.base_url.startswith("https://"),
+        secure=context.settings.base_url.startswith("https://"),
     )
 
 

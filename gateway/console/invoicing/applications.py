@@ -17,19 +17,19 @@ from core.kit.problem import not_found
 from core.portal.queries import applications_of
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, number_or_none, screen
-from gateway.context import House
+from gateway.context import AppContext
 
 
 @get("/schedules/{schedule_id:int}/applications", operation_id="console_applications")
 async def show_applications(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     schedule_id: RowId,
     before: FromQuery[str] = "",
 ) -> Response[Any]:
     """The applications of one service, the newest first."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         detail = await get_schedule(db, staff.school_id, schedule_id)
         if detail.schedule.kind != "application":
             raise not_found("dịch vụ này", "service")
@@ -46,5 +46,5 @@ async def show_applications(
         rows=rows,
         next_before=next_before,
         figures=next((one for one in issued if one.schedule_id == schedule_id), None),
-        limit_mb=house.settings.upload_limit // (1024 * 1024),
+        limit_mb=context.settings.upload_limit // (1024 * 1024),
     )

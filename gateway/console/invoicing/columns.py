@@ -24,7 +24,7 @@ from core.kit.database import Driver, transaction
 from core.kit.problem import Problem, not_found
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen
 from gateway.console.frame.uploads import Batch, held_file
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.statements.imports import preview_statement
 from reconciliation.statements.mappings import (
     ROLES,
@@ -71,32 +71,32 @@ class _SettlementPreview:
 @get("/imports/{batch_id:int}/columns", operation_id="console_columns")
 async def show_columns(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """The first rows of a file, a guess at its columns, and the lines that this guess would read."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         batch = await _table_held(db, staff, batch_id)
         saved = await saved_headers(db, staff.school_id, **_account(batch))
     sheets, rows, problem = await to_thread(_table, batch)
     form = _opened(batch.kind, rows, saved)
     return await _columns_screen(
-        request, house, staff, batch, sheets, rows, form, saved=saved, problem=problem
+        request, context, staff, batch, sheets, rows, form, saved=saved, problem=problem
     )
 
 
 @post("/imports/{batch_id:int}/columns", operation_id="console_columns_save", status_code=303)
 async def choose_columns(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """Look at the lines again under other columns, or keep what was said and go to the preview."""
     fields = await request.form()
     step = str(fields.get("step", ""))
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         batch = await _table_held(db, staff, batch_id)
         saved = await saved_headers(db, staff.school_id, **_account(batch))
         if step == "forget":
@@ -106,7 +106,7 @@ async def choose_columns(
     form = _said(batch.kind, rows, {name: str(value) for name, value in fields.items()})
     if step == "save" and form and not problem:
         try:
-            async with transaction(house.engine) as db:
+            async with transaction(context.engine) as db:
                 await save_mapping(
                     db,
                     staff.school_id,
@@ -120,7 +120,7 @@ async def choose_columns(
         except Problem as refusal:
             problem = refusal
     return await _columns_screen(
-        request, house, staff, batch, sheets, rows, form, saved=saved, problem=problem
+        request, context, staff, batch, sheets, rows, form, saved=saved, problem=problem
     )
 
 
@@ -190,7 +190,7 @@ def _key(row: HeaderRow) -> str:
 
 async def _columns_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     batch: Batch,
     sheets: Sequence[Sheet],
@@ -204,7 +204,7 @@ async def _columns_screen(
     misread: Problem | None = None
     if form is not None:
         try:
-            async with transaction(house.engine) as db:
+            async with transaction(context.engine) as db:
                 preview = await _preview(db, staff, batch, form.chosen)
         except Problem as refusal:
             misread = refusal

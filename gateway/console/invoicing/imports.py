@@ -35,7 +35,7 @@ from gateway.console.frame.uploads import (
     last_files,
     mark_accepted,
 )
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.statements.imports import import_statement, preview_statement
 from reconciliation.statements.notifications import (
     import_notifications,
@@ -49,15 +49,15 @@ KINDS: Final = ("roster", "fees", "concessions", "applications", "statement")
 
 @get("/imports", operation_id="console_imports")
 async def show_imports(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """What can be brought in, the schedules and where they stand, the last files."""
-    return await _imports_screen(request, house, staff)
+    return await _imports_screen(request, context, staff)
 
 
 @post("/imports", operation_id="console_upload", status_code=303)
 async def upload(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Hold an uploaded file and go to its preview."""
     try:
@@ -65,7 +65,7 @@ async def upload(
         kind = str(form.get("kind", ""))
         content, file_name = await file_of(form.get("file"))
         parameters = _parameters(kind, form)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             batch_id = await hold_file(
                 db,
                 staff.school_id,
@@ -76,50 +76,50 @@ async def upload(
                 actor=staff.actor,
             )
     except Problem as problem:
-        return await _imports_screen(request, house, staff, problem)
+        return await _imports_screen(request, context, staff, problem)
     return goto(request, f"{LIST}/{batch_id}")
 
 
 @get("/imports/{batch_id:int}", operation_id="console_import_preview")
 async def show_preview(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """What the file would change, and every problem in it."""
-    return await _preview_screen(request, house, staff, batch_id)
+    return await _preview_screen(request, context, staff, batch_id)
 
 
 @post("/imports/{batch_id:int}/accept", operation_id="console_import_accept", status_code=303)
 async def accept(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """Write what was shown."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             batch = await _held_here(db, staff, batch_id, lock=True)
-            next_page = await _write(db, house, staff, batch)
+            next_page = await _write(db, context, staff, batch)
             await mark_accepted(db, staff.school_id, batch_id)
     except Problem as problem:
         if problem.status in {404, 409}:
             raise
-        return await _preview_screen(request, house, staff, batch_id, problem)
+        return await _preview_screen(request, context, staff, batch_id, problem)
     return _after(request, next_page)
 
 
 @post("/imports/{batch_id:int}/drop", operation_id="console_import_drop", status_code=303)
 async def drop(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """Forget the file."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await drop_file(db, staff.school_id, batch_id)
     return goto(request, LIST, done="discarded")
 
@@ -128,12 +128,12 @@ def _after(request: HttpRequest, path: str) -> Redirect:
     return goto(request, path, done="accepted")
 
 
-async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
+async def _write(db: Driver, context: AppContext, staff: Staff, batch: Batch) -> str:
     """Write an accepted file; returns the page that shows what came of it."""
     if batch.kind == "roster":
         await accept_roster(
             db,
-            house.keys,
+            context.keys,
             staff.school_id,
             batch.content,
             batch.file_name,
@@ -155,7 +155,7 @@ async def _write(db: Driver, house: House, staff: Staff, batch: Batch) -> str:
         service_id = int(batch.parameters["schedule_id"])
         await accept_forms(
             db,
-            house.keys,
+            context.keys,
             staff.school_id,
             service_id,
             batch.content,
@@ -192,7 +192,7 @@ async def _held_here(db: Driver, staff: Staff, batch_id: int, *, lock: bool = Fa
     return batch
 
 
-async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> object:
+async def _preview(db: Driver, context: AppContext, staff: Staff, batch: Batch) -> object:
     if batch.kind == "roster":
         return await preview_roster(
             db,
@@ -200,7 +200,7 @@ async def _preview(db: Driver, house: House, staff: Staff, batch: Batch) -> obje
             batch.content,
             batch.file_name,
             batch.parameters["school_year"],
-            keys=house.keys,
+            keys=context.keys,
         )
     if batch.kind == "fees":
         return await preview_schedule(db, staff.school_id, batch.content, batch.file_name)
@@ -247,10 +247,10 @@ def _parameters(kind: str, form: Any) -> dict[str, str]:
 
 
 async def _imports_screen(
-    request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
     first = int(school_year_of(business_date(now_utc()))[:4])
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         accounts = await db.fetch(
             "SELECT id, number, coalesce(nullif(label, ''), holder) AS name FROM bank_account"
             " WHERE school_id = $1 ORDER BY is_default DESC, id LIMIT 50",
@@ -267,23 +267,23 @@ async def _imports_screen(
         schedules=schedules,
         files=files,
         school_years=[f"{year}-{year + 1}" for year in (first, first + 1)],
-        limit_mb=house.settings.upload_limit // (1024 * 1024),
+        limit_mb=context.settings.upload_limit // (1024 * 1024),
     )
 
 
 async def _preview_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     batch_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
     """The preview; a file that cannot be read at all is told so and can only be dropped."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         batch = await _held_here(db, staff, batch_id)
         preview: object = None
         try:
-            preview = await _preview(db, house, staff, batch)
+            preview = await _preview(db, context, staff, batch)
         except Problem as unreadable:
             problem = problem or unreadable
     return screen(

@@ -38,7 +38,7 @@ from gateway.console.frame.screen import (
     screen,
     typed,
 )
-from gateway.context import House
+from gateway.context import AppContext
 
 LIST: Final = "/console/invoices"
 MAX_REASON: Final = 500
@@ -77,7 +77,7 @@ class CancelForm:
 @get("/invoices", operation_id="console_invoices")
 async def show_invoices(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     class_id: FromQuery[str] = "",
     schedule_id: FromQuery[str] = "",
@@ -89,20 +89,20 @@ async def show_invoices(
     form = SearchForm(
         class_id=class_id, schedule_id=schedule_id, status=status, money=money, after=after
     )
-    return await _list_screen(request, house, staff, form.wanted())
+    return await _list_screen(request, context, staff, form.wanted())
 
 
 @post("/invoices", operation_id="console_search_invoices", status_code=200)
 async def search_invoices(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[SearchForm],
 ) -> Response[Any]:
     """The list for a name, a pupil's code or a reference; the text stays out of the address."""
     wanted = data.wanted()
     if wanted.text.strip():
-        return await _list_screen(request, house, staff, wanted)
+        return await _list_screen(request, context, staff, wanted)
     chosen = {
         "class_id": wanted.class_id,
         "schedule_id": wanted.schedule_id,
@@ -115,25 +115,25 @@ async def search_invoices(
 @get("/invoices/{invoice_id:int}", operation_id="console_invoice")
 async def show_invoice(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     invoice_id: RowId,
 ) -> Response[Any]:
     """One invoice: lines, payments, transfers."""
-    return await _invoice_screen(request, house, staff, invoice_id)
+    return await _invoice_screen(request, context, staff, invoice_id)
 
 
 @post("/invoices/{invoice_id:int}/cancel", operation_id="console_cancel_invoice", status_code=303)
 async def cancel(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     invoice_id: RowId,
     data: URLEncodedBody[CancelForm],
 ) -> Response[Any]:
     """Cancel an invoice that received nothing, with a reason."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await cancel_invoice(
                 db,
                 staff.school_id,
@@ -143,14 +143,14 @@ async def cancel(
                 reason=typed(data.reason, MAX_REASON),
             )
     except Problem as problem:
-        return await _invoice_screen(request, house, staff, invoice_id, problem)
+        return await _invoice_screen(request, context, staff, invoice_id, problem)
     return goto(request, f"{LIST}/{invoice_id}", done="cancelled")
 
 
 async def _list_screen(
-    request: HttpRequest, house: House, staff: Staff, wanted: Wanted
+    request: HttpRequest, context: AppContext, staff: Staff, wanted: Wanted
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         today = business_date(now_utc())
         found = await find_invoices(db, staff.school_id, wanted, today=today)
         confirmed = await confirmed_of(db, staff.school_id, wanted, today=today)
@@ -172,12 +172,12 @@ async def _list_screen(
 
 async def _invoice_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     invoice_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         invoice = await invoice_detail(db, staff.school_id, invoice_id)
         states = await states_of_invoices(db, staff.school_id, [invoice_id])
         paid = [one.payment_id for one in invoice.payments]

@@ -11,14 +11,14 @@ from litestar.params import URLEncodedBody
 
 from core.fees.queries import get_schedule
 from core.fees.service import approve_schedule
-from core.invoices.schedule_totals import reckon
+from core.invoices.schedule_totals import total_schedule
 from core.invoices.service import issue
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, number_or_none, screen
-from gateway.context import House
+from gateway.context import AppContext
 
 APPROVER = "approver"
 
@@ -33,18 +33,18 @@ class ApproveForm:
 @get("/schedules/{schedule_id:int}", operation_id="console_schedule")
 async def show_schedule(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     schedule_id: RowId,
 ) -> Response[Any]:
     """One schedule: its lines and what may be done with it now."""
-    return await _schedule_screen(request, house, staff, schedule_id)
+    return await _schedule_screen(request, context, staff, schedule_id)
 
 
 @post("/schedules/{schedule_id:int}/approve", operation_id="console_approve", status_code=303)
 async def approve(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     schedule_id: RowId,
     data: URLEncodedBody[ApproveForm],
@@ -57,9 +57,9 @@ async def approve(
             en="Only an approver can approve a schedule.",
             status=403,
         )
-        return await _schedule_screen(request, house, staff, schedule_id, refusal)
+        return await _schedule_screen(request, context, staff, schedule_id, refusal)
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await approve_schedule(
                 db,
                 staff.school_id,
@@ -68,47 +68,47 @@ async def approve(
                 version=number_or_none(data.version),
             )
     except Problem as problem:
-        return await _schedule_screen(request, house, staff, schedule_id, problem)
+        return await _schedule_screen(request, context, staff, schedule_id, problem)
     return goto(request, f"/console/schedules/{schedule_id}", done="approved")
 
 
 @post("/schedules/{schedule_id:int}/issue", operation_id="console_issue", status_code=303)
 async def issue_invoices(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     schedule_id: RowId,
 ) -> Response[Any]:
     """Create the invoices of an approved schedule, today."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await issue(
                 db,
-                house.keys,
+                context.keys,
                 staff.school_id,
                 schedule_id,
                 on=business_date(now_utc()),
                 actor=staff.actor,
             )
     except Problem as problem:
-        return await _schedule_screen(request, house, staff, schedule_id, problem)
+        return await _schedule_screen(request, context, staff, schedule_id, problem)
     return goto(request, f"/console/schedules/{schedule_id}", done="issued")
 
 
 async def _schedule_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     schedule_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         detail = await get_schedule(db, staff.school_id, schedule_id)
         issued = await issued_schedules(db, staff.school_id)
         reckoning = None
         if detail.schedule.kind == "roster":
             year = detail.schedule.school_year
-            reckoning = await reckon(db, staff.school_id, schedule_id, year)
+            reckoning = await total_schedule(db, staff.school_id, schedule_id, year)
     return screen(
         request,
         "schedule.html",

@@ -25,7 +25,7 @@ from gateway.console.frame.screen import (
     screen,
     typed,
 )
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.debits import (
     book_bank_fees,
     book_own_transfer,
@@ -60,19 +60,19 @@ async def debit_context(db: Driver, school_id: int, row: ExceptionRow) -> dict[s
 
 @get("/debits", operation_id="console_debits")
 async def show_debits(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Money that left and that nobody has explained yet, the oldest first."""
-    return await _list_screen(request, house, staff)
+    return await _list_screen(request, context, staff)
 
 
 @post("/debits/preview", operation_id="console_preview_fees", status_code=200)
 async def preview_fees(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """The chosen lines and their sum, before they become bank fees."""
     chosen = await _chosen(request)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         lines = [
             line for line in await open_debits(db, staff.school_id) if line.exception_id in chosen
         ]
@@ -83,18 +83,18 @@ async def preview_fees(
             en="Tick at least one line that still waits.",
             status=422,
         )
-        return await _list_screen(request, house, staff, nothing)
+        return await _list_screen(request, context, staff, nothing)
     return screen(request, "debits_preview.html", active="exceptions", lines=lines)
 
 
 @post("/debits/fees", operation_id="console_book_fees", status_code=303)
 async def book_fees(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Book the lines that the preview showed, all or none."""
     form = await request.form()
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await book_bank_fees(
                 db,
                 staff.school_id,
@@ -103,25 +103,25 @@ async def book_fees(
                 note=typed(str(form.get("note", "")), MAX_NOTE),
             )
     except Problem as problem:
-        return await _list_screen(request, house, staff, problem)
+        return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="debits_booked")
 
 
 @get("/debits/{exception_id:int}", operation_id="console_debit")
 async def show_debit(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """One debit line: what it can be, or how it was booked."""
-    return await _debit_screen(request, house, staff, exception_id)
+    return await _debit_screen(request, context, staff, exception_id)
 
 
 @post("/debits/{exception_id:int}", operation_id="console_book_debit", status_code=303)
 async def book_debit(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
@@ -129,24 +129,24 @@ async def book_debit(
     form = await request.form()
     fields = {name: typed(str(value), MAX_NOTE) for name, value in form.items()}
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await _book(db, staff, exception_id, fields)
     except Problem as problem:
-        return await _debit_screen(request, house, staff, exception_id, problem, fields)
+        return await _debit_screen(request, context, staff, exception_id, problem, fields)
     return goto(request, f"{LIST}/{exception_id}", done="debit_booked")
 
 
 @post("/debits/{exception_id:int}/undo", operation_id="console_undo_debit", status_code=303)
 async def undo(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """Take a booking back by a reversal; the line waits again."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await undo_debit(
                 db,
                 staff.school_id,
@@ -155,19 +155,19 @@ async def undo(
                 reason=typed(data.note, MAX_NOTE),
             )
     except Problem as problem:
-        return await _debit_screen(request, house, staff, exception_id, problem)
+        return await _debit_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{LIST}/{exception_id}", done="undone")
 
 
 @get("/exceptions/{exception_id:int}/own-money", operation_id="console_own_money")
 async def show_own_money(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """Money in suspense that no family sent: where it came from, or how that was booked."""
-    return await _own_screen(request, house, staff, exception_id)
+    return await _own_screen(request, context, staff, exception_id)
 
 
 @post(
@@ -177,14 +177,14 @@ async def show_own_money(
 )
 async def book_own(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[SourceForm],
 ) -> Response[Any]:
     """Take the money out of suspense by a person's word."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await book_own_money(
                 db,
                 staff.school_id,
@@ -194,7 +194,7 @@ async def book_own(
                 note=typed(data.note, MAX_NOTE),
             )
     except Problem as problem:
-        return await _own_screen(request, house, staff, exception_id, problem)
+        return await _own_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{EXCEPTIONS}/{exception_id}/own-money", done="debit_booked")
 
 
@@ -205,14 +205,14 @@ async def book_own(
 )
 async def undo_own(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """Put the money back into suspense by a reversal."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await undo_own_money(
                 db,
                 staff.school_id,
@@ -221,7 +221,7 @@ async def undo_own(
                 reason=typed(data.note, MAX_NOTE),
             )
     except Problem as problem:
-        return await _own_screen(request, house, staff, exception_id, problem)
+        return await _own_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{EXCEPTIONS}/{exception_id}", done="undone")
 
 
@@ -278,9 +278,9 @@ def _amounts(fields: dict[str, str]) -> dict[int, int]:
 
 
 async def _list_screen(
-    request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         lines = await open_debits(db, staff.school_id)
     return screen(request, "debits.html", active="exceptions", problem=problem, lines=lines)
 
@@ -295,31 +295,31 @@ async def _context(db: Driver, school_id: int, exception_id: int) -> dict[str, A
 
 async def _debit_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     problem: Problem | None = None,
     fields: dict[str, str] | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
-        context = await _context(db, staff.school_id, exception_id)
+    async with transaction(context.engine) as db:
+        shown = await _context(db, staff.school_id, exception_id)
     return screen(
         request,
         "debit_page.html",
         active="exceptions",
         problem=problem,
-        **{**context, "amounts": fields or {}},
+        **{**shown, "amounts": fields or {}},
     )
 
 
 async def _own_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
     return screen(
         request,

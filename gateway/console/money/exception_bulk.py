@@ -15,7 +15,7 @@ from core.payments.ingest.allocate import Reason
 from core.payments.ingest.group_commit import announce_paid
 from gateway.console.frame.screen import HttpRequest, Staff, goto, number_or_none, screen, typed
 from gateway.console.money.exceptions import LIST
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.bulk import MOST, BulkAction, confirm_bulk, preview_bulk
 from reconciliation.review.exceptions import list_exceptions
 from reconciliation.review.notes import MAX_TEXT
@@ -34,20 +34,20 @@ class Chosen:
 
 @post("/exceptions/preview", operation_id="console_preview_exceptions", status_code=200)
 async def preview(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """What would happen to each that was chosen; nothing is written."""
-    return await _preview_screen(request, house, staff, await _chosen(request))
+    return await _preview_screen(request, context, staff, await _chosen(request))
 
 
 @post("/exceptions/bulk", operation_id="console_bulk_exceptions", status_code=303)
 async def confirm(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Do what was previewed, all of it or nothing; where it has changed the preview is shown again."""
     chosen = await _chosen(request)
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             touched = await confirm_bulk(
                 db,
                 staff.school_id,
@@ -58,8 +58,8 @@ async def confirm(
                 note=chosen.note,
             )
     except Problem as problem:
-        return await _preview_screen(request, house, staff, chosen, problem)
-    async with borrowed(house.engine) as db:
+        return await _preview_screen(request, context, staff, chosen, problem)
+    async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
     return goto(request, LIST, done="bulk_done")
 
@@ -83,9 +83,13 @@ async def _chosen(request: HttpRequest) -> Chosen:
 
 
 async def _preview_screen(
-    request: HttpRequest, house: House, staff: Staff, chosen: Chosen, problem: Problem | None = None
+    request: HttpRequest,
+    context: AppContext,
+    staff: Staff,
+    chosen: Chosen,
+    problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         exception_ids: Sequence[int] = chosen.exception_ids
         if chosen.every:
             rows = await list_exceptions(db, staff.school_id, reason=chosen.every, limit=MOST)

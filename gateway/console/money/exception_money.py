@@ -33,7 +33,7 @@ from gateway.console.frame.screen import (
     typed,
 )
 from gateway.console.money.exceptions import FOUND, LIST, announce
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.actions import Action, Place
 from reconciliation.review.decisions import Return, return_to_payer
 from reconciliation.review.exceptions import ExceptionRow, find_exception
@@ -93,12 +93,12 @@ class ReturnForm:
 @get("/exceptions/{exception_id:int}/split", operation_id="console_split_form")
 async def show_split(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """The form that splits what waits over several invoices."""
-    return await _split_screen(request, house, staff, exception_id, {})
+    return await _split_screen(request, context, staff, exception_id, {})
 
 
 @post(
@@ -108,18 +108,18 @@ async def show_split(
 )
 async def find_to_split(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """The same form with more invoices, and what was typed so far."""
-    return await _split_screen(request, house, staff, exception_id, await _fields(request))
+    return await _split_screen(request, context, staff, exception_id, await _fields(request))
 
 
 @post("/exceptions/{exception_id:int}/split", operation_id="console_split", status_code=303)
 async def split(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
@@ -127,7 +127,7 @@ async def split(
     fields = await _fields(request)
     try:
         shares = _shares(fields)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             moved = await split_exception(
                 db,
                 staff.school_id,
@@ -139,8 +139,8 @@ async def split(
                 mark=fields.get("mark"),
             )
     except Problem as problem:
-        return await _split_screen(request, house, staff, exception_id, fields, problem)
-    await announce(house, staff, moved)
+        return await _split_screen(request, context, staff, exception_id, fields, problem)
+    await announce(context, staff, moved)
     if moved.waiting_vnd:
         return goto(request, f"{LIST}/{exception_id}", done="split")
     return goto(request, LIST, done="split")
@@ -149,18 +149,18 @@ async def split(
 @get("/exceptions/{exception_id:int}/return", operation_id="console_return_form")
 async def show_return(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """The form that returns money to whoever paid it."""
-    return await _return_screen(request, house, staff, exception_id, None)
+    return await _return_screen(request, context, staff, exception_id, None)
 
 
 @post("/exceptions/{exception_id:int}/return", operation_id="console_return", status_code=303)
 async def return_money(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[ReturnForm],
@@ -168,10 +168,10 @@ async def return_money(
     """Ask for the refund; the exception is closed with it, and open again if it comes to nothing."""
     try:
         wish = data.wish()
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             made = await return_to_payer(
                 db,
-                house.keys,
+                context.keys,
                 staff.school_id,
                 exception_id,
                 wish,
@@ -180,7 +180,7 @@ async def return_money(
                 mark=data.mark,
             )
     except Problem as problem:
-        return await _return_screen(request, house, staff, exception_id, data, problem)
+        return await _return_screen(request, context, staff, exception_id, data, problem)
     return goto(request, f"/console/refunds/{made.id}", done="refund_requested")
 
 
@@ -219,14 +219,14 @@ def _shares(fields: Mapping[str, str]) -> list[Share]:
 
 async def _split_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     fields: Mapping[str, str],
     problem: Problem | None = None,
 ) -> Response[Any]:
     text = typed(fields.get("text", ""), MAX_QUERY)
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
         _check_action(row, Action.SPLIT, problem)
         candidates = await _candidates(db, staff.school_id, row, text, fields)
@@ -285,14 +285,14 @@ async def _candidates(
 
 async def _return_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     form: ReturnForm | None,
     problem: Problem | None = None,
 ) -> Response[Any]:
     found: Refundable | None = None
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
         _check_action(row, Action.RETURN, problem)
         if row.payment_id is not None:

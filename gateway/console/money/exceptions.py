@@ -34,8 +34,8 @@ from gateway.console.frame.screen import (
     typed,
 )
 from gateway.console.money.debits import debit_context
-from gateway.console.money.settlements import lump_context
-from gateway.context import House
+from gateway.console.money.settlements import payout_context
+from gateway.context import AppContext
 from reconciliation.review.actions import BY_WORD, Action
 from reconciliation.review.bulk import MOST, BulkAction
 from reconciliation.review.decisions import resolve_exception, undo_decision
@@ -57,7 +57,7 @@ FOUND: Final = 12
 Context = Callable[[Driver, int, ExceptionRow], Awaitable[dict[str, Any]]]
 CONTEXTS: Final[Mapping[str, Context]] = {
     "unexplained_debit": debit_context,
-    "batch_total_mismatch": lump_context,
+    "batch_total_mismatch": payout_context,
 }
 """What the part of the screen that belongs to one reason needs beside the exception itself."""
 
@@ -89,7 +89,7 @@ class AskForm:
 @get("/exceptions", operation_id="console_exceptions")
 async def show_exceptions(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     reason: FromQuery[str] = "",
     show: FromQuery[str] = "",
@@ -98,7 +98,7 @@ async def show_exceptions(
     """The queue: what one was asked, then the newest day; by reason, or those resolved."""
     chosen = reason if reason in set(Reason) else None
     is_open = show != "resolved"
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         rows = await list_exceptions(
             db,
             staff.school_id,
@@ -129,38 +129,38 @@ async def show_exceptions(
 @get("/exceptions/{exception_id:int}", operation_id="console_exception")
 async def show_exception(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
 ) -> Response[Any]:
     """One exception: what happened, what it may be for, what can be done."""
-    return await exception_screen(request, house, staff, exception_id)
+    return await exception_screen(request, context, staff, exception_id)
 
 
 @post("/exceptions/{exception_id:int}/search", operation_id="console_find_for", status_code=200)
 async def find_for(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[FindForm],
 ) -> Response[Any]:
     """The same screen with invoices found by name, code or reference."""
     return await exception_screen(
-        request, house, staff, exception_id, text=typed(data.text, MAX_QUERY)
+        request, context, staff, exception_id, text=typed(data.text, MAX_QUERY)
     )
 
 
 @get("/exceptions/{exception_id:int}/place/{invoice_id:int}", operation_id="console_confirm_place")
 async def confirm_place(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     invoice_id: RowId,
 ) -> Response[Any]:
     """Both sides next to each other, and what would be written."""
-    return await _confirm_screen(request, house, staff, exception_id, invoice_id)
+    return await _confirm_screen(request, context, staff, exception_id, invoice_id)
 
 
 @post(
@@ -170,7 +170,7 @@ async def confirm_place(
 )
 async def place(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     invoice_id: RowId,
@@ -178,7 +178,7 @@ async def place(
 ) -> Response[Any]:
     """Move the money from suspense to the invoice; the parent's page hears of it after the commit."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             moved = await place_exception(
                 db,
                 staff.school_id,
@@ -189,22 +189,22 @@ async def place(
                 mark=data.mark,
             )
     except Problem as problem:
-        return await _confirm_screen(request, house, staff, exception_id, invoice_id, problem)
-    await announce(house, staff, moved)
+        return await _confirm_screen(request, context, staff, exception_id, invoice_id, problem)
+    await announce(context, staff, moved)
     return goto(request, LIST, done="placed")
 
 
 @post("/exceptions/{exception_id:int}/suspend", operation_id="console_suspend", status_code=303)
 async def suspend(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[DecisionForm],
 ) -> Response[Any]:
     """Take placed money back out: it waits for a person, and the exception stays open."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             moved = await suspend_exception(
                 db,
                 staff.school_id,
@@ -214,22 +214,22 @@ async def suspend(
                 mark=data.mark,
             )
     except Problem as problem:
-        return await exception_screen(request, house, staff, exception_id, problem=problem)
-    await announce(house, staff, moved)
+        return await exception_screen(request, context, staff, exception_id, problem=problem)
+    await announce(context, staff, moved)
     return goto(request, f"{LIST}/{exception_id}", done="suspended")
 
 
 @post("/exceptions/{exception_id:int}/resolve", operation_id="console_resolve", status_code=303)
 async def resolve(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[DecisionForm],
 ) -> Response[Any]:
     """Close an exception with a reason; no money moves."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await resolve_exception(
                 db,
                 staff.school_id,
@@ -240,21 +240,21 @@ async def resolve(
                 mark=data.mark,
             )
     except Problem as problem:
-        return await exception_screen(request, house, staff, exception_id, problem=problem)
+        return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, LIST, done="resolved")
 
 
 @post("/exceptions/{exception_id:int}/undo", operation_id="console_undo", status_code=303)
 async def undo(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[DecisionForm],
 ) -> Response[Any]:
     """Take the last decision back by a reversal; the exception is open again."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             moved = await undo_decision(
                 db,
                 staff.school_id,
@@ -264,41 +264,41 @@ async def undo(
                 mark=data.mark,
             )
     except Problem as problem:
-        return await exception_screen(request, house, staff, exception_id, problem=problem)
+        return await exception_screen(request, context, staff, exception_id, problem=problem)
     if moved:
-        await announce(house, staff, moved)
+        await announce(context, staff, moved)
     return goto(request, f"{LIST}/{exception_id}", done="undone")
 
 
 @post("/exceptions/{exception_id:int}/notes", operation_id="console_note", status_code=303)
 async def note(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """Say something about it, or answer what one was asked."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             text = typed(data.note, MAX_TEXT)
             await add_note(db, staff.school_id, exception_id, actor=staff.actor, text=text)
     except Problem as problem:
-        return await exception_screen(request, house, staff, exception_id, problem=problem)
+        return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, f"{LIST}/{exception_id}", done="noted")
 
 
 @post("/exceptions/{exception_id:int}/ask", operation_id="console_ask", status_code=303)
 async def ask(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[AskForm],
 ) -> Response[Any]:
     """Ask a colleague, who sees it first in the queue from then on."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await ask_colleague(
                 db,
                 staff.school_id,
@@ -308,19 +308,19 @@ async def ask(
                 text=typed(data.note, MAX_TEXT),
             )
     except Problem as problem:
-        return await exception_screen(request, house, staff, exception_id, problem=problem)
+        return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, f"{LIST}/{exception_id}", done="asked")
 
 
-async def announce(house: House, staff: Staff, moved: Moved) -> None:
+async def announce(context: AppContext, staff: Staff, moved: Moved) -> None:
     """Tell the parents' pages, after the commit, that their invoices stand otherwise now."""
-    async with borrowed(house.engine) as db:
+    async with borrowed(context.engine) as db:
         await announce_paid(db, frozenset((staff.school_id, one) for one in moved.invoice_ids))
 
 
 async def exception_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     *,
@@ -331,7 +331,7 @@ async def exception_screen(
     today = business_date(now_utc())
     found: InvoicePage | None = None
     proposals: tuple[Proposal, ...] = ()
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
         facts = await facts_of(db, staff.school_id, exception_id)
         if row.can_place:
@@ -347,8 +347,8 @@ async def exception_screen(
         matched = await matched_of(db, staff.school_id, paid)
         notes = await notes_of(db, staff.school_id, exception_id)
         colleagues = await colleagues_of(db, staff.school_id)
-        context = CONTEXTS.get(row.reason)
-        more = await context(db, staff.school_id, row) if context else {}
+        details_of = CONTEXTS.get(row.reason)
+        more = await details_of(db, staff.school_id, row) if details_of else {}
     return screen(
         request,
         "exception.html",
@@ -375,13 +375,13 @@ async def exception_screen(
 
 async def _confirm_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     exception_id: int,
     invoice_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
         facts = await facts_of(db, staff.school_id, exception_id)
         invoice = await invoice_detail(db, staff.school_id, invoice_id)

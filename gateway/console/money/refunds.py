@@ -32,14 +32,14 @@ from core.refunds.queries import (
     payout_lists,
     payouts_waiting,
 )
-from core.refunds.refund_transfers import EXTENSIONS, download_payout_list, make_payout_list
+from core.refunds.refund_transfers import EXTENSIONS, download_transfer_list, make_transfer_list
 from core.refunds.service import (
     MAX_REASON,
     UNDER_WAY,
     Method,
     Refundable,
+    RefundRequest,
     Status,
-    Wish,
     approve_refund,
     cancel_refund,
     refundable,
@@ -57,7 +57,7 @@ from gateway.console.frame.screen import (
     screen,
     typed,
 )
-from gateway.context import House
+from gateway.context import AppContext
 
 LIST: Final = "/console/refunds"
 APPROVER: Final = "approver"
@@ -83,7 +83,7 @@ class RefundForm:
     holder: str = field(default="", repr=False)
     key: str = ""
 
-    def wish(self) -> Wish:
+    def wish(self) -> RefundRequest:
         """What is asked for. Raises Problem (422) for an amount or a method that cannot be read."""
         amount_vnd = number_or_none(re.sub(r"[.,\sđ]", "", self.amount.strip()))
         if amount_vnd is None:
@@ -101,7 +101,7 @@ class RefundForm:
         payee: Payee | None = None
         if method is Method.PAYOUT:
             payee = read_payee(self.bin, self.number, self.holder)
-        return Wish(
+        return RefundRequest(
             amount_vnd=amount_vnd,
             reason=typed(self.reason, MAX_REASON + 1),
             method=method,
@@ -131,30 +131,30 @@ class ListForm:
 @get("/refunds", operation_id="console_refunds")
 async def show_refunds(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     show: FromQuery[str] = "",
     before: FromQuery[str] = "",
 ) -> Response[Any]:
     """Refunds under way, done or ended otherwise; the payouts that wait, and the lists made."""
-    return await _list_screen(request, house, staff, show, number_or_none(before))
+    return await _list_screen(request, context, staff, show, number_or_none(before))
 
 
 @get("/payments/{payment_id:int}/refund", operation_id="console_refund_form")
 async def show_request(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     payment_id: RowId,
 ) -> Response[Any]:
     """The form that asks for a refund of a payment."""
-    return await _request_screen(request, house, staff, payment_id, None)
+    return await _request_screen(request, context, staff, payment_id, None)
 
 
 @post("/payments/{payment_id:int}/refund", operation_id="console_request_refund", status_code=303)
 async def request(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     payment_id: RowId,
     data: URLEncodedBody[RefundForm],
@@ -162,47 +162,47 @@ async def request(
     """Ask for a refund; sent twice, it is asked for once."""
     try:
         wish = data.wish()
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             made = await request_refund(
-                db, house.keys, staff.school_id, payment_id, wish, actor=staff.actor
+                db, context.keys, staff.school_id, payment_id, wish, actor=staff.actor
             )
     except Problem as problem:
-        return await _request_screen(request, house, staff, payment_id, data, problem)
+        return await _request_screen(request, context, staff, payment_id, data, problem)
     return goto(request, f"{LIST}/{made.id}", done="refund_requested")
 
 
 @get("/refunds/{refund_id:int}", operation_id="console_refund")
 async def show_refund(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
 ) -> Response[Any]:
     """One refund: its steps and what may be done with it now."""
-    return await _refund_screen(request, house, staff, refund_id)
+    return await _refund_screen(request, context, staff, refund_id)
 
 
 @post("/refunds/{refund_id:int}/approve", operation_id="console_approve_refund", status_code=303)
 async def approve(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
 ) -> Response[Any]:
     """Approve: an approver, and not whoever asked."""
     try:
         _check_approver(staff)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await approve_refund(db, staff.school_id, refund_id, actor=staff.actor)
     except Problem as problem:
-        return await _refund_screen(request, house, staff, refund_id, problem)
+        return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_approved")
 
 
 @post("/refunds/{refund_id:int}/reject", operation_id="console_reject_refund", status_code=303)
 async def reject(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
     data: URLEncodedBody[NoteForm],
@@ -210,42 +210,42 @@ async def reject(
     """Say no, with a reason."""
     try:
         _check_approver(staff)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await reject_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
     except Problem as problem:
-        return await _refund_screen(request, house, staff, refund_id, problem)
+        return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_rejected")
 
 
 @post("/refunds/{refund_id:int}/cancel", operation_id="console_cancel_refund", status_code=303)
 async def cancel(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """Take it back before anything was sent."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await cancel_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
     except Problem as problem:
-        return await _refund_screen(request, house, staff, refund_id, problem)
+        return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_cancelled")
 
 
 @post("/refunds/{refund_id:int}/confirm", operation_id="console_confirm_refund", status_code=303)
 async def confirm(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
     data: URLEncodedBody[ConfirmForm],
 ) -> Response[Any]:
     """The money has gone: book it on the day that the bank or the provider said."""
     try:
-        async with transaction(house.engine) as db:
-            await _check_word(db, house, staff, refund_id)
+        async with transaction(context.engine) as db:
+            await _check_word(db, context, staff, refund_id)
             touched = await confirm_refund(
                 db,
                 staff.school_id,
@@ -255,8 +255,8 @@ async def confirm(
                 actor=staff.actor,
             )
     except Problem as problem:
-        return await _refund_screen(request, house, staff, refund_id, problem)
-    async with borrowed(house.engine) as db:
+        return await _refund_screen(request, context, staff, refund_id, problem)
+    async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
     return goto(request, f"{LIST}/{refund_id}", done="refund_done")
 
@@ -264,52 +264,52 @@ async def confirm(
 @post("/refunds/{refund_id:int}/fail", operation_id="console_fail_refund", status_code=303)
 async def fail(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     refund_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """It has not gone: nothing is booked."""
     try:
-        async with transaction(house.engine) as db:
-            await _check_word(db, house, staff, refund_id)
+        async with transaction(context.engine) as db:
+            await _check_word(db, context, staff, refund_id)
             await fail_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
     except Problem as problem:
-        return await _refund_screen(request, house, staff, refund_id, problem)
+        return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_failed")
 
 
 @post("/refunds/lists", operation_id="console_make_payout_list", status_code=303)
 async def make_list(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[ListForm],
 ) -> Response[Any]:
     """List the approved payouts of one bank account."""
     try:
-        async with transaction(house.engine) as db:
-            made = await make_payout_list(
+        async with transaction(context.engine) as db:
+            made = await make_transfer_list(
                 db,
-                house.keys,
+                context.keys,
                 staff.school_id,
                 number_or_none(data.bank_account_id) or 0,
                 extension=data.format,
                 actor=staff.actor,
             )
     except Problem as problem:
-        return await _list_screen(request, house, staff, "", None, problem)
+        return await _list_screen(request, context, staff, "", None, problem)
     return goto(request, LIST, done="listed" if made else "nothing_to_list")
 
 
 @get("/refunds/lists/{list_id:int}/file", operation_id="console_payout_list_file")
 async def download_list(
-    house: NamedDependency[House], staff: NamedDependency[Staff], list_id: RowId
+    context: NamedDependency[AppContext], staff: NamedDependency[Staff], list_id: RowId
 ) -> Response[bytes]:
     """The list as it was made."""
-    async with transaction(house.engine) as db:
-        file = await download_payout_list(
-            db, house.keys, staff.school_id, list_id, actor=staff.actor
+    async with transaction(context.engine) as db:
+        file = await download_transfer_list(
+            db, context.keys, staff.school_id, list_id, actor=staff.actor
         )
     return file_to_keep(file.file_name, file.content)
 
@@ -324,9 +324,9 @@ def _check_approver(staff: Staff) -> None:
         )
 
 
-async def _check_word(db: Driver, house: House, staff: Staff, refund_id: int) -> None:
+async def _check_word(db: Driver, context: AppContext, staff: Staff, refund_id: int) -> None:
     """A provider's refund is ended by an approver's word alone."""
-    refund = await find_refund(db, house.keys, staff.school_id, refund_id)
+    refund = await find_refund(db, context.keys, staff.school_id, refund_id)
     if refund.method is Method.PROVIDER:
         _check_approver(staff)
 
@@ -342,17 +342,17 @@ def _day(text: str) -> date:
 
 async def _list_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     show: str,
     before_id: int | None,
     problem: Problem | None = None,
 ) -> Response[Any]:
     chosen = show if show in SHOWN else ""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         found = await list_refunds(
             db,
-            house.keys,
+            context.keys,
             staff.school_id,
             statuses=SHOWN[chosen],
             before_id=before_id,
@@ -378,20 +378,20 @@ async def _list_screen(
 
 async def _request_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     payment_id: int,
     form: RefundForm | None,
     problem: Problem | None = None,
 ) -> Response[Any]:
     found: Refundable | None = None
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         payment = await payment_facts(db, staff.school_id, payment_id)
         try:
             found = await refundable(db, staff.school_id, payment_id)
         except Problem as uncertain:
             problem = problem or uncertain
-        earlier = await list_refunds(db, house.keys, staff.school_id, payment_id=payment_id)
+        earlier = await list_refunds(db, context.keys, staff.school_id, payment_id=payment_id)
         parts = found.standing.parts if found else ()
         names = await names_of_invoices(
             db, staff.school_id, [part.invoice_id for part in parts if part.invoice_id]
@@ -424,13 +424,13 @@ async def _request_screen(
 
 async def _refund_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     refund_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
-        refund = await find_refund(db, house.keys, staff.school_id, refund_id)
+    async with transaction(context.engine) as db:
+        refund = await find_refund(db, context.keys, staff.school_id, refund_id)
     return screen(
         request,
         "refund.html",

@@ -29,13 +29,13 @@ from gateway.console.frame.screen import (
     typed,
 )
 from gateway.console.frame.uploads import drop_file, file_of, held_file, hold_file, mark_accepted
-from gateway.context import House
+from gateway.context import AppContext
 from reconciliation.review.exceptions import ExceptionRow
 from reconciliation.review.manual_payouts import (
     candidate_batches,
+    match_payout,
     record_taken_back,
     say_no_settlement,
-    settle_by_hand,
     undo_settlement,
 )
 from reconciliation.settlements.files import import_settlement, preview_settlement
@@ -45,7 +45,7 @@ from reconciliation.settlements.queries import (
     find_batch,
     lines_of_batch,
     list_batches,
-    lump_channels,
+    payout_channels,
 )
 from reconciliation.settlements.terms import (
     Terms,
@@ -82,22 +82,22 @@ class PairForm:
 
 @get("/settlements", operation_id="console_settlements")
 async def show_settlements(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Batches, what is late, what the contracts say, the upload."""
-    return await _list_screen(request, house, staff)
+    return await _list_screen(request, context, staff)
 
 
 @post("/settlements", operation_id="console_upload_settlement", status_code=303)
 async def upload_settlement(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Hold a settlement file and go to its preview."""
     try:
         form = await request.form()
         channel = _channel(form)
         content, file_name = await file_of(form.get("file"))
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             file_id = await hold_file(
                 db,
                 staff.school_id,
@@ -108,19 +108,19 @@ async def upload_settlement(
                 actor=staff.actor,
             )
     except Problem as problem:
-        return await _list_screen(request, house, staff, problem)
+        return await _list_screen(request, context, staff, problem)
     return goto(request, f"{LIST}/files/{file_id}")
 
 
 @get("/settlements/files/{file_id:int}", operation_id="console_settlement_preview")
 async def show_settlement_file(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     file_id: RowId,
 ) -> Response[Any]:
     """What the file says, and every problem in it."""
-    return await _file_screen(request, house, staff, file_id)
+    return await _file_screen(request, context, staff, file_id)
 
 
 @post(
@@ -130,13 +130,13 @@ async def show_settlement_file(
 )
 async def accept_settlement(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     file_id: RowId,
 ) -> Response[Any]:
     """Write what was shown."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             held = await held_file(db, staff.school_id, file_id, lock=True)
             await import_settlement(
                 db,
@@ -150,7 +150,7 @@ async def accept_settlement(
     except Problem as problem:
         if problem.status in {404, 409}:
             raise
-        return await _file_screen(request, house, staff, file_id, problem)
+        return await _file_screen(request, context, staff, file_id, problem)
     return goto(request, LIST, done="accepted")
 
 
@@ -159,12 +159,12 @@ async def accept_settlement(
 )
 async def drop_settlement(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     file_id: RowId,
 ) -> Response[Any]:
     """Forget the file."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await drop_file(db, staff.school_id, file_id)
     return goto(request, LIST, done="discarded")
 
@@ -172,43 +172,43 @@ async def drop_settlement(
 @post("/settlements/terms", operation_id="console_settlement_terms", status_code=303)
 async def save_terms(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     data: URLEncodedBody[TermsForm],
 ) -> Response[Any]:
     """Say what a contract holds from a day on."""
     try:
         channel, terms = _terms(data)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await set_terms(db, staff.school_id, channel, terms, actor=staff.actor)
     except Problem as problem:
-        return await _list_screen(request, house, staff, problem)
+        return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="terms_set")
 
 
 @get("/settlements/{batch_id:int}", operation_id="console_settlement")
 async def show_settlement(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
 ) -> Response[Any]:
     """One batch: its sums, its lines, its bank line or those that could be."""
-    return await _batch_screen(request, house, staff, batch_id)
+    return await _batch_screen(request, context, staff, batch_id)
 
 
 @post("/settlements/{batch_id:int}/settle", operation_id="console_settle", status_code=303)
 async def settle(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
     data: URLEncodedBody[PairForm],
 ) -> Response[Any]:
     """Book the batch against the line that was chosen."""
     try:
-        async with transaction(house.engine) as db:
-            await settle_by_hand(
+        async with transaction(context.engine) as db:
+            await match_payout(
                 db,
                 staff.school_id,
                 batch_id,
@@ -217,21 +217,21 @@ async def settle(
                 note=typed(data.note, MAX_NOTE),
             )
     except Problem as problem:
-        return await _batch_screen(request, house, staff, batch_id, problem)
+        return await _batch_screen(request, context, staff, batch_id, problem)
     return goto(request, f"{LIST}/{batch_id}", done="settled")
 
 
 @post("/settlements/{batch_id:int}/undo", operation_id="console_undo_settlement", status_code=303)
 async def undo(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """Take batch and line apart."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await undo_settlement(
                 db,
                 staff.school_id,
@@ -240,7 +240,7 @@ async def undo(
                 reason=typed(data.note, MAX_NOTE),
             )
     except Problem as problem:
-        return await _batch_screen(request, house, staff, batch_id, problem)
+        return await _batch_screen(request, context, staff, batch_id, problem)
     return goto(request, f"{LIST}/{batch_id}", done="unsettled")
 
 
@@ -251,7 +251,7 @@ async def undo(
 )
 async def take_back(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     batch_id: RowId,
     line_id: RowId,
@@ -259,13 +259,13 @@ async def take_back(
 ) -> Response[Any]:
     """Book a refund or chargeback that the provider made by itself."""
     try:
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             touched = await record_taken_back(
                 db, staff.school_id, line_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
             )
     except Problem as problem:
-        return await _batch_screen(request, house, staff, batch_id, problem)
-    async with borrowed(house.engine) as db:
+        return await _batch_screen(request, context, staff, batch_id, problem)
+    async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
     return goto(request, f"{LIST}/{batch_id}", done="refund_done")
 
@@ -277,20 +277,20 @@ async def take_back(
 )
 async def not_a_settlement(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     exception_id: RowId,
     data: URLEncodedBody[NoteForm],
 ) -> Response[Any]:
     """A held line is no provider's payout."""
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         await say_no_settlement(
             db, staff.school_id, exception_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
         )
     return goto(request, f"/console/exceptions/{exception_id}", done="resolved")
 
 
-async def lump_context(db: Driver, school_id: int, row: ExceptionRow) -> dict[str, object]:
+async def payout_context(db: Driver, school_id: int, row: ExceptionRow) -> dict[str, object]:
     """What the part of an exception's screen needs that is about a held lump."""
     if row.statement_line_id is None:
         return {"lumps": ()}
@@ -330,11 +330,11 @@ def _vnd(text: str) -> int:
 
 
 async def _list_screen(
-    request: HttpRequest, house: House, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
 ) -> Response[Any]:
     today = business_date(now_utc())
-    async with transaction(house.engine) as db:
-        channels = await lump_channels(db, staff.school_id)
+    async with transaction(context.engine) as db:
+        channels = await payout_channels(db, staff.school_id)
         terms = {one.id: await terms_of(db, staff.school_id, one.id) for one in channels}
         batches = await list_batches(db, staff.school_id)
         late = await late_settlements(db, staff.school_id, today)
@@ -348,18 +348,18 @@ async def _list_screen(
         batches=batches,
         late=late,
         today=today,
-        limit_mb=house.settings.upload_limit // (1024 * 1024),
+        limit_mb=context.settings.upload_limit // (1024 * 1024),
     )
 
 
 async def _file_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     file_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         held = await held_file(db, staff.school_id, file_id)
         preview = None
         try:
@@ -384,12 +384,12 @@ async def _file_screen(
 
 async def _batch_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     batch_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         batch = await find_batch(db, staff.school_id, batch_id)
         lines = await lines_of_batch(db, staff.school_id, batch_id)
         candidates: tuple[BankLineRow, ...] = ()

@@ -53,7 +53,7 @@ class Door:
     en: str
 
 
-def doors_of(
+def callback_urls_of(
     adapter: str, account_key: str, settings: Mapping[str, str], base_url: str
 ) -> tuple[Door, ...]:
     """Where the provider of this channel reaches us; nothing for a channel that nobody calls."""

@@ -31,8 +31,8 @@ from core.statistics.channels import (
     unmapped_words,
 )
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen, typed
-from gateway.console.setup.callback_urls import doors_of
-from gateway.context import House
+from gateway.console.setup.callback_urls import callback_urls_of
+from gateway.context import AppContext
 
 LIST: Final = "/console/channels"
 APPROVER: Final = "approver"
@@ -57,11 +57,11 @@ class Setting:
 
 @get("/channels", operation_id="console_channels")
 async def show_channels(
-    request: HttpRequest, house: NamedDependency[House], staff: NamedDependency[Staff]
+    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
 ) -> Response[Any]:
     """Every channel with its figures, and the words that no protocol defines."""
     today = business_date(now_utc())
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         channels = await channels_of(db, staff.school_id, today)
         unmapped = await unmapped_words(db, staff.school_id)
     return screen(
@@ -78,18 +78,18 @@ async def show_channels(
 @get("/channels/{channel_id:int}", operation_id="console_channel")
 async def show_channel(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     channel_id: RowId,
 ) -> Response[Any]:
     """One channel: its addresses, its settings, its last messages, its switch."""
-    return await _channel_screen(request, house, staff, channel_id)
+    return await _channel_screen(request, context, staff, channel_id)
 
 
 @post("/channels/{channel_id:int}/switch", operation_id="console_switch_channel", status_code=303)
 async def switch(
     request: HttpRequest,
-    house: NamedDependency[House],
+    context: NamedDependency[AppContext],
     staff: NamedDependency[Staff],
     channel_id: RowId,
     data: URLEncodedBody[SwitchForm],
@@ -98,7 +98,7 @@ async def switch(
     try:
         _check_approver(staff)
         is_enabled = _wanted(data.to)
-        async with transaction(house.engine) as db:
+        async with transaction(context.engine) as db:
             await switch_channel(
                 db,
                 staff.school_id,
@@ -108,7 +108,7 @@ async def switch(
                 reason=typed(data.reason, MAX_REASON + 1),
             )
     except Problem as problem:
-        return await _channel_screen(request, house, staff, channel_id, problem)
+        return await _channel_screen(request, context, staff, channel_id, problem)
     done = "channel_enabled" if is_enabled else "channel_disabled"
     return goto(request, f"{LIST}/{channel_id}", done=done)
 
@@ -150,13 +150,13 @@ def _wanted(to: str) -> bool:
 
 async def _channel_screen(
     request: HttpRequest,
-    house: House,
+    context: AppContext,
     staff: Staff,
     channel_id: int,
     problem: Problem | None = None,
 ) -> Response[Any]:
     today = business_date(now_utc())
-    async with transaction(house.engine) as db:
+    async with transaction(context.engine) as db:
         channel = await find_channel(db, staff.school_id, channel_id, today)
         notices = await last_notices(db, staff.school_id, channel_id)
         unmapped = await unmapped_words(db, staff.school_id) if channel.unmapped_count else []
@@ -170,8 +170,8 @@ async def _channel_screen(
         notices=notices,
         unmapped=[word for word in unmapped if word.channel_id == channel_id],
         off=off,
-        doors=doors_of(
-            channel.adapter, channel.account_key, channel.settings, house.settings.base_url
+        doors=callback_urls_of(
+            channel.adapter, channel.account_key, channel.settings, context.settings.base_url
         ),
         settings=settings_of(channel.adapter, channel.settings),
         overdue_before=overdue_before(today),

@@ -20,7 +20,7 @@ from support.table_files import Rows, Value, as_csv, as_xls, as_xlsx, cp1258
 
 from adapters.contract import Statement
 from adapters.statements import read_statement, read_statements
-from reconciliation.statements.reading import weigh
+from reconciliation.statements.reading import validate
 
 ACCOUNT, OPENING_VND = "0071000123456", 10_000_000
 TODAY = date(2026, 9, 30)
@@ -140,9 +140,9 @@ def test_a_bank_in_a_mess_reads_to_exactly_its_lines(bank: str, mess: str) -> No
     assert read_of(statement) == wanted(paper, newest_first=newest_first)
     assert statement.unreadable == statement.gaps == ()
     assert (statement.opening_vnd, statement.closing_vnd) == (OPENING_VND, CLOSING_VND)
-    weighed = weigh(statement, account_number=ACCOUNT, today=TODAY)
-    assert weighed.faults == ()
-    assert len({line.identity for line in weighed.lines}) == len(ENTRIES)  # twins count twice
+    validated = validate(statement, account_number=ACCOUNT, today=TODAY)
+    assert validated.faults == ()
+    assert len({line.identity for line in validated.lines}) == len(ENTRIES)  # twins count twice
 
 
 @pytest.mark.parametrize("bank", PAPERS)
@@ -151,14 +151,16 @@ def test_a_row_that_cannot_be_read_is_kept_and_weighs_what_the_balances_say(bank
     rows, places = paper_rows(paper, ACCOUNT, OPENING_VND, ENTRIES)
     money = "signed" if "signed" in paper.columns else "credit"
     rows[places[2] - 1][paper.columns.index(money)] = "1.25O.000"
-    weighed = weigh(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
-    assert weighed.faults == ()
-    assert len(weighed.lines) == len(ENTRIES) - 1
-    (unread,) = weighed.unread
+    validated = validate(
+        read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY
+    )
+    assert validated.faults == ()
+    assert len(validated.lines) == len(ENTRIES) - 1
+    (unread,) = validated.unread
     assert unread.row == places[2]
     assert "1.25O.000" in unread.problem
     assert unread.net_vnd == ENTRIES[2].net_vnd
-    assert weighed.closing_vnd == CLOSING_VND
+    assert validated.closing_vnd == CLOSING_VND
 
 
 @pytest.mark.parametrize("bank", PAPERS)
@@ -166,8 +168,10 @@ def test_a_line_taken_out_shows_as_a_gap_at_its_place(bank: str) -> None:
     paper = PAPERS[bank]
     rows, places = paper_rows(paper, ACCOUNT, OPENING_VND, ENTRIES)
     del rows[places[2] - 1]
-    weighed = weigh(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
-    (fault,) = weighed.faults
+    validated = validate(
+        read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY
+    )
+    (fault,) = validated.faults
     assert (fault.code, fault.value) == ("balance_gap", str(ENTRIES[2].net_vnd))
     if paper.has_balances:
         assert fault.row == places[2]  # where the next line now stands
@@ -198,18 +202,18 @@ def messages(entries: Sequence[Entry]) -> dict[str, bytes]:
 def test_a_message_reads_to_the_same_lines(kind: str) -> None:
     statement = read_statement(messages(ENTRIES)[kind], "a.bin")
     assert [line[:2] for line in read_of(statement)] == [(e.day, e.net_vnd) for e in ENTRIES]
-    weighed = weigh(statement, account_number=ACCOUNT, today=TODAY)
-    assert weighed.faults == ()
-    assert weighed.closing_vnd == CLOSING_VND
+    validated = validate(statement, account_number=ACCOUNT, today=TODAY)
+    assert validated.faults == ()
+    assert validated.closing_vnd == CLOSING_VND
 
 
 def test_without_balances_in_the_lines_an_unreadable_row_moves_what_is_after_it() -> None:
     """The same transfers keep their identity whether or not a row before them could be read."""
     paper = PAPERS["msb"]
     rows, places = paper_rows(paper, ACCOUNT, OPENING_VND, ENTRIES)
-    whole = weigh(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
+    whole = validate(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
     rows[places[0] - 1][paper.columns.index("credit")] = "1.25O.000"
-    damaged = weigh(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
+    damaged = validate(read_statement(as_xlsx(rows), "a.xlsx"), account_number=ACCOUNT, today=TODAY)
     assert [row.net_vnd for row in damaged.unread] == [ENTRIES[0].net_vnd]
     assert [line.identity for line in damaged.lines] == [line.identity for line in whole.lines[1:]]
     assert damaged.opening_vnd == OPENING_VND

@@ -34,7 +34,7 @@ from core.invoices.cancel import cancel_invoice
 from core.invoices.debts import ONE
 from core.invoices.detail import invoice_detail
 from core.invoices.queries import invoice_by_token
-from core.invoices.schedule_totals import reckon
+from core.invoices.schedule_totals import total_schedule
 from core.invoices.service import Issued, issue
 from core.kit.database import Driver, transaction
 from core.kit.problem import Problem
@@ -114,7 +114,7 @@ async def test_the_family_is_asked_the_rest(engine: AsyncEngine, school: FeeScho
             Given("4A-1", None, 100, begins=date(2026, 1, 1), ends=date(2026, 8, 31)),
         )
         preview = await preview_schedule(db, school.id, data, "f.xlsx")
-        before = await reckon(db, school.id, schedule_id, "2026-2027")
+        before = await total_schedule(db, school.id, schedule_id, "2026-2027")
     state_vnd, school_vnd = 108_500, 15_500 + 165_000
     assert preview.relief == Relief(school_vnd, state_vnd, free_bills=0)
     asked_vnd = 3 * (660_000 + 155_000) - state_vnd - school_vnd
@@ -123,7 +123,7 @@ async def test_the_family_is_asked_the_rest(engine: AsyncEngine, school: FeeScho
     assert preview.forecast is not None
     assert preview.forecast.total_vnd == asked_vnd
     async with transaction(engine) as db:
-        assert await reckon(db, school.id, schedule_id, "2026-2027") == before
+        assert await total_schedule(db, school.id, schedule_id, "2026-2027") == before
         assert (before.asked_vnd, before.full_vnd) == (asked_vnd, 3 * 815_000)
         assert await by_kind(db, school) == {
             "receivable": asked_vnd,

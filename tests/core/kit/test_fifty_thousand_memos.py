@@ -29,7 +29,7 @@ from benchmarks.memos import (
     wrong_count,
 )
 from core.kit.reference import find_references
-from core.payments.ingest.allocate import Arrival, InvoiceTarget, Reason, place
+from core.payments.ingest.allocate import InboundMoney, InvoiceTarget, Reason, allocate
 
 CONTENTS = VECTORS / "transfer_contents.json"
 CONTENTS = json.loads(CONTENTS.read_text(encoding="utf-8"))["contents"]
@@ -131,8 +131,8 @@ def test_the_real_contents_with_our_reference_are_all_placed(school: School) -> 
 
 def decided(school: School, text: str, amount_vnd: int):
     found = find_references(text)
-    return place(
-        Arrival(
+    return allocate(
+        InboundMoney(
             amount_vnd=amount_vnd,
             bank_account_id=ACCOUNT_ID,
             exact=tuple(f.reference for f in found if not f.corrected),

@@ -1,4 +1,4 @@
-"""Telling payOS our address by its own call: against the sandbox's desk, whatever goes wrong there."""
+"""ChannelReport payOS our address by its own call: against the sandbox's desk, whatever goes wrong there."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def opened(database_url: str, world: World) -> AsyncIterator[Street]:
         httpx.AsyncClient(transport=transport, base_url=AT_DESK) as provider,
         running(app) as gateway,
     ):
-        app.state.house = dataclasses.replace(app.state.house, http=provider)
+        app.state.context = dataclasses.replace(app.state.context, http=provider)
         yield Street(world, gateway, provider, desks)
 
 

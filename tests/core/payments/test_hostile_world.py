@@ -17,7 +17,7 @@ from core.kit.database import transaction
 from core.merchants.provider_client import UnansweredError, provider_client
 from core.merchants.provider_client import send as call
 from core.payments.checkouts import open_checkout
-from core.payments.ingest.group_commit import Recorder
+from core.payments.ingest.group_commit import GroupCommit
 from core.payments.polling import withdraw_overtaken
 from gateway.parents.pages import _address
 from sandbox import momo
@@ -97,7 +97,7 @@ async def test_an_answer_that_could_unfold_is_no_answer(encoding: str) -> None:
 
 
 async def test_a_message_without_movements_is_taken(engine: AsyncEngine) -> None:
-    recorder = Recorder(engine, queue_size=4, batch_size=4)
+    recorder = GroupCommit(engine, queue_size=4, batch_size=4)
     recorder.start()
     assert await recorder.record([]) == ()
     await recorder.stop()

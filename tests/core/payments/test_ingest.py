@@ -11,7 +11,7 @@ from support.factories import make_world
 from support.ingest_school import (
     AT,
     balance,
-    incoming,
+    inbound,
     mistyped,
     paid,
     paid_of,
@@ -23,8 +23,8 @@ from support.ingest_school import (
 
 from adapters.contract import Notice, Outcome, VerdictKind
 from core.kit.database import transaction
-from core.payments.ingest.group_commit import Recorder, RecorderBusyError, commit_notices
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.group_commit import GroupCommit, IngestBusyError, commit_notices
+from core.payments.ingest.ingest import ingest_notices
 
 
 async def test_an_exact_reference_pays_its_invoice_once(engine: AsyncEngine) -> None:
@@ -215,7 +215,7 @@ async def test_a_reference_of_another_school_is_unknown_here(engine: AsyncEngine
 
 async def test_fifty_concurrent_copies_have_one_effect(engine: AsyncEngine) -> None:
     world = await world_of(engine, [500_000])
-    item = await incoming(engine, world, paid("T1", 500_000, world.invoices[0].reference))
+    item = await inbound(engine, world, paid("T1", 500_000, world.invoices[0].reference))
     answers = await asyncio.gather(*(commit_notices(engine, [item]) for _ in range(50)))
     verdicts = [a.verdicts[0] for a in answers]
     assert sum(not v.duplicate for v in verdicts) == 1
@@ -228,7 +228,7 @@ async def test_fifty_concurrent_copies_have_one_effect(engine: AsyncEngine) -> N
 async def test_concurrent_payers_of_one_invoice_never_overfill_it(engine: AsyncEngine) -> None:
     world = await world_of(engine, [500_000])
     reference = world.invoices[0].reference
-    items = [await incoming(engine, world, paid(f"T{n}", 200_000, reference)) for n in range(8)]
+    items = [await inbound(engine, world, paid(f"T{n}", 200_000, reference)) for n in range(8)]
     await asyncio.gather(*(commit_notices(engine, [item]) for item in items))
     assert await paid_of(engine, world.invoices[0].id) == 500_000
     assert await balance(engine, world, "student_credit") == -1_100_000
@@ -237,13 +237,13 @@ async def test_concurrent_payers_of_one_invoice_never_overfill_it(engine: AsyncE
 
 async def test_the_recorder_groups_and_gives_each_its_own_verdict(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000] * 20)
-    recorder = Recorder(engine, queue_size=100, batch_size=50)
+    recorder = GroupCommit(engine, queue_size=100, batch_size=50)
     recorder.start()
     items = [
-        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        await inbound(engine, world, paid(f"T{n}", 100_000, invoice.reference))
         for n, invoice in enumerate(world.invoices)
     ]
-    stranger = await incoming(engine, world, paid("TX", 1_000, "khong ro"))
+    stranger = await inbound(engine, world, paid("TX", 1_000, "khong ro"))
     verdicts = await asyncio.gather(
         *(recorder.record([item]) for item in [*items, stranger, items[0]])
     )
@@ -256,30 +256,30 @@ async def test_the_recorder_groups_and_gives_each_its_own_verdict(engine: AsyncE
 
 async def test_a_full_queue_and_a_stopped_recorder_say_so_at_once(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000])
-    item = await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
-    recorder = Recorder(engine, queue_size=1, batch_size=1)
-    with pytest.raises(RecorderBusyError):
+    item = await inbound(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+    recorder = GroupCommit(engine, queue_size=1, batch_size=1)
+    with pytest.raises(IngestBusyError):
         await recorder.record([item])
     recorder.start()
     answers = await asyncio.gather(
         *(recorder.record([item]) for _ in range(10)), return_exceptions=True
     )
     await recorder.stop()
-    assert any(isinstance(a, RecorderBusyError) for a in answers)
+    assert any(isinstance(a, IngestBusyError) for a in answers)
     assert any(isinstance(a, tuple) for a in answers)
     assert await balance(engine, world, "bank") == 100_000
 
 
 async def test_nothing_is_kept_when_the_caller_does_not_commit(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000])
-    item = await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+    item = await inbound(engine, world, paid("T1", 100_000, world.invoices[0].reference))
 
     class GaveUpError(Exception):
         pass
 
     async def record_and_give_up() -> None:
         async with transaction(engine) as db:
-            await record_notices(db, [item])
+            await ingest_notices(db, [item])
             raise GaveUpError
 
     with pytest.raises(GaveUpError):
@@ -308,7 +308,7 @@ async def test_both_providers_at_the_same_moment_make_one_payment(engine: AsyncE
     world = await world_of(engine, [500_000])
     reference = world.invoices[0].reference
     items = [
-        await incoming(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
+        await inbound(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
         for adapter in ("sepay", "vietqrvn", "statement")
     ]
     await asyncio.gather(*(commit_notices(engine, [item]) for item in items))
@@ -365,7 +365,7 @@ async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
 ) -> None:
     world = await world_of(engine, [100_000] * 4)
     good = [
-        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        await inbound(engine, world, paid(f"T{n}", 100_000, invoice.reference))
         for n, invoice in enumerate(world.invoices)
     ]
     nowhere = dataclasses.replace(good[0].merchant, banks={})  # a bug of ours, as it would look
@@ -373,14 +373,14 @@ async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
         dataclasses.replace(good[0], merchant=nowhere, notice=paid("B1", 100_000)),
         dataclasses.replace(good[0], notice=paid("B2", 2**70)),
     ]
-    recorder = Recorder(engine, queue_size=100, batch_size=50)
+    recorder = GroupCommit(engine, queue_size=100, batch_size=50)
     recorder.start()
     for _ in range(3):  # every task has met them, and still works
         answers = await asyncio.gather(
             *(recorder.record([item]) for item in (*good, *bad)), return_exceptions=True
         )
         assert all(isinstance(answer, tuple) for answer in answers[:4])
-        assert all(isinstance(answer, RecorderBusyError) for answer in answers[4:])
+        assert all(isinstance(answer, IngestBusyError) for answer in answers[4:])
     await recorder.stop()
     assert await balance(engine, world, "bank") == 400_000
 
@@ -389,7 +389,7 @@ async def test_two_channels_in_one_batch_make_one_payment(engine: AsyncEngine) -
     world = await world_of(engine, [500_000])
     reference = world.invoices[0].reference
     items = [
-        await incoming(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
+        await inbound(engine, world, told(f"{adapter}1", 500_000, reference, "FT1"), adapter)
         for adapter in ("sepay", "vietqrvn", "statement")
     ]
     recorded = await commit_notices(engine, items)
@@ -412,7 +412,7 @@ async def test_a_line_whose_push_came_while_the_night_looked_away_confirms_it(
 async def test_broken_connections_are_replaced(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000] * 3)
     items = [
-        await incoming(engine, world, paid(f"T{n}", 100_000, invoice.reference))
+        await inbound(engine, world, paid(f"T{n}", 100_000, invoice.reference))
         for n, invoice in enumerate(world.invoices)
     ]
     await asyncio.gather(*(commit_notices(engine, [item]) for item in items[:2]))
@@ -439,17 +439,17 @@ async def test_a_school_whose_invoice_is_held_does_not_hold_up_the_others(
         held = await make_world(db, [100_000], code="HELD")
         free = await make_world(db, [100_000], code="FREE")
     items = [
-        await incoming(engine, world, paid("T1", 100_000, world.invoices[0].reference))
+        await inbound(engine, world, paid("T1", 100_000, world.invoices[0].reference))
         for world in (held, free)
     ]
-    recorder = Recorder(engine, queue_size=10, batch_size=10)
+    recorder = GroupCommit(engine, queue_size=10, batch_size=10)
     async with transaction(engine) as db:
         await db.execute("SELECT id FROM invoice WHERE id = $1 FOR UPDATE", held.invoices[0].id)
         recorder.start()
         answers = await asyncio.gather(
             *(recorder.record([item]) for item in items), return_exceptions=True
         )
-    assert isinstance(answers[0], RecorderBusyError)
+    assert isinstance(answers[0], IngestBusyError)
     assert isinstance(answers[1], tuple)
     again = await recorder.record([items[0]])
     await recorder.stop()

@@ -19,7 +19,7 @@ from core.kit.database import transaction
 from core.merchants.directory import find_merchant
 from core.payments.checkouts import open_checkout
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.payments.polling import ask_about_checkouts
 
 TOTAL_VND = 500_000
@@ -134,7 +134,7 @@ async def test_the_answer_and_the_ipn_are_one_payment(engine: AsyncEngine, world
         paid_at=datetime(2026, 9, 10, 2, tzinfo=UTC),
         merchant_reference=reference,
     )
-    recorded = await commit_notices(engine, [Incoming(merchant, late, b"ipn")])
+    recorded = await commit_notices(engine, [InboundNotice(merchant, late, b"ipn")])
     assert recorded.verdicts[0].duplicate
     assert await paid(engine) == (TOTAL_VND, 1)
 

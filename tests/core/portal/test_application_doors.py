@@ -25,7 +25,7 @@ from core.ledger.queries import disagreements
 from core.ledger.service import open_books
 from core.merchants.directory import merchants_by_id
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from gateway.cli.main import main
 from gateway.settings import settings
 
@@ -153,7 +153,7 @@ async def test_an_application_is_paid_and_has_its_receipt(
         content=made["reference"],
         payee_account=ACCOUNT,
     )
-    await commit_notices(engine, [Incoming(merchants[school.id, merchant_id], notice, b"{}")])
+    await commit_notices(engine, [InboundNotice(merchants[school.id, merchant_id], notice, b"{}")])
     assert (await door.get("G01/2026-1")).json()["status"] == "paid"
     async with transaction(engine) as db:
         token = await db.fetchval("SELECT token FROM payment")

@@ -17,7 +17,7 @@ from support.serving import gateway_client, settings_for_tests
 from adapters.contract import Notice, Outcome
 from core.kit.database import transaction
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.portal import receipts
 from core.portal.receipts import fetch_receipts
 
@@ -54,7 +54,7 @@ async def pay(
         payee_account=world.bank_number if adapter != "dvcqg" else "",
         bank_transaction_id=bank_transaction,
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
 
 
 def says(pdf: bytes = PDF, url: str = LINK, status: int = 200) -> Portal:

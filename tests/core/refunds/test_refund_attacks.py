@@ -27,11 +27,11 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.refunds import sending
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.payee import read_payee
-from core.refunds.refund_transfers import make_payout_list
+from core.refunds.refund_transfers import make_transfer_list
 from core.refunds.service import Method, Status, refundable, set_refund_limit
 from gateway.api.refunds import PayeeBody
 from gateway.console.money.refunds import RefundForm
@@ -136,7 +136,7 @@ async def conflict(engine: AsyncEngine, world: World, transaction_id: str) -> No
         payee_account=world.bank_number,
         bank_transaction_id="FT0",
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
 
 
 async def test_money_whose_amount_is_contradicted_waits_for_a_person(
@@ -153,7 +153,7 @@ async def test_money_whose_amount_is_contradicted_waits_for_a_person(
     assert await refused(ask_for(engine, world, payment_id, wish(1))) == code
     assert await refused(approve(engine, world, before.id)) == code  # asked for before it was known
     async with transaction(engine) as db:  # nor does one that was approved leave for the bank
-        made = await make_payout_list(
+        made = await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
         )
     assert made is None
@@ -169,7 +169,7 @@ async def test_money_whose_amount_is_contradicted_waits_for_a_person(
         )
     await approve(engine, world, before.id)
     async with transaction(engine) as db:
-        made = await make_payout_list(
+        made = await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
         )
     assert made is not None
@@ -251,7 +251,7 @@ async def test_a_duplicate_notice_after_the_refund_changes_nothing(
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     made = await approved(engine, world, payment_id, wish(TOTAL_VND))
     async with transaction(engine) as db:
-        await make_payout_list(
+        await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
         )
     async with transaction(engine) as db:
@@ -270,7 +270,7 @@ async def test_a_duplicate_notice_after_the_refund_changes_nothing(
         payee_account=world.bank_number,
         bank_transaction_id="FT0",
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
     assert await sound(engine, world) == [0, 0]
     async with transaction(engine) as db:
         assert (await refundable(db, world.school_id, payment_id)).remaining_vnd == 0

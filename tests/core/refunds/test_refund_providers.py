@@ -25,9 +25,9 @@ from core.merchants import provider_client as calling
 from core.merchants.directory import find_merchant
 from core.merchants.provider_client import send
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.refunds.manual import confirm_refund
-from core.refunds.sending import follow_refunds
+from core.refunds.sending import poll_refunds
 from core.refunds.service import Method, Status, refundable
 from reconciliation.jobs.night import reconcile
 from sandbox.desks import Desks, Trouble
@@ -181,14 +181,16 @@ class Counter:
             found.account,
         )
         assert isinstance(notices, Notices)
-        recorded = await commit_notices(self.engine, [Incoming(found, notices.items[0], told.body)])
+        recorded = await commit_notices(
+            self.engine, [InboundNotice(found, notices.items[0], told.body)]
+        )
         return int(recorded.verdicts[0].record_id)
 
     async def follow(self, *later: timedelta) -> None:
         """The worker's rounds, each `later` than now."""
         for wait in later:
             self.ahead = wait
-            await follow_refunds(self.engine, KEYS, self.http, at=now_utc() + wait)
+            await poll_refunds(self.engine, KEYS, self.http, at=now_utc() + wait)
 
     async def begun(self, amount_vnd: int = TOTAL_VND) -> int:
         """An approved refund of the payment, not sent yet."""

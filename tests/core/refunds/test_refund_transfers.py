@@ -27,7 +27,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.problem import Problem
 from core.refunds.manual import confirm_refund, fail_refund
-from core.refunds.refund_transfers import PayoutFile, download_payout_list, make_payout_list
+from core.refunds.refund_transfers import TransferFile, download_transfer_list, make_transfer_list
 from core.refunds.service import Status, cancel_refund, refundable
 from reconciliation.jobs.night import reconcile
 from reconciliation.proof.proof import Proof
@@ -46,9 +46,9 @@ async def world(engine: AsyncEngine) -> World:
         return await make_world(db, [TOTAL_VND, 700_000])
 
 
-async def listed(engine: AsyncEngine, world: World, extension: str = "xlsx") -> PayoutFile | None:
+async def listed(engine: AsyncEngine, world: World, extension: str = "xlsx") -> TransferFile | None:
     async with transaction(engine) as db:
-        return await make_payout_list(
+        return await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension=extension, actor="ketoan"
         )
 
@@ -116,7 +116,7 @@ async def test_a_list_holds_what_is_approved_and_is_handed_out_unchanged(
     ]  # fmt: skip
     async with transaction(engine) as db:
         for _ in range(2):
-            again = await download_payout_list(db, KEYS, world.school_id, made.id, actor="ketoan")
+            again = await download_transfer_list(db, KEYS, world.school_id, made.id, actor="ketoan")
             assert again.content == made.content
         sealed = await db.fetchval("SELECT sealed_content FROM payout_list")
         assert PAYEE.number.encode() not in sealed
@@ -137,7 +137,7 @@ async def test_two_lists_at_once_hold_no_payout_twice(engine: AsyncEngine, world
     for amount_vnd in (100_000, 200_000):
         await approved(engine, world, payment_id, wish(amount_vnd))
     ends = await at_once(*(listed(engine, world) for _ in range(3)))
-    made = [end for end in ends if isinstance(end, PayoutFile)]
+    made = [end for end in ends if isinstance(end, TransferFile)]
     assert [one.refund_count for one in made] == [2]
     assert [end for end in ends if end is None] == [None, None]
 

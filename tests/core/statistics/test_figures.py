@@ -13,8 +13,8 @@ from adapters.contract import Notice, Outcome
 from core.invoices.payment_states import PaymentState, StateFigures, state_figures
 from core.kit.database import transaction
 from core.merchants.directory import find_merchant
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 from core.statistics.queries import (
     ClassFigures,
     class_figures,
@@ -31,10 +31,10 @@ async def receive(engine: AsyncEngine, world: World, payments: list[tuple[int, s
     async with transaction(engine) as db:
         merchant = await find_merchant(db, KEYS, "sepay", world.merchants["sepay"][1])
         assert merchant is not None
-        await record_notices(
+        await ingest_notices(
             db,
             [
-                Incoming(
+                InboundNotice(
                     merchant,
                     Notice(
                         transaction_id=f"T{index}",

@@ -15,10 +15,10 @@ from adapters.contract import Notice, Outcome
 from core.kit.database import Driver, transaction
 from core.ledger.positions import GivenBack, give_back, standings, take
 from core.ledger.queries import balances
-from core.ledger.service import follow_ledger, next_journal, post, reverse_journal
+from core.ledger.service import next_journal, post, reverse_journal, sync_invoice_totals
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from core.statistics.cashbook import bank_books, day_book, day_flows
 from core.statistics.cashless import (
     Cashless,
@@ -49,7 +49,7 @@ async def pay(
         content=content,
         payee_account="" if adapter == "vnpay" else world.bank_number,
     )
-    recorded = await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    recorded = await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
     return int(recorded.verdicts[0].record_id)
 
 
@@ -78,7 +78,7 @@ async def refund(db: Driver, world: World, payment_id: int, amount_vnd: int, on:
         memo="HOAN000001",
     )
     await post(db, give_back(given_back, taken))
-    await follow_ledger(
+    await sync_invoice_totals(
         db, world.school_id, [part.invoice_id for part in taken if part.invoice_id is not None]
     )
 

@@ -17,8 +17,8 @@ from support.factories import KEYS, make_world
 from adapters.contract import Notice, Outcome
 from core.kit.database import transaction
 from core.merchants.directory import find_merchant
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 from gateway.cli.main import main
 from gateway.settings import settings
 
@@ -42,7 +42,7 @@ async def schools(engine: AsyncEngine) -> None:
             content=world.invoices[0].reference,
             payee_account=world.bank_number,
         )
-        await record_notices(db, [Incoming(merchant, notice, b"{}")])
+        await ingest_notices(db, [InboundNotice(merchant, notice, b"{}")])
 
 
 @pytest.fixture

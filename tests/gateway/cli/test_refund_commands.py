@@ -15,7 +15,7 @@ from support.refund_school import approved, receive, wish
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.refunds.manual import confirm_refund
-from core.refunds.refund_transfers import make_payout_list
+from core.refunds.refund_transfers import make_transfer_list
 from gateway.cli.doctor import examine
 from gateway.cli.main import main
 from gateway.settings import settings
@@ -50,7 +50,7 @@ async def test_the_doctor_finds_the_books_whole_after_a_refund(engine: AsyncEngi
     payment_id = await receive(engine, world, 150_000, world.invoices[0].reference)
     made = await approved(engine, world, payment_id, wish(120_000))
     async with transaction(engine) as db:
-        await make_payout_list(
+        await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
         )
         await confirm_refund(

@@ -25,8 +25,8 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.merchants import directory as merchants
 from core.payments.checkouts import open_checkout
-from core.payments.ingest.inbound import Incoming
-from core.payments.ingest.ingest import record_notices
+from core.payments.ingest.inbound import InboundNotice
+from core.payments.ingest.ingest import ingest_notices
 from core.statistics.channels import (
     attention_of,
     channels_of,
@@ -36,7 +36,7 @@ from core.statistics.channels import (
     unmapped_words,
 )
 from gateway.console.frame.labels import words
-from gateway.console.setup.callback_urls import doors_of
+from gateway.console.setup.callback_urls import callback_urls_of
 from gateway.console.setup.channels import settings_of
 from sandbox.vnpay import signed_query
 
@@ -120,7 +120,7 @@ async def advise(
             bank_transaction_id=number,
             **more,
         )
-        recorded = await record_notices(db, [Incoming(merchant, notice, b"{}")])
+        recorded = await ingest_notices(db, [InboundNotice(merchant, notice, b"{}")])
     return int(recorded.verdicts[0].record_id)
 
 
@@ -283,7 +283,7 @@ def test_addresses_are_the_paths_that_the_adapter_reads(adapter: str) -> None:
             _refusal(adapter, method, path) is not Refused.NOT_FOUND for method in ("POST", "GET")
         )
 
-    doors = doors_of(adapter, "key", settings, BASE_URL)
+    doors = callback_urls_of(adapter, "key", settings, BASE_URL)
     assert doors
     for door in doors:
         path = door.url.removeprefix(home).removeprefix(f"{BASE_URL}/portal/key")

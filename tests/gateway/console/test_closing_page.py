@@ -21,7 +21,7 @@ from adapters.contract import Notice, Outcome
 from core.kit.database import transaction
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
-from core.payments.ingest.inbound import Incoming
+from core.payments.ingest.inbound import InboundNotice
 from gateway.console.books.proof_documents import draft_paper, paper_of, proof_pdf, proof_xlsx
 from reconciliation.closing.records import records_of
 from reconciliation.closing.service import close_day, draft_of
@@ -53,7 +53,7 @@ async def world(engine: AsyncEngine) -> World:
         paid_at=datetime(DAY.year, DAY.month, DAY.day, 2, tzinfo=UTC),
         content=world.invoices[0].reference,
     )
-    await commit_notices(engine, [Incoming(merchant, notice, b"{}")])
+    await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
     for username, role in (("ketoan", "accountant"), ("hieutruong", "approver")):
         await hire(engine, world, username, role)
     return world

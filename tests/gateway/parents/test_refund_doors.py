@@ -15,7 +15,7 @@ from support.staff import Desk, hire, receive
 from core.identity.service import create_api_key
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.refunds.refund_transfers import make_payout_list
+from core.refunds.refund_transfers import make_transfer_list
 from core.refunds.service import approve_refund
 
 TOTAL_VND = 1_250_000
@@ -50,7 +50,7 @@ async def prepared(engine: AsyncEngine, world: World) -> dict[str, int]:
     ]
     async with transaction(engine) as db:
         await approve_refund(db, world.school_id, listed.id, actor="hieutruong")
-        made = await make_payout_list(
+        made = await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
         )
         await approve_refund(db, world.school_id, ready.id, actor="hieutruong")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.closing_school import checked, close, problem_code, quiet_day, reopen
 from support.factories import DAY, KEYS
 
-from core.fees import income_recognition as releasing
+from core.fees import income_recognition as from_suspense
 from core.kit.database import Driver, transaction
 from core.kit.problem import Problem
 from reconciliation.closing import service as closing
@@ -107,9 +107,9 @@ async def test_the_same_name_in_other_code_points_is_the_same_person(engine: Asy
 async def test_while_fees_are_issued_for_long_a_night_and_a_close_say_so(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def impatient(db: Driver, school_id: int, day: date) -> releasing.Released:
+    async def impatient(db: Driver, school_id: int, day: date) -> from_suspense.Released:
         await db.execute("SET LOCAL lock_timeout = '50ms'")
-        return await releasing.release_income(db, school_id, day)
+        return await from_suspense.release_income(db, school_id, day)
 
     world = await quiet_day(engine)
     for room in (run, closing):

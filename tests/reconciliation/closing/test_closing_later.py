@@ -20,7 +20,7 @@ from core.kit.database import transaction
 from core.kit.problem import Problem
 from core.ledger.queries import disagreements
 from core.refunds.manual import confirm_refund
-from core.refunds.refund_transfers import make_payout_list
+from core.refunds.refund_transfers import make_transfer_list
 from reconciliation.closing.records import Verified
 from reconciliation.jobs.night import reconcile
 from reconciliation.review.debits import book_bank_fees, undo_debit
@@ -142,7 +142,7 @@ async def _refund(engine: AsyncEngine, world: World, nth: int) -> None:
     try:
         made = await approved(engine, world, found[nth][0], wish(5_000))
         async with transaction(engine) as db:
-            await make_payout_list(
+            await make_transfer_list(
                 db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
             )
         async with transaction(engine) as db:

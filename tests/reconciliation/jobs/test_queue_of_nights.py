@@ -22,7 +22,7 @@ from support.night_school import (
 )
 
 from core.kit.database import transaction
-from core.kit.locks import take_turn
+from core.kit.locks import lock_reconciliation
 from core.kit.problem import Problem
 from reconciliation.jobs.night import reconcile
 from reconciliation.jobs.progress import night_states, run_night
@@ -131,7 +131,7 @@ async def test_a_night_that_finds_another_under_way_comes_later(engine: AsyncEng
         engine.url, connect_args={"server_settings": {"lock_timeout": "200"}}
     )
     async with transaction(engine) as db:
-        await take_turn(db, world.school_id)
+        await lock_reconciliation(db, world.school_id)
         await run_queue(impatient)
         await impatient.dispose()
         (state,) = await night_states(db, world.school_id, DAY)

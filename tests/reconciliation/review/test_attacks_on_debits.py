@@ -20,8 +20,8 @@ from reconciliation.review.debits import book_bank_fees, book_own_transfer, undo
 from reconciliation.review.manual_payouts import (
     candidate_batches,
     line_of_exception,
+    match_payout,
     say_no_settlement,
-    settle_by_hand,
 )
 from reconciliation.review.own_money import book_own_money, undo_own_money
 
@@ -70,7 +70,7 @@ async def test_one_lump_is_not_taken_for_own_money_at_the_same_moment(engine: As
 
     async def settle() -> None:
         async with transaction(engine) as db:
-            await settle_by_hand(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
+            await match_payout(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
 
     async with transaction(engine) as db:
         await book_own_money(

@@ -20,13 +20,13 @@ from support.settlement_school import NEXT, TERMS, lump, lumps_of
 
 from core.kit.database import transaction
 from core.kit.problem import Problem
-from core.refunds.service import Method, Wish, request_refund
+from core.refunds.service import Method, RefundRequest, request_refund
 from reconciliation.review.debits import book_bank_fees, open_debits
 from reconciliation.review.manual_payouts import (
     candidate_batches,
     line_of_exception,
+    match_payout,
     record_taken_back,
-    settle_by_hand,
     undo_settlement,
 )
 from sandbox.settlements import Payout, Returned, Terms, payout_vnd
@@ -99,7 +99,7 @@ async def test_money_that_is_being_given_back_is_no_lump(engine: AsyncEngine) ->
             KEYS,
             lumps.school_id,
             waiting["payment_id"],
-            Wish(
+            RefundRequest(
                 amount_vnd=payout_vnd(payout, TERMS),
                 reason="nộp nhầm",
                 method=Method.PAYOUT,
@@ -112,7 +112,7 @@ async def test_money_that_is_being_given_back_is_no_lump(engine: AsyncEngine) ->
         (batch,) = await candidate_batches(db, lumps.school_id, line_id)
     async with transaction(engine) as db:
         with pytest.raises(Problem) as caught:
-            await settle_by_hand(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
+            await match_payout(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
     assert caught.value.status == 409
     await lumps.night()
 
@@ -130,7 +130,7 @@ async def test_a_refund_that_was_asked_for_is_not_booked_a_second_time_from_the_
             KEYS,
             lumps.school_id,
             payment["id"],
-            Wish(amount_vnd=200_000, reason="thừa", method=Method.PROVIDER),
+            RefundRequest(amount_vnd=200_000, reason="thừa", method=Method.PROVIDER),
             actor="an",
         )
     back = Returned(movement=movement, number="990001", amount_vnd=200_000, at=movement.at)

@@ -16,9 +16,9 @@ from core.kit.problem import Problem
 from reconciliation.review.manual_payouts import (
     candidate_batches,
     line_of_exception,
+    match_payout,
     record_taken_back,
     say_no_settlement,
-    settle_by_hand,
     undo_settlement,
 )
 from reconciliation.settlements.terms import Terms, late_settlements, set_terms, terms_of
@@ -55,7 +55,7 @@ async def test_a_lump_that_waits_in_suspense_is_settled_and_taken_back(
         line_id = await line_of_exception(db, lumps.school_id, found["id"])
         (candidate,) = await candidate_batches(db, lumps.school_id, line_id)
         assert (candidate.title, candidate.net_vnd) == ("momo:B20260910", net_vnd)
-        await settle_by_hand(
+        await match_payout(
             db, lumps.school_id, candidate.id, line_id, actor="an", note="MoMo báo qua điện thoại"
         )
     result = await lumps.night()
@@ -120,7 +120,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
         )
         for note, code in (("", "note_required"), ("vì sao", "lump_differs")):
             with pytest.raises(Problem) as caught:
-                await settle_by_hand(
+                await match_payout(
                     db, lumps.school_id, batch["id"], line["id"], actor="an", note=note
                 )
             assert caught.value.code == code
@@ -131,9 +131,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
     await lumps.night()
     async with transaction(engine) as db:
         with pytest.raises(Problem) as caught:
-            await settle_by_hand(
-                db, lumps.school_id, batch["id"], line["id"], actor="an", note="lại"
-            )
+            await match_payout(db, lumps.school_id, batch["id"], line["id"], actor="an", note="lại")
         assert caught.value.code == "batch_booked"
 
 
