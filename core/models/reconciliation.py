@@ -211,8 +211,8 @@ file_mapping = Table(
 )
 
 # the proof of one ledger account (a bank account or a clearing account) on one day
-day_close = Table(
-    "day_close",
+daily_proof = Table(
+    "daily_proof",
     metadata,
     school_column(),
     Column("ledger_account_id", BigInteger, nullable=False),
@@ -229,8 +229,8 @@ day_close = Table(
 
 # A day closed by a person, asked to be reopened, reopened by another: append-only, each record's hash covers
 # the one before it, and `signature` is a keyed hash that the database alone cannot make.
-close_record = Table(
-    "close_record",
+day_close = Table(
+    "day_close",
     metadata,
     school_column(),
     id_column(),
@@ -252,7 +252,7 @@ close_record = Table(
 )
 
 # How the night of a school and a day stands, or how it last came out. What is to be run, the queue knows
-# (procrastinate's tables, made by migration 0005); this is what people see, and what need not run again.
+# (procrastinate's tables, made beside ours); this is what people see, and what need not run again.
 night_run = Table(
     "night_run",
     metadata,

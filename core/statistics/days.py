@@ -28,7 +28,7 @@ async def day_standings(
     days = max(1, min(days, MAX_DAYS))
     rows = await db.fetch(
         "SELECT business_date, count(*) AS proofs, count(*) FILTER (WHERE difference_vnd <> 0) AS open"
-        " FROM day_close WHERE school_id = $1 AND business_date > $2 AND business_date <= $3 GROUP BY 1",
+        " FROM daily_proof WHERE school_id = $1 AND business_date > $2 AND business_date <= $3 GROUP BY 1",
         school_id,
         until - timedelta(days=days),
         until,
@@ -76,7 +76,7 @@ SELECT a.kind, coalesce(nullif(b.label, ''), b.holder, m.adapter) AS name, coale
   FROM ledger_account a
   LEFT JOIN bank_account b ON b.school_id = a.school_id AND b.id = a.bank_account_id
   LEFT JOIN merchant_account m ON m.school_id = a.school_id AND m.id = a.merchant_account_id
-  LEFT JOIN day_close d ON d.school_id = a.school_id AND d.ledger_account_id = a.id AND d.business_date = $2
+  LEFT JOIN daily_proof d ON d.school_id = a.school_id AND d.ledger_account_id = a.id AND d.business_date = $2
  WHERE a.school_id = $1 AND (a.kind = 'bank' OR (a.kind = 'clearing' AND d.ledger_account_id IS NOT NULL))
  ORDER BY a.kind, a.id LIMIT 100
 """

@@ -14,7 +14,7 @@ from core.kit.problem import Problem
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
 from gateway.context import keys_of
 from gateway.settings import settings
-from reconciliation.closing.records import CloseRecord
+from reconciliation.closing.records import DayClose
 from reconciliation.closing.service import ask_to_reopen, close_day, reopen_day
 
 day_option = click.option(
@@ -34,7 +34,7 @@ day_option = click.option(
 def close_day_command(day: datetime, school_code: str | None, actor: str, as_json: bool) -> None:
     """Chốt sổ đến hết ngày. / Prove a day, close the books through it and sign that."""
 
-    async def work(engine: AsyncEngine) -> CloseRecord:
+    async def work(engine: AsyncEngine) -> DayClose:
         school_id = await school_id_of(engine, school_code)
         return await close_day(engine, keys_of(settings()), school_id, day.date(), actor=actor)
 
@@ -59,7 +59,7 @@ def reopen_day_command(
 ) -> None:
     """Mở lại ngày đã chốt. / Ask to reopen the latest close, or approve it as another person."""
 
-    async def work(engine: AsyncEngine) -> CloseRecord:
+    async def work(engine: AsyncEngine) -> DayClose:
         if approve == bool(reason):
             raise Problem(
                 "ask_or_approve",
@@ -85,7 +85,7 @@ def reopen_day_command(
     )
 
 
-def _say(record: CloseRecord, *, as_json: bool, vi: str, en: str) -> None:
+def _say(record: DayClose, *, as_json: bool, vi: str, en: str) -> None:
     print_result(
         {
             "number": record.number,

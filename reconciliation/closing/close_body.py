@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from core.kit.database import Driver
-from reconciliation.closing.records import CloseRecord, transfers_until
+from reconciliation.closing.records import DayClose, transfers_until
 
 # Files that speak of days after the close before, and older ones that it did not name
 STATEMENTS = """
@@ -35,7 +35,7 @@ SELECT m.adapter || ':' || b.number AS account, s.file_name AS file, s.sha256, s
 """
 NIGHTS = """
 SELECT business_date::text AS date, (array_agg(result_hash ORDER BY created_at DESC))[1] AS result_hash
-  FROM day_close WHERE school_id = $1 AND business_date <= $2 AND ($3::date IS NULL OR business_date > $3)
+  FROM daily_proof WHERE school_id = $1 AND business_date <= $2 AND ($3::date IS NULL OR business_date > $3)
  GROUP BY business_date ORDER BY business_date
 """
 OPEN_EXCEPTIONS = """
@@ -60,7 +60,7 @@ async def close_body(
     result_hash: str,
     matches: Mapping[str, int],
     exceptions: Mapping[str, int],
-    standing: Sequence[CloseRecord],
+    standing: Sequence[DayClose],
 ) -> dict[str, Any]:
     """The body of a close of `day` as it would be made now, VND; `standing`: the closes before it.
 
@@ -99,7 +99,7 @@ async def close_body(
     }
 
 
-def _named(standing: Sequence[CloseRecord], files: str) -> tuple[list[str], list[str]]:
+def _named(standing: Sequence[DayClose], files: str) -> tuple[list[str], list[str]]:
     """Accounts and hashes of the files that closes named before."""
     named = [file for record in standing for file in record.body[files]]
     return [file["account"] for file in named], [file["sha256"] for file in named]

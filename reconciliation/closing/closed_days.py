@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from core.kit.database import Driver
-from reconciliation.closing.records import CloseRecord, find_close, headings_of, standing_closes
+from reconciliation.closing.records import DayClose, find_close, headings_of, standing_closes
 from reconciliation.proof.proof import Item, ItemKind, Proof
 
 
@@ -54,7 +54,7 @@ async def closed_night(db: Driver, school_id: int, day: date) -> ClosedNight | N
             result_hash=close.body["result_hash"],
         )
     rows = await db.fetch(
-        "SELECT ledger_account_id, body::text AS body, result_hash FROM day_close"
+        "SELECT ledger_account_id, body::text AS body, result_hash FROM daily_proof"
         " WHERE school_id = $1 AND business_date = $2 ORDER BY ledger_account_id",
         school_id,
         day,
@@ -67,7 +67,7 @@ async def closed_night(db: Driver, school_id: int, day: date) -> ClosedNight | N
     )
 
 
-async def _with_accounts(db: Driver, school_id: int, close: CloseRecord) -> tuple[Proof, ...]:
+async def _with_accounts(db: Driver, school_id: int, close: DayClose) -> tuple[Proof, ...]:
     """The proofs of a record; those of the same name stand in the order of their accounts."""
     ids: dict[str, list[int]] = {}
     for row in await db.fetch(ACCOUNTS, school_id):

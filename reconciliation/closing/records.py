@@ -37,7 +37,7 @@ class RecordKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseRecord:
+class DayClose:
     """One record. `number` counts from 1 without gaps; `day`: the business date it is about.
 
     `body` is what was hashed, its values text, whole numbers, lists and mappings.
@@ -84,9 +84,9 @@ def _refuse_floats(value: object) -> None:
             _refuse_floats(part)
 
 
-def standing_closes(records: Iterable[CloseRecord]) -> tuple[CloseRecord, ...]:
+def standing_closes(records: Iterable[DayClose]) -> tuple[DayClose, ...]:
     """The closes that no later record reopened, the earliest first."""
-    closes: dict[int, CloseRecord] = {}
+    closes: dict[int, DayClose] = {}
     for record in records:
         if record.kind is RecordKind.CLOSED:
             closes[record.number] = record
@@ -95,7 +95,7 @@ def standing_closes(records: Iterable[CloseRecord]) -> tuple[CloseRecord, ...]:
     return tuple(closes.values())
 
 
-def waiting_request(records: Sequence[CloseRecord]) -> CloseRecord | None:
+def waiting_request(records: Sequence[DayClose]) -> DayClose | None:
     """The request to reopen that waits for another person; whatever is recorded after it ends it."""
     last = records[-1] if records else None
     return last if last and last.kind is RecordKind.REOPEN_REQUESTED else None
@@ -104,21 +104,21 @@ def waiting_request(records: Sequence[CloseRecord]) -> CloseRecord | None:
 RECORDS = """
 SELECT number, kind, business_date AS day, actor, reason, hash, created_at AS made_at,
        CASE WHEN $2 OR kind <> 'closed' THEN body ELSE '{}' END::text AS body
-  FROM close_record WHERE school_id = $1 AND ($3::int IS NULL OR number = $3) ORDER BY number
+  FROM day_close WHERE school_id = $1 AND ($3::int IS NULL OR number = $3) ORDER BY number
 """
 
 
-async def records_of(db: Driver, school_id: int) -> tuple[CloseRecord, ...]:
+async def records_of(db: Driver, school_id: int) -> tuple[DayClose, ...]:
     """Every record of a school, the first one first."""
     return tuple(_record(row) for row in await db.fetch(RECORDS, school_id, True, None))
 
 
-async def headings_of(db: Driver, school_id: int) -> tuple[CloseRecord, ...]:
+async def headings_of(db: Driver, school_id: int) -> tuple[DayClose, ...]:
     """The same without the bodies of closes, which grow with the years."""
     return tuple(_record(row) for row in await db.fetch(RECORDS, school_id, False, None))
 
 
-async def find_close(db: Driver, school_id: int, number: int) -> CloseRecord:
+async def find_close(db: Driver, school_id: int, number: int) -> DayClose:
     """A close by its number, reopened since or not. Raises Problem (404)."""
     row = await db.fetchrow(RECORDS, school_id, True, min(number, MAX_NUMBER))
     if row is None or row["kind"] != RecordKind.CLOSED:
@@ -126,9 +126,9 @@ async def find_close(db: Driver, school_id: int, number: int) -> CloseRecord:
     return _record(row)
 
 
-def _record(row: Any) -> CloseRecord:
+def _record(row: Any) -> DayClose:
     fields = dict(row)
-    return CloseRecord(
+    return DayClose(
         **fields | {"kind": RecordKind(row["kind"]), "body": json.loads(row["body"])}
     )
 
@@ -144,13 +144,13 @@ async def append(
     actor: str,
     reason: str = "",
     at: datetime,
-) -> CloseRecord:
+) -> DayClose:
     """Write the next record, and its hash into the audit chain; the caller holds the school's turn.
 
     The body is `said` and who, when, why, of which school, after how much of the audit chain.
     """
     last = await db.fetchrow(
-        "SELECT number, hash FROM close_record WHERE school_id = $1 ORDER BY number DESC LIMIT 1",
+        "SELECT number, hash FROM day_close WHERE school_id = $1 ORDER BY number DESC LIMIT 1",
         school_id,
     )
     school = await db.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
@@ -173,7 +173,7 @@ async def append(
     hash_ = record_hash(previous, body)
     await db.execute(
         """
-        INSERT INTO close_record (school_id, number, kind, business_date, actor, reason, body, previous_hash,
+        INSERT INTO day_close (school_id, number, kind, business_date, actor, reason, body, previous_hash,
                                   hash, signature, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11)
         """,
@@ -197,7 +197,7 @@ async def append(
         subject=f"close_record:{number}",
         detail={"date": day.isoformat(), "hash": hash_.hex(), "reason": reason},
     )
-    return CloseRecord(
+    return DayClose(
         number=number,
         kind=kind,
         day=day,
@@ -226,7 +226,7 @@ async def verify_closes(db: Driver, keys: Keys, school_id: int) -> Verified:
     faults: list[str] = []
     rows = await db.fetch(
         "SELECT number, kind, business_date, actor, reason, body::text AS body, previous_hash, hash, signature,"
-        " created_at FROM close_record WHERE school_id = $1 ORDER BY number",
+        " created_at FROM day_close WHERE school_id = $1 ORDER BY number",
         school_id,
     )
     code = await db.fetchval("SELECT code FROM school WHERE id = $1", school_id)
@@ -293,7 +293,7 @@ def _action(kind: RecordKind) -> str:
     return f"day.{kind.value}"
 
 
-async def _against_books(db: Driver, school_id: int, last: CloseRecord | None) -> list[str]:
+async def _against_books(db: Driver, school_id: int, last: DayClose | None) -> list[str]:
     locked: date | None = await db.fetchval(
         "SELECT books_locked_until FROM school WHERE id = $1", school_id
     )

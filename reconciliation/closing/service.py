@@ -28,7 +28,7 @@ from core.kit.seal import Keys
 from core.payments.ingest.group_commit import announce_paid
 from reconciliation.closing.close_body import close_body
 from reconciliation.closing.records import (
-    CloseRecord,
+    DayClose,
     RecordKind,
     append,
     headings_of,
@@ -83,7 +83,7 @@ SELECT l.id, l.kind, coalesce(m.adapter || ':', '') || b.number AS account,
                       AND t.business_date <= $2))
  ORDER BY l.kind, account, l.id
 """
-PROVED = "SELECT ledger_account_id, difference_vnd FROM day_close WHERE school_id = $1 AND business_date = $2"
+PROVED = "SELECT ledger_account_id, difference_vnd FROM daily_proof WHERE school_id = $1 AND business_date = $2"
 
 
 async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[CloseBlocker, ...]:
@@ -106,7 +106,7 @@ async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[CloseBlocke
 
 async def close_day(
     engine: AsyncEngine, keys: Keys, school_id: int, day: date, *, actor: str
-) -> CloseRecord:
+) -> DayClose:
     """Run the night of `day`, and close the books through it.
 
     Raises Problem: 422 for a day to come or without an actor; 409 for a day that is closed, when
@@ -153,7 +153,7 @@ async def close_day(
 
 async def ask_to_reopen(
     engine: AsyncEngine, keys: Keys, school_id: int, day: date, *, actor: str, reason: str
-) -> CloseRecord:
+) -> DayClose:
     """Ask that the latest close be reopened; another person approves it.
 
     Raises Problem: 422 without a reason or an actor; 409 when `day` is not the latest close or was
@@ -179,7 +179,7 @@ async def ask_to_reopen(
 
 async def reopen_day(
     engine: AsyncEngine, keys: Keys, school_id: int, day: date, *, actor: str
-) -> CloseRecord:
+) -> DayClose:
     """Approve the request to reopen `day`: the books are locked through the close before it.
 
     Raises Problem: 422 without an actor; 409 when `day` is not the latest close or nobody asked; 403
@@ -229,7 +229,7 @@ async def draft_of(db: Driver, school_id: int, day: date) -> dict[str, Any] | No
     standing = standing_closes(await records_of(db, school_id))
     _refuse_day(day, standing)
     rows = await db.fetch(
-        "SELECT body::text AS body, result_hash FROM day_close WHERE school_id = $1 AND business_date = $2"
+        "SELECT body::text AS body, result_hash FROM daily_proof WHERE school_id = $1 AND business_date = $2"
         " ORDER BY body->>'account', ledger_account_id",
         school_id,
         day,
@@ -290,7 +290,7 @@ async def _reopened_before(db: Driver, school_id: int) -> int | None:
     return None
 
 
-def _refuse_day(day: date, standing: Sequence[CloseRecord]) -> None:
+def _refuse_day(day: date, standing: Sequence[DayClose]) -> None:
     if day > business_date(now_utc()):
         raise Problem(
             "future_day",
@@ -329,7 +329,7 @@ def _fault(one: CloseBlocker) -> Fault:
     )  # fmt: skip
 
 
-def _latest(records: Sequence[CloseRecord], day: date) -> CloseRecord:
+def _latest(records: Sequence[DayClose], day: date) -> DayClose:
     standing = standing_closes(records)
     if not standing or standing[-1].day != day:
         raise Problem(

@@ -206,7 +206,7 @@ async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
         and proof.difference_vnd is not None
     ]
     await db.execute(
-        "DELETE FROM day_close WHERE school_id = $1 AND business_date = $2"
+        "DELETE FROM daily_proof WHERE school_id = $1 AND business_date = $2"
         " AND ledger_account_id <> ALL($3::bigint[])",
         school_id,
         result.day,
@@ -214,14 +214,14 @@ async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
     )
     await db.execute(
         """
-        INSERT INTO day_close (school_id, business_date, result_hash, ledger_account_id, opening_vnd,
+        INSERT INTO daily_proof (school_id, business_date, result_hash, ledger_account_id, opening_vnd,
                                closing_vnd, difference_vnd, body)
         SELECT $1, $2, $3, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[])
         ON CONFLICT (school_id, ledger_account_id, business_date) DO UPDATE
            SET result_hash = excluded.result_hash, opening_vnd = excluded.opening_vnd,
                closing_vnd = excluded.closing_vnd, difference_vnd = excluded.difference_vnd,
                body = excluded.body, created_at = now()
-         WHERE (day_close.result_hash, day_close.body) IS DISTINCT FROM (excluded.result_hash, excluded.body)
+         WHERE (daily_proof.result_hash, daily_proof.body) IS DISTINCT FROM (excluded.result_hash, excluded.body)
         """,
         school_id,
         result.day,

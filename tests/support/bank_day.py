@@ -79,7 +79,7 @@ async def everything(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]
             table: [
                 tuple(row) for row in await db.fetch(f'SELECT * FROM "{table}" ORDER BY 1, 2, 3')
             ]
-            for table in (*tables, "exception", "day_close", "audit_entry")
+            for table in (*tables, "exception", "daily_proof", "audit_entry")
         }
 
 

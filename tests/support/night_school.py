@@ -115,7 +115,7 @@ SELECT t.kind, d.kind, c.kind, t.business_date, i.reference, sum(t.amount_vnd)::
  GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
 PROOFS = """
-SELECT business_date, opening_vnd, closing_vnd, difference_vnd, body::text FROM day_close ORDER BY 1, 5
+SELECT business_date, opening_vnd, closing_vnd, difference_vnd, body::text FROM daily_proof ORDER BY 1, 5
 """
 
 

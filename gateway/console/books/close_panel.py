@@ -10,7 +10,7 @@ from core.identity.service import User
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from reconciliation.closing.records import (
-    CloseRecord,
+    DayClose,
     headings_of,
     standing_closes,
     waiting_request,
@@ -32,11 +32,11 @@ class Closing:
     is_open: bool
     was_run: bool
     obstacles: tuple[CloseBlocker, ...]
-    close: CloseRecord | None
-    latest: CloseRecord | None
-    request: CloseRecord | None
+    close: DayClose | None
+    latest: DayClose | None
+    request: DayClose | None
     may_approve: bool
-    records: tuple[CloseRecord, ...]
+    records: tuple[DayClose, ...]
 
 
 async def closing_of(db: Driver, user: User, day: date) -> Closing:
@@ -47,7 +47,7 @@ async def closing_of(db: Driver, user: User, day: date) -> Closing:
     latest = standing[-1] if standing else None
     is_open = day <= business_date(now_utc()) and (latest is None or day > latest.day)
     was_run = await db.fetchval(
-        "SELECT EXISTS (SELECT FROM day_close WHERE school_id = $1 AND business_date = $2)",
+        "SELECT EXISTS (SELECT FROM daily_proof WHERE school_id = $1 AND business_date = $2)",
         user.school_id,
         day,
     )

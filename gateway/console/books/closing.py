@@ -33,7 +33,7 @@ from gateway.console.frame.screen import (
     typed,
 )
 from gateway.context import AppContext
-from reconciliation.closing.records import CloseRecord, find_close
+from reconciliation.closing.records import DayClose, find_close
 from reconciliation.closing.service import ask_to_reopen, close_day, draft_of, reopen_day
 
 MAX_REASON = 300
@@ -101,7 +101,7 @@ async def _done(
     context: AppContext,
     staff: Staff,
     day: date,
-    doing: Awaitable[CloseRecord],
+    doing: Awaitable[DayClose],
     done: str,
 ) -> Response[Any]:
     try:

@@ -17,7 +17,7 @@ from core.kit.money import format_vnd
 from gateway.console.frame.labels import words
 from gateway.pages.rendering import day_text, moment_text
 from gateway.pages.typesetting import set_pdf
-from reconciliation.closing.records import CloseRecord
+from reconciliation.closing.records import DayClose
 
 TITLE: Final = "BIÊN BẢN ĐỐI SOÁT VÀ CHỐT SỔ"
 DRAFT: Final = "CHƯA CHỐT"
@@ -57,7 +57,7 @@ class Paper:
     at: datetime
 
 
-def paper_of(record: CloseRecord) -> Paper:
+def paper_of(record: DayClose) -> Paper:
     """The paper of a closed day."""
     body = record.body
     return _paper(

@@ -345,7 +345,7 @@ VERDICT: Final[Words] = {
     "noted": ("Chỉ ghi nhận", "Noted"),
 }
 
-CLOSE_RECORD: Final[Words] = {
+DAY_CLOSE: Final[Words] = {
     "closed": ("Chốt sổ", "Closed"),
     "reopen_requested": ("Đề nghị mở lại", "Reopening asked for"),
     "reopened": ("Mở lại", "Reopened"),
@@ -509,7 +509,7 @@ _SUBJECTS: Final[Mapping[str, Words]] = {
     "settlement_line": SETTLEMENT_LINE,
     "outcome": OUTCOME,
     "verdict": VERDICT,
-    "close_record": CLOSE_RECORD,
+    "day_close": DAY_CLOSE,
     "night_state": NIGHT_STATE,
     "night_step": NIGHT_STEP,
     "role": ROLE,

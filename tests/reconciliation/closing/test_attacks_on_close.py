@@ -29,7 +29,7 @@ async def tamper(engine: AsyncEngine, *statements: str) -> None:
 async def test_a_last_close_that_was_taken_away_is_missed(engine: AsyncEngine) -> None:
     world = await quiet_day(engine)
     await close(engine, world)
-    await tamper(engine, "DELETE FROM close_record", "UPDATE school SET books_locked_until = NULL")
+    await tamper(engine, "DELETE FROM day_close", "UPDATE school SET books_locked_until = NULL")
     assert (await checked(engine, world)).faults == (
         f"the close record 1 of {DAY} that the audit chain names is missing",
     )
@@ -41,7 +41,7 @@ async def test_a_reopening_that_was_taken_away_is_missed(engine: AsyncEngine) ->
     await reopen(engine, world)
     await tamper(
         engine,
-        "DELETE FROM close_record WHERE number > 1",
+        "DELETE FROM day_close WHERE number > 1",
         f"UPDATE school SET books_locked_until = '{DAY}'",
     )
     assert (await checked(engine, world)).faults == (
@@ -66,7 +66,7 @@ async def test_a_body_that_says_nonsense_is_found_and_not_stumbled_over(
 ) -> None:
     world = await quiet_day(engine)
     await close(engine, world)
-    await tamper(engine, f"UPDATE close_record SET body = {body}")
+    await tamper(engine, f"UPDATE day_close SET body = {body}")
     assert "record 1 does not hash to what it says" in (await checked(engine, world)).faults
 
 
@@ -74,7 +74,7 @@ async def test_a_reopening_that_says_nonsense_is_found(engine: AsyncEngine) -> N
     world = await quiet_day(engine)
     await close(engine, world)
     await reopen(engine, world)
-    await tamper(engine, "UPDATE close_record SET body = '{}' WHERE number = 3")
+    await tamper(engine, "UPDATE day_close SET body = '{}' WHERE number = 3")
     assert "record 3 does not hash to what it says" in (await checked(engine, world)).faults
 
 
@@ -84,7 +84,7 @@ async def test_swapped_signatures_are_found(engine: AsyncEngine) -> None:
     await reopen(engine, world)
     await tamper(
         engine,
-        "UPDATE close_record c SET signature = o.signature FROM close_record o"
+        "UPDATE day_close c SET signature = o.signature FROM day_close o"
         " WHERE c.number + o.number = 3 AND c.number < 3",
     )
     assert (await checked(engine, world)).faults == (

@@ -309,9 +309,9 @@ async def test_records_can_neither_be_changed_nor_removed(engine: AsyncEngine) -
     world = await quiet_day(engine)
     await close(engine, world)
     for change in (
-        "UPDATE close_record SET actor = 'x'",
-        "DELETE FROM close_record",
-        "TRUNCATE close_record",
+        "UPDATE day_close SET actor = 'x'",
+        "DELETE FROM day_close",
+        "TRUNCATE day_close",
     ):
         with pytest.raises(asyncpg.RestrictViolationError):
             async with transaction(engine) as db:
@@ -322,16 +322,16 @@ async def test_records_can_neither_be_changed_nor_removed(engine: AsyncEngine) -
     ("tampering", "fault"),
     [
         (
-            "UPDATE close_record SET body = jsonb_set(body, '{proofs}', '[]')",
+            "UPDATE day_close SET body = jsonb_set(body, '{proofs}', '[]')",
             "record 1 does not hash to what it says",
         ),
-        ("UPDATE close_record SET actor = 'x'", "record 1 is out of its place"),
+        ("UPDATE day_close SET actor = 'x'", "record 1 is out of its place"),
         (
-            f"UPDATE close_record SET signature = '\\x{bytes(32).hex()}'",
+            f"UPDATE day_close SET signature = '\\x{bytes(32).hex()}'",
             "record 1 is not signed by this installation",
         ),
         ("UPDATE school SET books_locked_until = NULL", "the books are locked until None"),
-        ("DELETE FROM close_record", f"the books are locked until {DAY}"),
+        ("DELETE FROM day_close", f"the books are locked until {DAY}"),
         (
             "UPDATE transfer SET amount_vnd = amount_vnd + 1 WHERE payment_id IS NOT NULL",
             f"the transfers until {DAY} are not those that record 1 counted",

@@ -94,7 +94,7 @@ async def outcome_of(engine: AsyncEngine, world: World) -> Outcome:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
         is_closed = await db.fetchval(
-            "SELECT bool_and(difference_vnd = 0) FROM day_close WHERE business_date = $1"
+            "SELECT bool_and(difference_vnd = 0) FROM daily_proof WHERE business_date = $1"
             " AND body->>'account' = $2",
             DAY,
             world.bank_number,

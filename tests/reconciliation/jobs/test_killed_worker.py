@@ -136,7 +136,7 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
         world = await live_through(engine, day)
         async with nursery(engine, tmp_path) as workers:
             # at its first look at matches; when all is written, just before the commit
-            for table in ("match", "day_close"):
+            for table in ("match", "daily_proof"):
                 async with transaction(engine) as db:
                     await db.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                     pid = await workers.ask("start")
@@ -146,11 +146,11 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
             # after the commit, before anybody was told
             async with transaction(engine) as told:
                 async with transaction(engine) as db:
-                    await db.execute("LOCK TABLE day_close IN EXCLUSIVE MODE")
+                    await db.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")
                     pid = await workers.ask("start")
-                    await until(engine, BLOCKED, "day_close")
+                    await until(engine, BLOCKED, "daily_proof")
                     await told.execute("LOCK TABLE night_run IN EXCLUSIVE MODE")
-                await until(engine, "SELECT count(*) > 0 FROM day_close")
+                await until(engine, "SELECT count(*) > 0 FROM daily_proof")
                 await workers.end(pid, signal.SIGKILL)
             assert await payments(engine) == LINES
             # somewhere

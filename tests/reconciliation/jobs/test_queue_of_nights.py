@@ -145,7 +145,7 @@ async def test_progress_is_seen_while_the_night_runs(engine: AsyncEngine) -> Non
     (world,) = await schools(engine, 1)
     await bring_lines(engine, world)
     async with transaction(engine) as db:
-        await db.execute("LOCK TABLE day_close IN EXCLUSIVE MODE")  # the night waits at its end
+        await db.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")  # the night waits at its end
         night = asyncio.create_task(run_night(engine, world.school_id, DAY, worker="w"))
         seen = set()
         while ("prove", True) not in seen:
