@@ -193,12 +193,12 @@ def _write(path: Path, rows: Sequence[str], *, is_vcb: bool) -> Path:
 async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
     """The school, its open invoices, and `count` transfers less the lost ones told by notices."""
     async with transaction(engine) as db:
-        await db.execute(WORLD)
+        await db.raw.execute(WORLD)
         await open_books(db, 1)
         push = await _pushed(db)
-        keys = await db.fetch(KEYS, FILLED)
+        keys = await db.raw.fetch(KEYS, FILLED)
         for key in keys:
-            await db.execute(key["drop"])
+            await db.raw.execute(key["drop"])
     paid = transfers(count)
     odd: list[Paid] = []
     for start in range(0, INVOICES, ISSUED_TOGETHER):
@@ -206,24 +206,24 @@ async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
         part = list(islice(paid, len(numbers)))
         odd += (one for one in part if one.is_told and not one.is_plain)
         async with transaction(engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 f"{GIVEN}; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"
             )
             await _issue(db, numbers, part, push, day)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '256MB'"
         )
         for key in keys:
-            await db.execute(key["make"])
-        await db.execute("ANALYZE")
+            await db.raw.execute(key["make"])
+        await db.raw.execute("ANALYZE")
     while odd:
         async with transaction(engine) as db:
-            await db.execute(GIVEN)
+            await db.raw.execute(GIVEN)
             await ingest_notices(db, [_notice(push, one, day) for one in odd[:TOLD_TOGETHER]])
         del odd[:TOLD_TOGETHER]
     async with transaction(engine) as db:
-        await db.execute("ANALYZE")
+        await db.raw.execute("ANALYZE")
 
 
 async def _issue(
@@ -240,7 +240,7 @@ async def _issue(
         else (None, None, None, None)
         for one in notices
     ]
-    await db.execute(
+    await db.raw.execute(
         ISSUE,
         make_references(range(numbers.start + 1, numbers.stop + 1), KEY),
         [FEES_VND[n % len(FEES_VND)] for n in numbers],
@@ -255,7 +255,7 @@ async def _issue(
 async def _pushed(db: Driver) -> Merchant:
     """The door of the bank's pushes: the statement's, under another adapter's name."""
     (statement,) = (await statement_merchants(db, 1)).values()
-    number = await db.fetchval("SELECT id FROM merchant_account WHERE adapter = 'sepay'")
+    number = await db.raw.fetchval("SELECT id FROM merchant_account WHERE adapter = 'sepay'")
     return dataclasses.replace(statement, adapter="sepay", merchant_account_id=number)
 
 

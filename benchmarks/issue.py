@@ -18,7 +18,7 @@ import asyncpg
 
 import migrations
 from core.invoices.service import issue
-from core.kit.database import create_engine, transaction
+from core.kit.database import Driver, create_engine, transaction
 from core.kit.reference import make_references
 from core.kit.seal import Keys
 from core.ledger.queries import disagreements
@@ -60,7 +60,7 @@ SELECT 1, s.id, '2026-2027', c.id
 async def _make_world(dsn: str) -> None:
     db = await asyncpg.connect(dsn)
     await db.execute(WORLD)
-    await open_books(db, 1)
+    await open_books(Driver(db), 1)
     await db.execute(
         ROSTER, make_references(range(1, INVOICES + 1), KEYS.reference), INVOICES, PER_CLASS
     )
@@ -79,7 +79,7 @@ async def _issue(url: str, dsn: str) -> tuple[float, dict[str, bytes]]:
     took_s = time.perf_counter() - begun
     rows: dict[str, bytes] = {}
     async with transaction(engine) as db:
-        counts = [await db.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES]
+        counts = [await db.raw.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES]
         assert issued.invoices == INVOICES
         assert counts == [INVOICES, LINES * INVOICES, LINES * INVOICES]
         assert await disagreements(db, 1) == []
@@ -89,7 +89,7 @@ async def _issue(url: str, dsn: str) -> tuple[float, dict[str, bytes]]:
             async def keep(part: bytes, parts: list[bytes] = parts) -> None:
                 parts.append(part)
 
-            await db.copy_from_table(table, output=keep, format="binary")
+            await db.raw.copy_from_table(table, output=keep, format="binary")
             rows[table] = b"".join(parts)
     await engine.dispose()
     return took_s, rows

@@ -47,7 +47,7 @@ async def _make(url: str, count: int, day: date) -> None:
 async def _night(url: str, files: list[Path], count: int, day: date) -> dict[str, Any]:
     engine = create_engine(url)
     async with transaction(engine) as db:
-        since = await db.fetchval("SELECT clock_timestamp()")
+        since = await db.raw.fetchval("SELECT clock_timestamp()")
     began = time.perf_counter()
     for path in files:
         async with transaction(engine) as db:

@@ -54,7 +54,7 @@ async def compare_books(
     """
     until = business_date(now_utc())
     ledger = await balances(db, world.school_id, until)
-    accounts = await db.fetch(
+    accounts = await db.raw.fetch(
         "SELECT l.id, l.kind, l.bank_account_id, m.adapter FROM ledger_account l"
         " LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id"
         " WHERE l.school_id = $1 AND l.kind IN ('bank', 'clearing')",
@@ -65,12 +65,12 @@ async def compare_books(
     for row in accounts:
         place = number_of[row["bank_account_id"]] if row["kind"] == "bank" else row["adapter"]
         balance_vnd[place] += ledger.get(row["id"], 0)
-    payments = await db.fetch(
+    payments = await db.raw.fetch(
         "SELECT bank_account_id, channel, coalesce(reference, '') AS reference, amount_vnd"
         "  FROM payment WHERE school_id = $1",
         world.school_id,
     )
-    unposted = await db.fetch(
+    unposted = await db.raw.fetch(
         "SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s"
         " WHERE s.school_id = $1 AND s.debit_vnd > 0 AND NOT EXISTS ("
         "   SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)"

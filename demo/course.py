@@ -119,7 +119,7 @@ def _write_exports(files: Sequence[VoucherFile], folder: Path) -> list[Path]:
 
 async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipts: int) -> Counts:
     """The gateway's own figures beside what went over the wire."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
                (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement'

@@ -98,7 +98,7 @@ async def live_the_morning(
             )
     result = await reconcile(context.engine, world.school_id, day)
     async with transaction(context.engine) as db:
-        booked = await db.fetchrow(
+        booked = await db.raw.fetchrow(
             "SELECT count(DISTINCT b.id) AS batches, coalesce(sum(l.fee_vnd + l.vat_vnd), 0)::bigint AS fees_vnd"
             "  FROM settlement_batch b JOIN settlement_line l ON l.school_id = b.school_id"
             "   AND l.settlement_batch_id = b.id"
@@ -121,7 +121,7 @@ async def live_the_morning(
 
 async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
     """Put the contracts down; adapter -> merchant account."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT adapter, id FROM merchant_account WHERE school_id = $1 AND adapter = ANY($2::text[])",
         world.school_id,
         list(AGREED),
@@ -143,7 +143,7 @@ async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
 async def _give_one_back(context: AppContext, world: World) -> int:
     """The oldest MoMo payment goes back by MoMo: asked for by one person, approved by another."""
     async with transaction(context.engine) as db:
-        payment = await db.fetchrow(
+        payment = await db.raw.fetchrow(
             "SELECT id, amount_vnd FROM payment WHERE school_id = $1 AND channel = 'momo' ORDER BY id LIMIT 1",
             world.school_id,
         )
@@ -160,7 +160,7 @@ async def _give_one_back(context: AppContext, world: World) -> int:
         at = now_utc() + round_no * SOON
         await poll_refunds(context.engine, context.keys, context.http, at=at)
     async with transaction(context.engine) as db:
-        done: int = await db.fetchval(
+        done: int = await db.raw.fetchval(
             "SELECT count(*) FROM refund WHERE school_id = $1 AND status = 'done'", world.school_id
         )
     if not done:

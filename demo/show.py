@@ -171,7 +171,7 @@ SELECT reference, standing, amount_vnd, open_vnd, bank_account, $3 || token AS p
 async def _samples(context: AppContext, world: World) -> list[SampleInvoice]:
     """A few invoices of each standing at each account, the open ones first."""
     async with transaction(context.engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             _SAMPLES,
             world.school_id,
             list(SAMPLES),

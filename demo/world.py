@@ -213,7 +213,7 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
 
 async def open_bills(db: Driver, school_id: int) -> tuple[list[Bill], list[Bill]]:
     """The invoices that wait for money, as their parents' pages show them: the roster's, applicants'."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT f.kind, p.code, i.reference, i.token, i.total_vnd, b.number AS account_number
           FROM invoice i

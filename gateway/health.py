@@ -22,7 +22,7 @@ async def health_ready(context: NamedDependency[AppContext]) -> Response[dict[st
     """The database answers and carries our schema; 503 otherwise."""
     try:
         async with transaction(context.engine) as db:
-            revision = await db.fetchval("SELECT version_num FROM alembic_version")
+            revision = await db.raw.fetchval("SELECT version_num FROM alembic_version")
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return Response({"status": "database away"}, status_code=503)
     return Response({"status": "ready", "schema": revision})

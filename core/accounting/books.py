@@ -177,7 +177,7 @@ async def trial_balance(db: Driver, school_id: int, since: date, until: date) ->
     accounts = await _accounts(db, school_id, school, since, until, balances)
     chart = chart_for(school["accounting_regime"], since)
     by_account = sorted(balances, key=lambda balance: accounts[balance.kind])
-    unconfirmed_vnd: int = await db.fetchval(
+    unconfirmed_vnd: int = await db.raw.fetchval(
         "SELECT coalesce(sum(t.amount_vnd), 0)::bigint FROM transfer t WHERE t.school_id = $1"
         f" AND t.business_date BETWEEN $2 AND $3 AND {UNCONFIRMED}",
         school_id,
@@ -211,7 +211,7 @@ async def detail_ledger(
     kinds = [kind for kind, code in accounts.items() if code == account]
     if not kinds:
         raise not_found("tài khoản này trong kỳ", "account in that period")
-    rows = await db.fetch(ENTRIES, school_id, since, until, kinds, MAX_LINES + 1)
+    rows = await db.raw.fetch(ENTRIES, school_id, since, until, kinds, MAX_LINES + 1)
     if len(rows) > MAX_LINES:
         raise Problem(
             "period_too_long",
@@ -272,14 +272,16 @@ async def _school(db: Driver, school_id: int, since: date, until: date) -> Any:
             en="A period ends on or after the day it begins.",
             status=422,
         )
-    row = await db.fetchrow("SELECT name, accounting_regime FROM school WHERE id = $1", school_id)
+    row = await db.raw.fetchrow(
+        "SELECT name, accounting_regime FROM school WHERE id = $1", school_id
+    )
     if row is None:
         raise not_found("trường này", "school")
     return row
 
 
 async def _balances(db: Driver, school_id: int, since: date, until: date) -> list[_Balance]:
-    rows = await db.fetch(BALANCES, school_id, since, until)
+    rows = await db.raw.fetch(BALANCES, school_id, since, until)
     return [_Balance(**dict(row)) for row in rows]
 
 

@@ -83,7 +83,7 @@ async def deliveries(
     limit: int,
 ) -> tuple[Delivery, ...]:
     """Exports after `after_id`, oldest first; all, or only those acknowledged or not."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"{DELIVERIES} AND e.id > $2 AND ($3::boolean IS NULL OR (e.acknowledged_at IS NOT NULL) = $3)"
         " ORDER BY e.id LIMIT $4",
         school_id,
@@ -96,13 +96,13 @@ async def deliveries(
 
 async def newest_deliveries(db: Driver, school_id: int, limit: int) -> tuple[Delivery, ...]:
     """The last exports, the newest first."""
-    rows = await db.fetch(f"{DELIVERIES} ORDER BY e.id DESC LIMIT $2", school_id, limit)
+    rows = await db.raw.fetch(f"{DELIVERIES} ORDER BY e.id DESC LIMIT $2", school_id, limit)
     return tuple(Delivery(**dict(row)) for row in rows)
 
 
 async def delivery_of(db: Driver, school_id: int, export_id: int) -> Delivery:
     """One export. Raises Problem (404)."""
-    row = await db.fetchrow(f"{DELIVERIES} AND e.id = $2", school_id, export_id)
+    row = await db.raw.fetchrow(f"{DELIVERIES} AND e.id = $2", school_id, export_id)
     if row is None:
         raise not_found("tệp xuất này", "export")
     return Delivery(**dict(row))
@@ -116,7 +116,7 @@ async def acknowledge(
     False where the file has another one: that is in the audit chain, and the caller commits it before
     it refuses (`other_content`). Raises Problem (404).
     """
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT sha256, acknowledged_at FROM voucher_export WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
         export_id,
@@ -127,7 +127,7 @@ async def acknowledge(
     if is_same and row["acknowledged_at"] is not None:
         return True
     if is_same:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE voucher_export SET acknowledged_at = now(), acknowledged_by = $3"
             " WHERE school_id = $1 AND id = $2",
             school_id,

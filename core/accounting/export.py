@@ -146,13 +146,13 @@ async def export_vouchers(
             status=422,
         )
     # one export of a school at a time, or two would hold the same transfers
-    school = await db.fetchrow(
+    school = await db.raw.fetchrow(
         "SELECT accounting_regime, books_locked_until FROM school WHERE id = $1 FOR NO KEY UPDATE",
         school_id,
     )
     if school is None:
         raise not_found("trường này", "school")
-    rows = await db.fetch(UNEXPORTED, school_id, format, chosen.part, chosen.most)
+    rows = await db.raw.fetch(UNEXPORTED, school_id, format, chosen.part, chosen.most)
     if not rows:
         return None
     lines = make_vouchers(
@@ -176,7 +176,7 @@ async def export_vouchers(
 
 async def download(db: Driver, school_id: int, export_id: int) -> VoucherFile:
     """An export as it was made, byte for byte. Raises Problem (404)."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT id, number, file_name, content, voucher_count, total_vnd FROM voucher_export"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -196,7 +196,7 @@ def _booked(row: Any) -> Booked:
 
 async def _last_serials(db: Driver, school_id: int, format_name: str) -> dict[int, int]:
     """Year -> the last serial that vouchers of this format were given."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT 2000 + right(voucher_no, 2)::int AS year,
                max(substring(voucher_no FROM '([0-9]+)/')::int) AS serial
@@ -217,7 +217,7 @@ async def _keep(
     locked_until: date | None,
 ) -> VoucherFile:
     """Write the file, and which transfer stands in it under which number."""
-    number: int = await db.fetchval(
+    number: int = await db.raw.fetchval(
         "SELECT coalesce(max(number), 0) + 1 FROM voucher_export WHERE school_id = $1 AND format = $2",
         school_id,
         chosen.name,
@@ -227,7 +227,7 @@ async def _keep(
     file_name = f"hocphi-{chosen.name}-{number:04d}.{chosen.extension}"
     voucher_count = len({line.voucher_no for line in lines})
     total_vnd = sum(line.amount_vnd for line in lines)
-    export_id: int = await db.fetchval(
+    export_id: int = await db.raw.fetchval(
         """
         INSERT INTO voucher_export (school_id, number, format, file_name, content, sha256, voucher_count,
                                     total_vnd, exported_by, first_on, last_on, locked_until)
@@ -246,7 +246,7 @@ async def _keep(
         max(line.on for line in lines),
         locked_until,
     )
-    await db.copy_records_to_table(
+    await db.raw.copy_records_to_table(
         "voucher",
         records=(
             (school_id, chosen.name, line.transfer_id, export_id, line.voucher_no) for line in lines

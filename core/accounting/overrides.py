@@ -19,7 +19,7 @@ ACCOUNT = re.compile(r"[0-9]{3}[0-9A-Z.-]{0,12}")
 
 async def overrides_of(db: Driver, school_id: int) -> tuple[Override, ...]:
     """All accounts that a school ever chose for itself, by purpose and date."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT purpose, valid_from, account FROM account_override WHERE school_id = $1"
         " ORDER BY purpose, valid_from",
         school_id,
@@ -34,7 +34,7 @@ async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: s
     later were exported or no chart covers it. The caller has seen that `actor` may approve.
     """
     # as an export does: neither sees the other half done
-    regime = await db.fetchval(
+    regime = await db.raw.fetchval(
         "SELECT accounting_regime FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id
     )
     if regime is None:
@@ -55,7 +55,7 @@ async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: s
         )
     await _refuse_exported(db, school_id, chosen.valid_from)
     before = accounts_on(regime, await overrides_of(db, school_id), chosen.valid_from)
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO account_override (school_id, purpose, valid_from, account, set_by)
         VALUES ($1, $2, $3, $4, $5)
@@ -84,7 +84,7 @@ async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: s
 
 
 async def _refuse_exported(db: Driver, school_id: int, valid_from: date) -> None:
-    last: date | None = await db.fetchval(
+    last: date | None = await db.raw.fetchval(
         "SELECT max(t.business_date) FROM voucher v"
         " JOIN transfer t ON t.school_id = v.school_id AND t.id = v.transfer_id WHERE v.school_id = $1",
         school_id,

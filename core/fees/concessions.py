@@ -134,7 +134,7 @@ SELECT w.student_code, s.id AS student_id, i.id AS item_id, i.nature, c.id, c.pe
 async def _compare(
     db: Driver, school_id: int, rows: Sequence[ConcessionRow]
 ) -> list[dict[str, Any]]:
-    found = await db.fetch(
+    found = await db.raw.fetch(
         COMPARE,
         school_id,
         [one.student_code for one in rows],
@@ -225,7 +225,7 @@ async def _write(
     changes: Sequence[tuple[ConcessionRow, dict[str, Any]]],
     actor: str,
 ) -> None:
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO concession (school_id, student_id, fee_item_id, percent, borne_by, decision_no, legal_basis,
                                 from_date, until_date, granted_by)

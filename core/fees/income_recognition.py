@@ -87,6 +87,6 @@ async def release_income(db: Driver, school_id: int, day: date) -> Released:
     as `LINEAR` says.
     """
     await lock_fees(db, school_id)
-    await db.execute(LINEAR)
-    row = await db.fetchrow(RELEASE, school_id, day)
+    await db.raw.execute(LINEAR)
+    row = await db.raw.fetchrow(RELEASE, school_id, day)
     return Released(row["parts"], row["amount_vnd"])

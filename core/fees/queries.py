@@ -82,15 +82,15 @@ SELECT f.id, f.kind, f.name, f.school_year, f.month, f.due_on, f.version, f.stat
 
 async def list_schedules(db: Driver, school_id: int, limit: int = 50) -> list[ScheduleRow]:
     """The school's schedules: those that wait for a person first, then the newest month."""
-    return [_row(row) for row in await db.fetch(SCHEDULES, school_id, None, limit)]
+    return [_row(row) for row in await db.raw.fetch(SCHEDULES, school_id, None, limit)]
 
 
 async def get_schedule(db: Driver, school_id: int, schedule_id: int) -> ScheduleDetail:
     """One schedule with its lines in the order of the file. Raises Problem (404)."""
-    row = await db.fetchrow(SCHEDULES, school_id, schedule_id, 1)
+    row = await db.raw.fetchrow(SCHEDULES, school_id, schedule_id, 1)
     if row is None:
         raise not_found("đợt thu này", "fee schedule")
-    lines = await db.fetch(
+    lines = await db.raw.fetch(
         """
         SELECT l.line_no, i.code AS item_code, i.name, i.nature, i.unit, i.is_optional,
                b.number AS account, l.scope, l.unit_price_vnd, l.quantity, l.period_months, i.procedure_code, i.service_code,
@@ -112,7 +112,7 @@ async def grants_of(db: Driver, school_id: int, month: date, school_year: str) -
 
     A month counts from the one in which a concession begins to the one in which it ends.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT c.id, s.code AS student_code, i.code AS item_code, c.percent, c.borne_by
           FROM concession c

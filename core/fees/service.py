@@ -113,7 +113,7 @@ async def draft_schedule(
     _refuse(file.faults)
     await lock_fees(db, school_id)
     if known := await _same_content(db, school_id, file):
-        version = await db.fetchval(
+        version = await db.raw.fetchval(
             "SELECT version FROM fee_schedule WHERE school_id = $1 AND id = $2", school_id, known
         )
         return Drafted(known, is_new=False, version=version)
@@ -154,7 +154,7 @@ async def approve_schedule(
     """
     actor = person(actor)
     await lock_fees(db, school_id)
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT status, version, drafted_by, content_hash FROM fee_schedule"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -183,7 +183,7 @@ async def approve_schedule(
             en="Whoever drafted the schedule cannot approve it; another person must.",
             status=403,
         )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE fee_schedule SET status = 'approved', approved_by = $3, approved_at = now()"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -204,7 +204,7 @@ async def lock_fees(db: Driver, school_id: int) -> None:
     """Drafting, approving and issuing in one school wait for one another: each decides by what the
     others have written. Money that arrives does not wait (foreign keys take a weaker lock).
     """
-    await db.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
+    await db.raw.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
 
 
 def _read(data: bytes, file_name: str) -> ScheduleFile:
@@ -245,7 +245,7 @@ def person(actor: str) -> str:
 
 async def _school(db: Driver, school_id: int, file: ScheduleFile) -> School:
     """Everything that the file is checked against, in four queries."""
-    classes = await db.fetch(
+    classes = await db.raw.fetch(
         """
         SELECT c.name, c.grade, count(e.student_id) AS student_count
           FROM school_class c LEFT JOIN enrolment e ON e.school_id = c.school_id AND e.class_id = c.id
@@ -254,10 +254,10 @@ async def _school(db: Driver, school_id: int, file: ScheduleFile) -> School:
         school_id,
         file.school_year,
     )
-    accounts = await db.fetch(
+    accounts = await db.raw.fetch(
         "SELECT id, number, is_default FROM bank_account WHERE school_id = $1", school_id
     )
-    students = await db.fetch(
+    students = await db.raw.fetch(
         """
         SELECT s.code, c.name FROM student s
           LEFT JOIN enrolment e ON e.school_id = s.school_id AND e.student_id = s.id AND e.school_year = $3
@@ -268,7 +268,7 @@ async def _school(db: Driver, school_id: int, file: ScheduleFile) -> School:
         [asked.student_code for asked in file.registrations],
         file.school_year,
     )
-    items = await db.fetch(
+    items = await db.raw.fetch(
         """
         SELECT i.code, i.nature, i.unit, i.bank_account_id, i.is_optional,
                EXISTS (SELECT FROM fee_schedule_line l
@@ -300,7 +300,7 @@ async def _relief(
     grants: Sequence[Grant],
 ) -> Relief:
     """What the schedule would concede, by the classes of the pupils with a grant."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT s.code, c.name FROM student s
           JOIN enrolment e ON e.school_id = s.school_id AND e.student_id = s.id AND e.school_year = $3
@@ -325,7 +325,7 @@ async def _relief(
 
 
 async def _same_content(db: Driver, school_id: int, file: ScheduleFile) -> int | None:
-    found: int | None = await db.fetchval(
+    found: int | None = await db.raw.fetchval(
         "SELECT id FROM fee_schedule WHERE school_id = $1 AND content_hash = $2",
         school_id,
         file.content_hash(),
@@ -334,7 +334,7 @@ async def _same_content(db: Driver, school_id: int, file: ScheduleFile) -> int |
 
 
 async def _open_draft(db: Driver, school_id: int, file: ScheduleFile) -> int | None:
-    found: int | None = await db.fetchval(
+    found: int | None = await db.raw.fetchval(
         "SELECT id FROM fee_schedule WHERE school_id = $1 AND name = $2 AND month = $3"
         " AND status = 'drafted' ORDER BY id DESC LIMIT 1",
         school_id,
@@ -352,7 +352,7 @@ async def _write_items(
     A procedure is a label, as the name is: a later file may tell another, but not by leaving it out.
     """
     items = list({line.item_code: line for line in lines}.values())
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional, legal_basis,
                               procedure_code, procedure_name, service_code, service_name)
@@ -396,7 +396,7 @@ async def _write_schedule(db: Driver, school_id: int, file: ScheduleFile, actor:
     """The schedule's own row: a new one, or the draft it corrects, emptied, in its next version."""
     draft_id = await _open_draft(db, school_id, file)
     if draft_id is None:
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             """
             INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, version, content_hash,
                                       drafted_by, kind)
@@ -415,12 +415,12 @@ async def _write_schedule(db: Driver, school_id: int, file: ScheduleFile, actor:
         )
     else:
         for table in ("fee_registration", "fee_schedule_line"):
-            await db.execute(
+            await db.raw.execute(
                 f"DELETE FROM {table} WHERE school_id = $1 AND fee_schedule_id = $2",
                 school_id,
                 draft_id,
             )
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "UPDATE fee_schedule SET version = version + 1, school_year = $3, due_on = $4,"
             " content_hash = $5, drafted_by = $6, kind = $7 WHERE school_id = $1 AND id = $2 RETURNING id, version",
             school_id,
@@ -441,7 +441,7 @@ async def _write_lines(
     lines: Sequence[FeeLine],
     registrations: Sequence[Registration],
 ) -> None:
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO fee_schedule_line (school_id, fee_schedule_id, line_no, fee_item_id, scope,
                                        unit_price_vnd, quantity, period_months)
@@ -458,7 +458,7 @@ async def _write_lines(
         [line.quantity for line in lines],
         [line.period_months for line in lines],
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO fee_registration (school_id, fee_schedule_id, student_id, fee_item_id)
         SELECT $1, $2, s.id, i.id FROM unnest($3::text[], $4::text[]) AS r(student_code, item_code)
@@ -476,7 +476,7 @@ async def _outdate_drafts(
     db: Driver, school_id: int, schedule_id: int, item_ids: Sequence[int]
 ) -> None:
     """Other drafts with items that changed are no longer what was shown, nor what their file says."""
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE fee_schedule f SET version = version + 1, content_hash = 'outdated:' || id || ':' || version
          WHERE school_id = $1 AND id <> $2 AND status = 'drafted'

@@ -85,11 +85,11 @@ async def audit(
 
     `actor` is a username, "api:<key name>" or "operator"; `subject` is "<noun>:<id>".
     """
-    await db.execute(
+    await db.raw.execute(
         "SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)", _LOCK, school_id
     )
     previous: bytes = (
-        await db.fetchval(
+        await db.raw.fetchval(
             "SELECT hash FROM audit_entry WHERE school_id = $1 ORDER BY id DESC LIMIT 1", school_id
         )
         or GENESIS
@@ -102,7 +102,7 @@ async def audit(
         detail=detail,
         acted_at=now_utc(),
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO audit_entry (school_id, actor, action, subject, detail, previous_hash, hash, acted_at)
         VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
@@ -121,7 +121,7 @@ async def audit(
 async def verify_chain(db: Driver, school_id: int) -> Chain:
     """Recompute a school's chain, in the caller's transaction, without holding it in memory."""
     head, entries, broken_at = GENESIS, 0, None
-    rows = db.cursor(
+    rows = db.raw.cursor(
         "SELECT id, actor, action, subject, detail::text AS detail, previous_hash, hash, acted_at"
         " FROM audit_entry WHERE school_id = $1 ORDER BY id",
         school_id,

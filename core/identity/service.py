@@ -100,7 +100,7 @@ async def create_user(
             status=422,
         )
     check_strength(password, name)
-    user_id: int | None = await db.fetchval(
+    user_id: int | None = await db.raw.fetchval(
         "INSERT INTO app_user (school_id, username, display_name, password_hash, role)"
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id",
         school_id,
@@ -137,7 +137,7 @@ async def log_in(engine: AsyncEngine, username: str, password: str, remote_ip: s
     name = username.strip().casefold()[:64].replace("\0", "")
     async with transaction(engine) as db:
         is_allowed = await _count_attempt(db, name, remote_ip[:64])
-        row = await db.fetchrow("SELECT * FROM app_user WHERE username = $1", name)
+        row = await db.raw.fetchrow("SELECT * FROM app_user WHERE username = $1", name)
     if not is_allowed:
         minutes = int(ATTEMPT_WINDOW.total_seconds() // 60)
         raise Problem(
@@ -163,9 +163,9 @@ async def log_in(engine: AsyncEngine, username: str, password: str, remote_ip: s
 
 async def _count_attempt(db: Driver, name: str, remote_ip: str) -> bool:
     """Count an attempt before it is judged, so that attempts side by side see one another."""
-    await db.execute("SELECT pg_advisory_xact_lock($1, 0)", _LOGIN_LOCK)
+    await db.raw.execute("SELECT pg_advisory_xact_lock($1, 0)", _LOGIN_LOCK)
     since = now_utc() - ATTEMPT_WINDOW
-    counts = await db.fetchrow(
+    counts = await db.raw.fetchrow(
         """
         SELECT count(*) FILTER (WHERE username = $1) AS by_name,
                count(*) FILTER (WHERE remote_ip = $2 AND $2 <> '') AS by_ip
@@ -177,8 +177,8 @@ async def _count_attempt(db: Driver, name: str, remote_ip: str) -> bool:
     )
     if counts["by_name"] >= MAX_FAILURES_PER_NAME or counts["by_ip"] >= MAX_FAILURES_PER_IP:
         return False  # not counted again: who waits for the window gets in
-    await db.execute("DELETE FROM login_attempt WHERE created_at < $1", since)
-    await db.execute(
+    await db.raw.execute("DELETE FROM login_attempt WHERE created_at < $1", since)
+    await db.raw.execute(
         "INSERT INTO login_attempt (username, remote_ip) VALUES ($1, $2)", name, remote_ip
     )
     return True
@@ -186,16 +186,16 @@ async def _count_attempt(db: Driver, name: str, remote_ip: str) -> bool:
 
 async def _open_session(db: Driver, user: User, fresh_hash: str | None) -> str:
     token = secrets.token_urlsafe(32)
-    await db.execute("DELETE FROM login_attempt WHERE username = $1", user.username)
-    await db.execute("DELETE FROM session WHERE expires_at < now()")
+    await db.raw.execute("DELETE FROM login_attempt WHERE username = $1", user.username)
+    await db.raw.execute("DELETE FROM session WHERE expires_at < now()")
     if fresh_hash:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE app_user SET password_hash = $3 WHERE school_id = $1 AND id = $2",
             user.school_id,
             user.id,
             fresh_hash,
         )
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO session (token_hash, school_id, user_id, expires_at) VALUES ($1, $2, $3, $4)",
         _hash(token),
         user.school_id,
@@ -215,7 +215,7 @@ async def _open_session(db: Driver, user: User, fresh_hash: str | None) -> str:
 
 async def user_of(db: Driver, token: str) -> User | None:
     """The person behind a session's token; None when there is none or it has expired."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT u.school_id, u.id, u.username, u.display_name, u.role
           FROM session s JOIN app_user u ON u.school_id = s.school_id AND u.id = s.user_id
@@ -228,7 +228,7 @@ async def user_of(db: Driver, token: str) -> User | None:
 
 async def log_out(db: Driver, token: str) -> None:
     """End a session; an unknown token is no error."""
-    await db.execute("DELETE FROM session WHERE token_hash = $1", _hash(token))
+    await db.raw.execute("DELETE FROM session WHERE token_hash = $1", _hash(token))
 
 
 async def create_api_key(db: Driver, school_id: int, name: str, *, actor: str = "operator") -> str:
@@ -244,7 +244,7 @@ async def create_api_key(db: Driver, school_id: int, name: str, *, actor: str = 
             en="A key's name has 1-64 unaccented letters, digits, spaces and . _ -",
             status=422,
         )
-    if await db.fetchval(
+    if await db.raw.fetchval(
         "SELECT true FROM api_key WHERE school_id = $1 AND name = $2 AND revoked_at IS NULL",
         school_id,
         name,
@@ -256,7 +256,7 @@ async def create_api_key(db: Driver, school_id: int, name: str, *, actor: str = 
             status=409,
         )
     key = API_KEY_PREFIX + secrets.token_urlsafe(32)
-    key_id = await db.fetchval(
+    key_id = await db.raw.fetchval(
         "INSERT INTO api_key (school_id, name, key_hash) VALUES ($1, $2, $3) RETURNING id",
         school_id,
         name,
@@ -275,7 +275,7 @@ async def create_api_key(db: Driver, school_id: int, name: str, *, actor: str = 
 
 async def revoke_api_key(db: Driver, school_id: int, name: str, *, actor: str = "operator") -> None:
     """End a key's use at once. Raises Problem (404) when no key in use has the name."""
-    key_id = await db.fetchval(
+    key_id = await db.raw.fetchval(
         "UPDATE api_key SET revoked_at = now()"
         " WHERE school_id = $1 AND name = $2 AND revoked_at IS NULL RETURNING id",
         school_id,
@@ -297,7 +297,7 @@ async def revoke_api_key(db: Driver, school_id: int, name: str, *, actor: str = 
 
 async def caller_of_key(db: Driver, key: str) -> ApiCaller | None:
     """The caller behind an API key; None when it is unknown or revoked."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT school_id, name FROM api_key WHERE key_hash = $1 AND revoked_at IS NULL", _hash(key)
     )
     return ApiCaller(row["school_id"], row["name"]) if row else None

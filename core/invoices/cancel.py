@@ -50,7 +50,7 @@ async def cancel_invoice(
             "reason_missing", vi="Hãy ghi lý do huỷ.", en="Say why the invoice is cancelled."
         )
     await lock_fees(db, school_id)  # no month of it is released meanwhile
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT paid_vnd, cancelled_at FROM invoice WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
         invoice_id,
@@ -71,13 +71,13 @@ async def cancel_invoice(
             en="The invoice received money and cannot be cancelled. Move that money first.",
             status=409,
         )
-    await db.execute(REVERSE, school_id, invoice_id, on, await next_journal(db), reason.strip())
-    await db.execute(
+    await db.raw.execute(REVERSE, school_id, invoice_id, on, await next_journal(db), reason.strip())
+    await db.raw.execute(
         "UPDATE invoice SET cancelled_at = now() WHERE school_id = $1 AND id = $2",
         school_id,
         invoice_id,
     )
-    await db.execute(UNCONCEDE, school_id, invoice_id)
+    await db.raw.execute(UNCONCEDE, school_id, invoice_id)
     await audit(
         db,
         school_id,

@@ -76,7 +76,7 @@ class OrderParts:
 
 async def find_debt(db: Driver, merchant: Merchant, code: str) -> Debt | None:
     """What `code` owes to this merchant account's bank account; None when nobody has the code."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         OWED, merchant.school_id, code, code.strip().upper(), merchant.bank_account_id
     )
     if not rows:
@@ -92,12 +92,12 @@ async def find_debt(db: Driver, merchant: Merchant, code: str) -> Debt | None:
 
 async def order_parts(db: Driver, merchant: Merchant, invoice_id: int) -> OrderParts:
     """The parts of an order for what is open on an invoice of the merchant account's school."""
-    row = await db.fetchrow(ONE, merchant.school_id, invoice_id)
+    row = await db.raw.fetchrow(ONE, merchant.school_id, invoice_id)
     return OrderParts(_bill(row), _payer(row, merchant), await _payee(db, merchant))
 
 
 async def _payee(db: Driver, merchant: Merchant) -> Payee:
-    row = await db.fetchrow(PAYEE, merchant.school_id, merchant.bank_account_id)
+    row = await db.raw.fetchrow(PAYEE, merchant.school_id, merchant.bank_account_id)
     return Payee(
         unit_code=row["code"],
         unit_name=row["name"],

@@ -207,13 +207,13 @@ SELECT t.id, t.journal_id, t.kind, d.kind AS debit_kind, d.name AS debit_name, c
 
 async def invoice_detail(db: Driver, school_id: int, invoice_id: int) -> InvoiceDetail:
     """One invoice of the school. Raises Problem (404) when the school has no such invoice."""
-    head = await db.fetchrow(HEAD, school_id, invoice_id)
+    head = await db.raw.fetchrow(HEAD, school_id, invoice_id)
     if head is None:
         raise not_found("phiếu báo thu này", "invoice")
-    lines = await db.fetch(LINES, school_id, invoice_id, MAX_ROWS)
-    concessions = await db.fetch(CONCESSIONS, school_id, invoice_id, MAX_ROWS)
-    payments = await db.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)
-    entries = await db.fetch(ENTRIES, school_id, invoice_id, MAX_ROWS)
+    lines = await db.raw.fetch(LINES, school_id, invoice_id, MAX_ROWS)
+    concessions = await db.raw.fetch(CONCESSIONS, school_id, invoice_id, MAX_ROWS)
+    payments = await db.raw.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)
+    entries = await db.raw.fetch(ENTRIES, school_id, invoice_id, MAX_ROWS)
     return InvoiceDetail(
         **dict(head),
         lines=tuple(Line(**dict(row)) for row in lines),

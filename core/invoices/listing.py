@@ -105,7 +105,7 @@ async def list_invoices(
     db: Driver, school_id: int, filters: Filters, *, today: date, after: int, limit: int
 ) -> tuple[tuple[Listed, ...], bool]:
     """Up to `limit` invoices with an id above `after`, and whether there are more."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         _PAGE,
         school_id,
         today,
@@ -122,13 +122,13 @@ async def invoice_of_reference(
     db: Driver, school_id: int, reference: str, *, today: date
 ) -> Listed | None:
     """The invoice with a reference; None where the school has none."""
-    row = await db.fetchrow(f"{_LISTED} AND i.reference = $3", school_id, today, reference)
+    row = await db.raw.fetchrow(f"{_LISTED} AND i.reference = $3", school_id, today, reference)
     return _listed(row) if row else None
 
 
 async def lines_of(db: Driver, school_id: int, invoice_id: int) -> Sequence[Line]:
     """The lines of an invoice, in their order."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT f.code AS item_code, l.description, l.unit, l.unit_price_vnd, l.quantity,
                l.conceded_vnd, l.amount_vnd
@@ -143,7 +143,7 @@ async def lines_of(db: Driver, school_id: int, invoice_id: int) -> Sequence[Line
 
 async def paid_parts(db: Driver, school_id: int, invoice_id: int) -> Sequence[PaidPart]:
     """What the ledger says of payments to an invoice; what was reversed is gone."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT p.id AS payment_id, p.paid_at,
                sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint

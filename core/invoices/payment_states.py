@@ -92,7 +92,7 @@ async def states_of_invoices(
     """invoice -> its state; one that nothing was received for is left out."""
     if not invoice_ids:
         return {}
-    rows = await db.fetch(invoice_states("= ANY($2::bigint[])"), school_id, list(invoice_ids))
+    rows = await db.raw.fetch(invoice_states("= ANY($2::bigint[])"), school_id, list(invoice_ids))
     return {row["invoice_id"]: PaymentState(row["state"]) for row in rows}
 
 
@@ -111,7 +111,7 @@ async def state_figures(
 
     What was reversed or given back on the same day did not come in.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"""
         WITH moved AS ({moved(of_one_school=True)}), arrived AS (
           SELECT payment_id, sum(received_vnd) - sum(returned_vnd) AS left_vnd FROM moved

@@ -193,7 +193,7 @@ SELECT i.school_id, i.id, i.token, s.name AS school_name, f.name AS title, p.ful
 
 async def invoice_by_token(db: Driver, token: str) -> PublicInvoice | None:
     """The invoice behind a parent's link; None when there is none. One query."""
-    row = await db.fetchrow(INVOICE, token, [*REDIRECT, *CREATE])
+    row = await db.raw.fetchrow(INVOICE, token, [*REDIRECT, *CREATE])
     if row is None:
         return None
     payee = bank(row["bin"])
@@ -227,7 +227,7 @@ async def invoice_by_token(db: Driver, token: str) -> PublicInvoice | None:
 
 async def standing_of(db: Driver, school_id: int, invoice_id: int) -> tuple[State, int]:
     """How an invoice stands now, and what was received for it in VND: the short look of a live page."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT total_vnd, paid_vnd, cancelled_at IS NOT NULL AS is_cancelled FROM invoice"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -267,7 +267,7 @@ async def receipts_of_invoice(
     db: Driver, school_id: int, invoice_id: int
 ) -> tuple[ReceiptLink, ...]:
     """The payments that settle an invoice today, oldest first, each with its part in VND."""
-    rows = await db.fetch(RECEIPTS_OF_INVOICE, school_id, invoice_id)
+    rows = await db.raw.fetch(RECEIPTS_OF_INVOICE, school_id, invoice_id)
     return tuple(ReceiptLink(**row) for row in rows)
 
 
@@ -299,11 +299,11 @@ SELECT i.reference, f.name AS title, p.full_name,
 
 async def receipt_by_token(db: Driver, token: str) -> PublicReceipt | None:
     """The payment behind a receipt's link; None when there is none, or it settles nothing (yet)."""
-    head = await db.fetchrow(RECEIPT, token)
+    head = await db.raw.fetchrow(RECEIPT, token)
     if head is None:
         return None
     said = dict(head)
-    rows = await db.fetch(RECEIPT_PARTS, said.pop("school_id"), head["number"])
+    rows = await db.raw.fetch(RECEIPT_PARTS, said.pop("school_id"), head["number"])
     if not rows:
         return None
     parts = tuple(

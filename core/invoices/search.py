@@ -152,7 +152,9 @@ async def find_invoices(
 ) -> InvoicePage:
     """The invoices that fit, in the order of class and name, at most `limit` (1..PAGE)."""
     limit = max(1, min(limit, PAGE))
-    rows = await db.fetch(SEARCH, *_arguments(school_id, wanted, today), limit + 1, wanted.after)
+    rows = await db.raw.fetch(
+        SEARCH, *_arguments(school_id, wanted, today), limit + 1, wanted.after
+    )
     states = await states_of_invoices(db, school_id, [row["id"] for row in rows[:limit]])
     shown = tuple(_row(row, today, states.get(row["id"])) for row in rows[:limit])
     return InvoicePage(
@@ -164,7 +166,7 @@ async def find_invoices(
 
 async def confirmed_of(db: Driver, school_id: int, wanted: Wanted, *, today: date) -> Confirmed:
     """What is known of the money of all invoices that fit."""
-    row = await db.fetchrow(TOTALS, *_arguments(school_id, wanted, today))
+    row = await db.raw.fetchrow(TOTALS, *_arguments(school_id, wanted, today))
     return Confirmed(**dict(row))
 
 
@@ -186,7 +188,7 @@ def _arguments(school_id: int, wanted: Wanted, today: date) -> tuple[object, ...
 
 async def classes_of(db: Driver, school_id: int, limit: int = 300) -> Sequence[tuple[int, str]]:
     """(id, name) of the classes that have invoices, by grade and name; the newest year first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT c.id, c.name FROM school_class c
          WHERE c.school_id = $1 AND c.kind = 'class' AND EXISTS (SELECT FROM invoice i

@@ -176,11 +176,11 @@ async def issue(
     for the roster, nobody is to be charged, or another schedule of the month has charged the same
     pupils for the same item.
     """
-    await db.execute(
+    await db.raw.execute(
         f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'; SET LOCAL work_mem = '64MB'; {LINEAR}"
     )
     await lock_fees(db, school_id)
-    schedule = await db.fetchrow(
+    schedule = await db.raw.fetchrow(
         "SELECT kind, school_year, month, due_on, status FROM fee_schedule WHERE school_id = $1 AND id = $2",
         school_id,
         schedule_id,
@@ -202,12 +202,12 @@ async def issue(
             status=409,
         )
     whose = (school_id, schedule_id, schedule["school_year"])
-    already: int = await db.fetchval(
+    already: int = await db.raw.fetchval(
         "SELECT count(*) FROM invoice WHERE school_id = $1 AND fee_schedule_id = $2", *whose[:2]
     )
     await _refuse_second_charge(db, schedule["month"], *whose)
     books = await books_of(db, school_id)
-    reserved = await db.fetch(RESERVE, *whose)
+    reserved = await db.raw.fetch(RESERVE, *whose)
     if not reserved:
         if already:
             return Issued(0, 0, already)
@@ -217,7 +217,7 @@ async def issue(
             en="The schedule charges no enrolled pupil; import the roster of its school year first.",
             status=409,
         )
-    made: Any = await db.fetchrow(
+    made: Any = await db.raw.fetchrow(
         ISSUE,
         *whose,
         [row["invoice_id"] for row in reserved],
@@ -229,7 +229,7 @@ async def issue(
         await account_of(db, school_id, "state_receivable"),
         [row["state_journal_id"] for row in reserved],
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE fee_schedule SET status = 'issued', issued_at = coalesce(issued_at, now())"
         " WHERE school_id = $1 AND id = $2",
         *whose[:2],
@@ -278,7 +278,7 @@ async def _refuse_second_charge(
 ) -> None:
     """Nothing counts twice: a corrected file must not bill a month's item again beside the first, nor
     a month that was charged ahead."""
-    shares_items: bool = await db.fetchval(
+    shares_items: bool = await db.raw.fetchval(
         """
         SELECT EXISTS (
           SELECT FROM fee_schedule f
@@ -295,7 +295,7 @@ async def _refuse_second_charge(
     )
     if not shares_items:
         return
-    found = await db.fetchrow(SECOND_CHARGE, school_id, schedule_id, school_year, month)
+    found = await db.raw.fetchrow(SECOND_CHARGE, school_id, schedule_id, school_year, month)
     if found:
         raise Problem(
             "charged_before",

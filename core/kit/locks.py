@@ -21,7 +21,7 @@ async def lock_reconciliation(db: Driver, school_id: int) -> None:
     Raises Problem (409) after the connection's lock timeout.
     """
     try:
-        await db.execute(
+        await db.raw.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('hocphi.night:' || $1::text, 0))",
             str(school_id),
         )

@@ -82,7 +82,7 @@ async def payment_positions(
     db: Driver, school_id: int, payment_ids: Sequence[int]
 ) -> dict[int, PaymentPosition]:
     """Where the money of these payments stands now; a payment without any is left out."""
-    rows = await db.fetch(POSITIONS, school_id, list(payment_ids))
+    rows = await db.raw.fetch(POSITIONS, school_id, list(payment_ids))
     return {
         payment_id: _standing([row for row in rows if row["payment_id"] == payment_id])
         for payment_id in {row["payment_id"] for row in rows}

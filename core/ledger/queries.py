@@ -20,13 +20,13 @@ SELECT a.id, a.kind, a.bank_account_id, a.merchant_account_id, a.fee_item_id,
 
 async def balances(db: Driver, school_id: int, until: date) -> dict[int, int]:
     """Balance in VND of every ledger account of a school at the end of business date `until`."""
-    rows = await db.fetch(BALANCES, school_id, until)
+    rows = await db.raw.fetch(BALANCES, school_id, until)
     return {row["id"]: row["balance_vnd"] for row in rows}
 
 
 async def disagreements(db: Driver, school_id: int) -> list[int]:
     """Invoices whose `paid_vnd` is not what the ledger says; empty when all is well."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT i.id FROM invoice i
           LEFT JOIN (SELECT t.invoice_id,

@@ -59,7 +59,7 @@ def posting_arguments(postings: Sequence[Posting]) -> list[list[object]]:
 async def post(db: Driver, postings: Sequence[Posting]) -> None:
     """Write postings as transfers, in one statement; those of closed days on the first open day."""
     if postings:
-        await db.execute(
+        await db.raw.execute(
             f"WITH {open_books_of(1)} INSERT INTO transfer ({POSTING_COLUMNS}) {posting_rows(1)}",
             *posting_arguments(postings),
         )
@@ -70,7 +70,7 @@ async def open_day(db: Driver, school_id: int, on: date) -> date:
 
     Nothing is closed any further before the caller's transaction ends.
     """
-    day: date = await db.fetchval(
+    day: date = await db.raw.fetchval(
         "SELECT greatest($2::date, books_locked_until + 1) FROM school WHERE id = $1 FOR KEY SHARE",
         school_id,
         on,
@@ -93,13 +93,13 @@ OF_INVOICE = frozenset(
 
 async def next_journal(db: Driver) -> int:
     """A fresh journal number."""
-    number: int = await db.fetchval("SELECT nextval('journal_number_seq')")
+    number: int = await db.raw.fetchval("SELECT nextval('journal_number_seq')")
     return number
 
 
 async def open_books(db: Driver, school_id: int) -> None:
     """Make whatever ledger accounts the school, its bank and merchant accounts and items still lack."""
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO ledger_account (school_id, kind, bank_account_id, merchant_account_id, fee_item_id)
         SELECT $1, kind, NULL::bigint, NULL::bigint, NULL::bigint
@@ -119,7 +119,7 @@ async def open_books(db: Driver, school_id: int) -> None:
 
 async def books_of(db: Driver, school_id: int) -> Books:
     """The ledger accounts that every school has. Raises Problem when the school does not exist."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT kind, id FROM ledger_account WHERE school_id = $1"
         " AND kind IN ('receivable', 'student_credit', 'suspense', 'opening')",
         school_id,
@@ -143,10 +143,10 @@ async def books_of(db: Driver, school_id: int) -> Books:
 async def account_of(db: Driver, school_id: int, kind: str) -> int:
     """The ledger account of a kind in `OF_SCHOOL`; made where the books were opened before there was one."""
     wanted = "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2"
-    number: int | None = await db.fetchval(wanted, school_id, kind)
+    number: int | None = await db.raw.fetchval(wanted, school_id, kind)
     if number is None:
         await open_books(db, school_id)
-        number = await db.fetchval(wanted, school_id, kind)
+        number = await db.raw.fetchval(wanted, school_id, kind)
     if number is None:
         raise ValueError(f"a school has no one account of kind {kind}")
     return number
@@ -155,7 +155,7 @@ async def account_of(db: Driver, school_id: int, kind: str) -> int:
 async def accounts_of(db: Driver, school_id: int, kind: str) -> list[int]:
     """The ledger accounts of a kind. A sum over transfers is told them as values: only then does the planner
     know how few they may be."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2 ORDER BY id",
         school_id,
         kind,
@@ -172,7 +172,7 @@ async def reverse_journal(
     before, is a reversal itself, issued an invoice (that is cancelled, `core.invoices.cancel`) or
     its payment is being or was refunded, (404) when there is none.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT t.*, EXISTS (SELECT FROM transfer r WHERE r.school_id = t.school_id
                                                      AND r.reverses_id = t.id) AS is_reversed,
@@ -236,7 +236,7 @@ async def reverse_journal(
 
 async def lock_invoices(db: Driver, school_id: int, invoice_ids: Sequence[int]) -> None:
     """Take the row locks, in id order, that every writer of these invoices takes."""
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM invoice WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
         school_id,
         list(invoice_ids),
@@ -248,7 +248,7 @@ async def sync_invoice_totals(db: Driver, school_id: int, invoice_ids: Sequence[
 
     A cancelled invoice owes nothing and was paid nothing: it is left as it is.
     """
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE invoice SET paid_vnd = invoice.total_vnd - open.amount_vnd
           FROM (SELECT t.invoice_id,

@@ -38,7 +38,7 @@ async def switch_channel(
             en=f"Give a reason of at most {MAX_REASON} characters.",
             status=422,
         )
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT adapter, enabled FROM merchant_account WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
         merchant_account_id,
@@ -59,7 +59,7 @@ async def switch_channel(
             en="The channel is on already." if is_enabled else "The channel is off already.",
             status=409,
         )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE merchant_account SET enabled = $3 WHERE school_id = $1 AND id = $2",
         school_id,
         merchant_account_id,

@@ -35,7 +35,7 @@ async def replace_credentials(
     within `core.merchants.directory.CACHE_S` seconds, questions and refunds at once. Raises Problem:
     404 for another school's account, 409 for one without credentials, 422 as `check_credentials` does.
     """
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT adapter, sealed_secrets, settings::text AS settings FROM merchant_account"
         " WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
@@ -62,7 +62,7 @@ async def replace_credentials(
     )
     if not changed:
         return ()
-    await db.execute(
+    await db.raw.execute(
         "UPDATE merchant_account SET sealed_secrets = $3, settings = $4::jsonb"
         " WHERE school_id = $1 AND id = $2",
         school_id,

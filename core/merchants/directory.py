@@ -81,7 +81,7 @@ LUMPS = _COLUMNS + " WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY 
 
 async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
     """The enabled merchant account behind an IPN address; None when there is none."""
-    row = await db.fetchrow(BY_KEY, account_key, adapter)
+    row = await db.raw.fetchrow(BY_KEY, account_key, adapter)
     return _merchant(row, unseal_secrets(keys, row["sealed_secrets"])) if row else None
 
 
@@ -90,7 +90,7 @@ async def merchants_by_id(
 ) -> dict[tuple[int, int], Merchant]:
     """Merchant accounts, enabled or not, by (school id, merchant account id)."""
     pairs = sorted(set(wanted))
-    rows = await db.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    rows = await db.raw.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
     return {
         (row["school_id"], row["id"]): _merchant(row, unseal_secrets(keys, row["sealed_secrets"]))
         for row in rows
@@ -111,13 +111,13 @@ async def notification_merchants(db: Driver, school_id: int) -> dict[int, Mercha
 
 
 async def _by_bank_account(db: Driver, school_id: int, adapter: str) -> dict[int, Merchant]:
-    rows = await db.fetch(OF_BANK, school_id, adapter)
+    rows = await db.raw.fetch(OF_BANK, school_id, adapter)
     return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
 
 
 async def payout_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
     """The merchant accounts whose provider pays in a lump, by id: no credentials, no keys."""
-    rows = await db.fetch(LUMPS, school_id)
+    rows = await db.raw.fetch(LUMPS, school_id)
     return {row["id"]: _merchant(row, {}) for row in rows}
 
 

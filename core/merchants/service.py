@@ -77,7 +77,7 @@ async def add_bank_account(
         )
     printed = unaccent(tidy_text("holder", holder, limit=100)).upper()
     await lock_school(db, school_id)
-    if await db.fetchval(
+    if await db.raw.fetchval(
         "SELECT true FROM bank_account WHERE school_id = $1 AND number = $2", school_id, tidy
     ):
         raise Problem(
@@ -87,11 +87,11 @@ async def add_bank_account(
             status=409,
         )
     if is_default:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE bank_account SET is_default = false WHERE school_id = $1 AND is_default",
             school_id,
         )
-    account_id: int = await db.fetchval(
+    account_id: int = await db.raw.fetchval(
         """
         INSERT INTO bank_account (school_id, bin, number, holder, label, is_default)
         VALUES ($1, $2, $3, $4, $5,
@@ -125,7 +125,7 @@ async def open_notifications(db: Driver, school_id: int, bank_account_id: int) -
     Raises Problem (404) for another school's bank account.
     """
     await lock_school(db, school_id)
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT EXISTS (SELECT FROM merchant_account m WHERE m.school_id = b.school_id"
         " AND m.bank_account_id = b.id AND m.adapter = $3) AS is_open"
         " FROM bank_account b WHERE b.school_id = $1 AND b.id = $2",
@@ -184,7 +184,7 @@ async def add_merchant_account(
         )
     check_credentials(adapter, secrets, chosen)
     await lock_school(db, school_id)
-    if not await db.fetchval(
+    if not await db.raw.fetchval(
         "SELECT true FROM bank_account WHERE school_id = $1 AND id = $2", school_id, bank_account_id
     ):
         raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
@@ -212,7 +212,7 @@ async def _write_merchant(
     settings: Mapping[str, str],
 ) -> MerchantCreated:
     account_key = "".join(random.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
-    merchant_id: int = await db.fetchval(
+    merchant_id: int = await db.raw.fetchval(
         """
         INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,
                                       sealed_secrets, settings)

@@ -71,7 +71,7 @@ async def _registrable(
     engine: AsyncEngine, keys: Keys, school_id: int, merchant_account_id: int
 ) -> Merchant:
     async with transaction(engine) as db:
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "SELECT adapter, enabled FROM merchant_account WHERE school_id = $1 AND id = $2",
             school_id,
             merchant_account_id,

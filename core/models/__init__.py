@@ -24,8 +24,8 @@ from core.models.ledger import journal_number, ledger_account, transfer
 from core.models.payments import checkout, lookup, notice, notice_conflict, payment
 from core.models.portal import application, official_receipt
 from core.models.reconciliation import (
-    day_close,
     daily_proof,
+    day_close,
     exception,
     exception_note,
     file_mapping,
@@ -54,10 +54,10 @@ __all__ = [
     "audit_entry",
     "bank_account",
     "checkout",
-    "day_close",
     "conceded_charge",
     "concession",
     "daily_proof",
+    "day_close",
     "enrolment",
     "exception",
     "exception_note",

@@ -42,7 +42,7 @@ async def open_checkout(
     404 for no such invoice, 409 when nothing is open, 429 with too many alive.
     """
     school_id, merchant_account_id = merchant.school_id, merchant.merchant_account_id
-    invoice = await db.fetchrow(
+    invoice = await db.raw.fetchrow(
         "SELECT reference, total_vnd - paid_vnd AS open_vnd, cancelled_at FROM invoice"
         " WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
@@ -59,7 +59,7 @@ async def open_checkout(
             en="There is nothing left to pay on this invoice.",
             status=409,
         )
-    made = await db.fetchrow(
+    made = await db.raw.fetchrow(
         "SELECT count(*) FILTER (WHERE merchant_account_id = $3) AS before,"
         " count(*) FILTER (WHERE expires_at > $4) AS alive"
         " FROM checkout WHERE school_id = $1 AND invoice_id = $2",
@@ -81,7 +81,7 @@ async def open_checkout(
         merchant_reference = str(code_of(invoice["reference"]) * NUMBERED_ATTEMPTS + made["before"])
     asked = QUERY.get(merchant.adapter)
     expires_at = at + LIFETIME
-    checkout_id: int = await db.fetchval(
+    checkout_id: int = await db.raw.fetchval(
         "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
         " amount_vnd, expires_at, created_at, next_ask_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
         " RETURNING id",
@@ -106,7 +106,7 @@ async def name_order(
     db: Driver, merchant: Merchant, opened: OpenCheckout, provider_reference: str
 ) -> None:
     """Keep what the provider called the order, so that it can be asked about it."""
-    await db.execute(
+    await db.raw.execute(
         "UPDATE checkout SET provider_reference = $3 WHERE school_id = $1 AND id = $2",
         merchant.school_id,
         opened.checkout_id,

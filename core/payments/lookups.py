@@ -43,11 +43,11 @@ async def look_up(engine: AsyncEngine, keys: Keys, merchant: Merchant, code: str
     owner = (merchant.school_id, merchant.merchant_account_id)
     try:
         async with transaction(engine) as db:
-            if await db.fetchval(UNKNOWN, *owner, WINDOW) >= UNKNOWN_IN_WINDOW:
+            if await db.raw.fetchval(UNKNOWN, *owner, WINDOW) >= UNKNOWN_IN_WINDOW:
                 log.error("lookup.too_many_unknown", adapter=merchant.adapter, school=owner[0])
                 raise RefusedError(Refused.BUSY)
             debt = await find_debt(db, merchant, code)
-            await db.execute(KEEP, *owner, keyed_hash(keys, "lookup", code), debt is not None)
+            await db.raw.execute(KEEP, *owner, keyed_hash(keys, "lookup", code), debt is not None)
     except asyncpg.DataError as error:  # no code of ours has such characters
         raise RefusedError(Refused.BAD_FIELD) from error
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -98,8 +98,8 @@ async def ask_about_checkouts(
     """Ask about every checkout that is due at `at`, up to `BATCH`; how many were asked about."""
     first_asks = {name: adapter.FIRST_ASK for name, adapter in QUERY.items()}
     async with transaction(engine) as db:
-        await db.execute(CLOSE_ENDED, at)
-        due = await db.fetch(
+        await db.raw.execute(CLOSE_ENDED, at)
+        due = await db.raw.fetch(
             TAKE_DUE, at, list(first_asks), list(first_asks.values()), GIVE_UP_AFTER, BATCH
         )
         merchants = await merchants_by_id(db, keys, map(_merchant_of, due))
@@ -131,7 +131,7 @@ async def withdraw_overtaken(
     A provider that did not answer is told again in the next round; one that said no is not.
     """
     async with transaction(engine) as db:
-        over = await db.fetch(TAKE_OVERTAKEN, at, list(CANCEL), BATCH)
+        over = await db.raw.fetch(TAKE_OVERTAKEN, at, list(CANCEL), BATCH)
         merchants = await merchants_by_id(db, keys, map(_merchant_of, over))
 
     async def withdraw(row: asyncpg.Record) -> tuple[asyncpg.Record, bool]:
@@ -150,7 +150,7 @@ async def withdraw_overtaken(
     unheard = [row for row, done in told if not done]
     if unheard:
         async with transaction(engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE checkout SET withdrawn_at = NULL"
                 " WHERE (school_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
                 [row["school_id"] for row in unheard],
@@ -179,7 +179,7 @@ async def _keep(
         log.error("provider.answer_not_kept", error=type(error).__name__)  # noqa: TRY400 - the text may hold values
         row = answered[0][0]
         async with transaction(engine) as db:
-            await db.execute(ASK_AGAIN, row["school_id"], row["id"], at, GIVE_UP_AFTER)
+            await db.raw.execute(ASK_AGAIN, row["school_id"], row["id"], at, GIVE_UP_AFTER)
         return
     log_unmapped(inbound, recorded.verdicts)
     await _end(engine, [row for row, told in answered if _is_ended(row, told)])
@@ -255,7 +255,7 @@ async def _call(
 async def _end(engine: AsyncEngine, rows: Sequence[asyncpg.Record]) -> None:
     """Ask no more about these checkouts."""
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE checkout SET next_ask_at = NULL"
             " WHERE (school_id, id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))",
             [row["school_id"] for row in rows],

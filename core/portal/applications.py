@@ -68,7 +68,7 @@ async def open_service(db: Driver, school_id: int, service_id: int) -> Service:
 
     Raises Problem: 404 no such schedule; 409 it is for the roster, or nobody approved it.
     """
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT kind, name, school_year, due_on, status FROM fee_schedule"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -90,7 +90,7 @@ async def open_service(db: Driver, school_id: int, service_id: int) -> Service:
             en="The service is not approved and takes no applications yet.",
             status=409,
         )
-    lines = await db.fetch(
+    lines = await db.raw.fetch(
         """
         SELECT i.code AS item_code, i.name, i.unit, l.unit_price_vnd, l.quantity, i.is_optional, i.bank_account_id
           FROM fee_schedule_line l JOIN fee_item i ON i.school_id = l.school_id AND i.id = l.fee_item_id
@@ -180,7 +180,7 @@ async def submit(
     as `open_service` does; 422 with every fault of the forms; 409 where a file code is a pupil's, or
     stands for another application.
     """
-    await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+    await db.raw.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
     await lock_fees(db, school_id)
     await lock_roster(db, school_id)
     service = await open_service(db, school_id, service_id)
@@ -224,7 +224,7 @@ async def _compare(
     db: Driver, school_id: int, service: Service, wanted: Sequence[Wanted]
 ) -> tuple[list[Wanted], list[Wanted], list[Fault]]:
     """The applications that are new, those that are here already, and those whose code is taken."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT s.code, a.id IS NOT NULL AS is_application,
                a.fee_schedule_id = $3 AND s.full_name = w.full_name AND a.quantities = w.quantities::jsonb
@@ -290,17 +290,17 @@ async def _write(
 ) -> None:
     """Group, applicants, invoices with their lines and transfers, applications: one statement each."""
     books = await books_of(db, school_id)
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO school_class (school_id, school_year, name, grade, kind)"
         " VALUES ($1, $2, $3, 0, 'applicants') ON CONFLICT DO NOTHING",
         school_id,
         service.school_year,
         service.name,
     )
-    numbers = await db.fetch(
+    numbers = await db.raw.fetch(
         "SELECT nextval('reference_number_seq') FROM generate_series(1, $1)", len(new)
     )
-    applicants = await db.fetch(
+    applicants = await db.raw.fetch(
         """
         INSERT INTO student (school_id, code, full_name, search_name, reference)
         SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
@@ -313,8 +313,8 @@ async def _write(
         make_references([row[0] for row in numbers], keys.reference),
     )
     ids = {row["code"]: row["id"] for row in applicants}
-    reserved = await db.fetch(NUMBERS.format(count="$1"), len(new))
-    billed = await db.fetchrow(
+    reserved = await db.raw.fetch(NUMBERS.format(count="$1"), len(new))
+    billed = await db.raw.fetchrow(
         BILL,
         school_id,
         service.id,
@@ -337,7 +337,7 @@ async def _write(
     expected = (len(new), sum(one.total_vnd for one in new))
     if billed is None or (billed["invoices"], billed["total_vnd"]) != expected:
         raise RuntimeError("the invoices are not what the applications come to")
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO application (school_id, fee_schedule_id, file_code, student_id, invoice_id, quantities)
         SELECT $1, $2, w.file_code, w.student_id, i.id, w.quantities::jsonb
@@ -350,7 +350,7 @@ async def _write(
         [ids[one.file_code] for one in new],
         [json.dumps(dict(one.quantities)) for one in new],
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE fee_schedule SET status = 'issued', issued_at = coalesce(issued_at, now())"
         " WHERE school_id = $1 AND id = $2",
         school_id,

@@ -63,7 +63,7 @@ async def application_by_code(db: Driver, school_id: int, file_code: str) -> App
     code = file_code.strip().upper()
     if not code.isascii() or not code.isprintable():  # no row can hold it
         return None
-    row = await db.fetchrow(f"{_APPLICATION} AND a.file_code = $2", school_id, code)
+    row = await db.raw.fetchrow(f"{_APPLICATION} AND a.file_code = $2", school_id, code)
     return _row(row) if row else None
 
 
@@ -71,7 +71,7 @@ async def applications_by_code(
     db: Driver, school_id: int, file_codes: Sequence[str]
 ) -> dict[str, ApplicationRow]:
     """File code -> application, for those of `file_codes` (upper case) that exist."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"{_APPLICATION} AND a.file_code = ANY($2::text[])", school_id, list(file_codes)
     )
     return {row["file_code"]: _row(row) for row in rows}
@@ -81,7 +81,7 @@ async def applications_of(
     db: Driver, school_id: int, service_id: int, *, before: int | None = None, limit: int = PAGE
 ) -> tuple[tuple[ApplicationRow, ...], int | None]:
     """A service's applications, the newest first, and the id before which the next page begins."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"{_APPLICATION} AND a.fee_schedule_id = $2 AND ($3::bigint IS NULL OR a.id < $3)"
         " ORDER BY a.id DESC LIMIT $4",
         school_id,

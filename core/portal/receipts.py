@@ -103,8 +103,8 @@ async def fetch_receipts(
     Addresses that a provider answers are fetched by https alone, unless `is_sandbox`.
     """
     async with transaction(engine) as db:
-        await db.execute(ADD_ROWS, at, list(RECEIPT))
-        due = await db.fetch(
+        await db.raw.execute(ADD_ROWS, at, list(RECEIPT))
+        due = await db.raw.fetch(
             TAKE_DUE, at, GIVE_UP_AFTER, FIRST_WAIT, LONGEST_WAIT, list(RECEIPT), BATCH
         )
         merchants = await merchants_by_id(
@@ -119,7 +119,7 @@ async def fetch_receipts(
             if content is None:
                 return False
             async with transaction(engine) as db:
-                await db.execute(
+                await db.raw.execute(
                     KEEP,
                     row["school_id"],
                     row["payment_id"],
@@ -188,7 +188,7 @@ def may_fetch(url: str, *, is_sandbox: bool) -> bool:
 
 async def receipt_of_token(db: Driver, token: str) -> tuple[int, bytes] | None:
     """The number of the payment with this token and its stored PDF; None where there is none."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT p.id, r.content FROM payment p
           JOIN official_receipt r ON r.school_id = p.school_id AND r.payment_id = p.id

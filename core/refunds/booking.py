@@ -83,15 +83,15 @@ async def book_refunds(
     if not settled:
         return frozenset()
     said = {one.refund_id: one for one in settled}
-    rows = await db.fetch(REFUNDS, school_id, list(said))
+    rows = await db.raw.fetch(REFUNDS, school_id, list(said))
     payment_ids = sorted({row["payment_id"] for row in rows})
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM exception WHERE school_id = $1 AND payment_id = ANY($2::bigint[])"
         " ORDER BY id FOR UPDATE",
         school_id,
         payment_ids,
     )
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM payment WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
         school_id,
         payment_ids,
@@ -128,14 +128,14 @@ async def book_refunds(
     await lock_invoices(db, school_id, invoice_ids)
     await post(db, postings)
     await sync_invoice_totals(db, school_id, invoice_ids)
-    await db.execute(FINISH, school_id, *map(list, zip(*finished, strict=True)))
+    await db.raw.execute(FINISH, school_id, *map(list, zip(*finished, strict=True)))
     emptied = [
         payment_id
         for payment_id, standing in found.items()
         if not any(part.kind == "suspense" for part in standing.parts)
     ]
     actor = settled[0].actor
-    await db.execute(RELEASE, school_id, emptied, PAID_BACK, actor)
+    await db.raw.execute(RELEASE, school_id, emptied, PAID_BACK, actor)
     await answer_doubts(db, school_id, [row["number"] for row in rows], PAID_BACK, actor)
     for row in rows:  # the chain takes one entry after the other
         await audit(

@@ -61,7 +61,7 @@ async def fail_refund(db: Driver, school_id: int, refund_id: int, *, actor: str,
 
 async def _by_word(db: Driver, school_id: int, refund_id: int) -> Any:
     row = await locked(db, school_id, refund_id, Status.LISTED, Status.SENT)
-    if row["status"] == Status.SENT and not await db.fetchval(
+    if row["status"] == Status.SENT and not await db.raw.fetchval(
         "SELECT true FROM exception WHERE school_id = $1 AND reason = 'refund_unmatched' AND identity = $2",
         school_id,
         doubt_identity(row["number"]),

@@ -137,7 +137,7 @@ async def list_refunds(
 ) -> tuple[RefundRow, ...]:
     """The newest refunds first; `before_id` is the last one of the page before."""
     wanted = list(statuses) if statuses is not None else None
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"{LIST} ORDER BY r.id DESC LIMIT $7",
         school_id, wanted, None, payment_id, before_id, None, limit,
     )  # fmt: skip
@@ -148,7 +148,7 @@ async def page_of_refunds(
     db: Driver, keys: Keys, school_id: int, *, after_id: int, limit: int
 ) -> tuple[RefundRow, ...]:
     """Refunds in the order of asking, for a reader that goes on from where it was."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"{LIST} ORDER BY r.id LIMIT $7", school_id, None, None, None, None, after_id, limit
     )
     return tuple(_row(row, keys) for row in rows)
@@ -156,7 +156,7 @@ async def page_of_refunds(
 
 async def find_refund(db: Driver, keys: Keys, school_id: int, refund_id: int) -> RefundRow:
     """One refund of the school. Raises Problem (404)."""
-    row = await db.fetchrow(LIST, school_id, None, refund_id, None, None, None)
+    row = await db.raw.fetchrow(LIST, school_id, None, refund_id, None, None, None)
     if row is None:
         raise not_found("khoản hoàn tiền này", "refund")
     return _row(row, keys)
@@ -189,7 +189,7 @@ class PaymentFacts:
 
 async def payment_facts(db: Driver, school_id: int, payment_id: int) -> PaymentFacts:
     """One payment of the school. Raises Problem (404)."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT p.id, p.channel, p.amount_vnd, p.paid_at, p.content, p.bank_transaction_id,
                coalesce(s.full_name, '') AS pupil, coalesce(c.name, '') AS class_name
@@ -214,7 +214,7 @@ async def names_of_invoices(
     db: Driver, school_id: int, invoice_ids: Sequence[int]
 ) -> Mapping[int, str]:
     """Invoice id -> its schedule and reference."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT i.id, f.name || ' · ' || i.reference AS name
           FROM invoice i JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
@@ -228,7 +228,7 @@ async def names_of_invoices(
 
 async def counts_by_status(db: Driver, school_id: int) -> Mapping[Status, int]:
     """How many refunds stand in each state."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT status, count(*) AS n FROM refund WHERE school_id = $1 GROUP BY status", school_id
     )
     return {Status(row["status"]): row["n"] for row in rows}
@@ -236,7 +236,7 @@ async def counts_by_status(db: Driver, school_id: int) -> Mapping[Status, int]:
 
 async def payouts_waiting(db: Driver, school_id: int) -> tuple[Waiting, ...]:
     """What the next payout list of each bank account would hold."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT r.bank_account_id, b.number AS bank_account, count(*) AS count,
                sum(r.amount_vnd)::bigint AS total_vnd
@@ -251,7 +251,7 @@ async def payouts_waiting(db: Driver, school_id: int) -> tuple[Waiting, ...]:
 
 async def payout_lists(db: Driver, school_id: int, limit: int = 50) -> tuple[PayoutListRow, ...]:
     """The lists made, the newest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT l.id, l.number, l.file_name, b.number AS bank_account, l.refund_count,
                (SELECT count(*) FROM refund r WHERE r.school_id = l.school_id AND r.payout_list_id = l.id

@@ -52,8 +52,8 @@ async def make_transfer_list(
             status=422,
         )
     # one list of a school at a time, so that its numbers run on
-    await db.execute("SELECT id FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
-    rows = await db.fetch(
+    await db.raw.execute("SELECT id FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
+    rows = await db.raw.fetch(
         f"""
         SELECT r.id, r.number, r.amount_vnd, r.sealed_payee
           FROM refund r JOIN payment p ON p.school_id = r.school_id AND p.id = r.payment_id
@@ -76,12 +76,12 @@ async def make_transfer_list(
         for row in rows
     ]
     content = write_payouts(payouts, extension=extension, on=business_date(now_utc()))
-    number: int = await db.fetchval(
+    number: int = await db.raw.fetchval(
         "SELECT coalesce(max(number), 0) + 1 FROM payout_list WHERE school_id = $1", school_id
     )
     file_name = f"hocphi-chi-hoan-{number:04d}.{extension}"
     total_vnd = sum(row["amount_vnd"] for row in rows)
-    list_id: int = await db.fetchval(
+    list_id: int = await db.raw.fetchval(
         """
         INSERT INTO payout_list (school_id, number, bank_account_id, file_name, sealed_content, sha256,
                                  refund_count, total_vnd, made_by)
@@ -97,7 +97,7 @@ async def make_transfer_list(
         total_vnd,
         actor,
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE refund SET status = 'listed', payout_list_id = $3"
         " WHERE school_id = $1 AND id = ANY($2::bigint[])",
         school_id,
@@ -130,7 +130,7 @@ async def download_transfer_list(
     db: Driver, keys: Keys, school_id: int, list_id: int, *, actor: str
 ) -> TransferFile:
     """A list as it was made, byte for byte; who took it is in the audit chain. Raises Problem (404)."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT id, number, file_name, sealed_content, refund_count, total_vnd FROM payout_list"
         " WHERE school_id = $1 AND id = $2",
         school_id,

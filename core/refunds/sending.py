@@ -104,7 +104,7 @@ async def poll_refunds(
 ) -> int:
     """Demand or ask about every refund that is due at `at`, up to `BATCH`; how many there were."""
     async with transaction(engine) as db:
-        due = await db.fetch(TAKE_DUE, at, list(REFUND), FIRST_WAIT, MAX_DOUBLINGS, BATCH)
+        due = await db.raw.fetch(TAKE_DUE, at, list(REFUND), FIRST_WAIT, MAX_DOUBLINGS, BATCH)
         merchants = await merchants_by_id(
             db, keys, ((row["school_id"], row["merchant_account_id"]) for row in due)
         )
@@ -202,7 +202,7 @@ async def _conclude(
     answer = heard.answer
     touched: frozenset[tuple[int, int]] = frozenset()
     async with transaction(engine) as db:
-        status = await db.fetchval(
+        status = await db.raw.fetchval(
             "SELECT status FROM refund WHERE school_id = $1 AND id = $2 FOR UPDATE",
             school_id,
             refund_id,
@@ -212,11 +212,11 @@ async def _conclude(
             if status == Status.REFUSED and answer is not None and answer.state is RefundState.DONE:
                 log.error("refund.paid_after_refusal", school=school_id, refund=refund_id)
                 identity = f"refund:{row['number']}:paid_after_refusal"
-                await db.execute(ALARM, school_id, refund_id, identity, business_date(at))
+                await db.raw.execute(ALARM, school_id, refund_id, identity, business_date(at))
             return
         if heard.was_repeated:
             await _audit(db, row, "demanded_again", {"request_id": row["request_id"]})
-        if answer is not None and await db.fetchval(
+        if answer is not None and await db.raw.fetchval(
             IS_ANOTHERS, school_id, refund_id, answer.provider_refund_id
         ):
             log.warning("refund.answer_of_another", adapter=row["adapter"], refund=refund_id)
@@ -256,7 +256,7 @@ async def _wait(db: Driver, row: asyncpg.Record, heard: ProviderResult, at: date
     """Nothing final: keep what is known; what never left us may be demanded as if for the first time."""
     code = heard.answer.code if heard.answer else ""
     refund_id = heard.answer.provider_refund_id if heard.answer else ""
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE refund SET status = CASE WHEN $3 THEN 'sent' ELSE status END,
                request_id = CASE WHEN $3 THEN request_id END,
@@ -273,7 +273,7 @@ async def _wait(db: Driver, row: asyncpg.Record, heard: ProviderResult, at: date
     )
     if at - row["approved_at"] > ALARM_AFTER:
         log.error("refund.in_doubt", school=row["school_id"], refund=row["id"])
-        await db.execute(
+        await db.raw.execute(
             ALARM, row["school_id"], row["id"], doubt_identity(row["number"]), business_date(at)
         )
 

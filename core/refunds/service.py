@@ -162,7 +162,7 @@ async def refundable(db: Driver, school_id: int, payment_id: int) -> Refundable:
 
 async def _certain(db: Driver, school_id: int, payment_id: int) -> Any:
     """The payment's row. Raises Problem: 404, or 409 for money that is not certain."""
-    row = await db.fetchrow(FACTS, school_id, payment_id, list(UNDER_WAY))
+    row = await db.raw.fetchrow(FACTS, school_id, payment_id, list(UNDER_WAY))
     if row is None:
         raise not_found("khoản thu này", "payment")
     if row["is_unconfirmed"]:
@@ -207,19 +207,19 @@ async def request_refund(
     provider does not have, or a payout without a payee.
     """
     # one request of a school at a time: it counts its refunds
-    limit_vnd = await db.fetchval(
+    limit_vnd = await db.raw.fetchval(
         "SELECT refund_approval_above_vnd FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id
     )
     if wish.key and (known := await _of_key(db, keys, school_id, payment_id, wish)):
         return known
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM payment WHERE school_id = $1 AND id = $2 FOR UPDATE", school_id, payment_id
     )
     found = await refundable(db, school_id, payment_id)
     _check(wish, found)
-    alone_vnd = await db.fetchval(ALONE, school_id, payment_id, [*UNDER_WAY, Status.DONE])
+    alone_vnd = await db.raw.fetchval(ALONE, school_id, payment_id, [*UNDER_WAY, Status.DONE])
     is_approved = alone_vnd + wish.amount_vnd <= limit_vnd
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         INSERT INTO refund (school_id, number, payment_id, method, amount_vnd, reason, from_invoice_id,
                             form_key, status, requested_by, limit_vnd, approved_at, next_ask_at,
@@ -273,7 +273,7 @@ async def _of_key(
             en=f"The key has at most {MAX_KEY} printable characters.",
             status=422,
         )
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT id, number, status, payment_id, amount_vnd, method, from_invoice_id, sealed_payee"
         "  FROM refund WHERE school_id = $1 AND form_key = $2",
         school_id,
@@ -340,7 +340,7 @@ async def _paying_account(
     if wish.method is Method.PROVIDER:
         return None
     chosen = wish.bank_account_id or found.bank_account_id or found.merchant_bank_account_id
-    known: int | None = await db.fetchval(
+    known: int | None = await db.raw.fetchval(
         "SELECT id FROM bank_account WHERE school_id = $1 AND id = $2", school_id, chosen
     )
     if known is None:
@@ -362,7 +362,7 @@ async def approve_refund(db: Driver, school_id: int, refund_id: int, *, actor: s
             status=403,
         )
     await _certain(db, school_id, row["payment_id"])
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE refund SET status = 'approved', approved_by = $3, approved_at = now(),
                           next_ask_at = CASE WHEN method = 'provider' THEN now() END
@@ -405,7 +405,7 @@ async def set_refund_limit(db: Driver, school_id: int, limit_vnd: int, *, actor:
             en=f"The limit is 0 to {format_vnd(MAX_VND, 'en')}.",
             status=422,
         )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE school SET refund_approval_above_vnd = $2 WHERE id = $1", school_id, limit_vnd
     )
     await audit(
@@ -420,7 +420,7 @@ async def set_refund_limit(db: Driver, school_id: int, limit_vnd: int, *, actor:
 
 async def locked(db: Driver, school_id: int, refund_id: int, *wanted: Status) -> Any:
     """The refund's row, locked, in one of these states. Raises Problem: 404, 409."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT * FROM refund WHERE school_id = $1 AND id = $2 FOR UPDATE", school_id, refund_id
     )
     if row is None:
@@ -447,7 +447,7 @@ async def close(
     why = tidy(note)[:MAX_REASON]
     if not why:
         raise Problem("note_required", vi="Hãy ghi lý do.", en="Say why in the note.", status=422)
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE refund SET status = $3, note = $4, closed_by = $5, closed_at = now(), next_ask_at = NULL,
                           provider_code = CASE WHEN $6 = '' THEN provider_code ELSE $6 END
@@ -460,7 +460,7 @@ async def close(
         actor,
         provider_code,
     )
-    number = await db.fetchval(
+    number = await db.raw.fetchval(
         "SELECT number FROM refund WHERE school_id = $1 AND id = $2", school_id, refund_id
     )
     await answer_doubts(db, school_id, [number], NOT_PAID_BACK, actor)
@@ -470,7 +470,7 @@ async def close(
 
 async def _reopen_return(db: Driver, school_id: int, refund_id: int, actor: str, note: str) -> None:
     """Open the exception again that was closed because its money was to go back: it has not gone."""
-    await db.execute(
+    await db.raw.execute(
         """
         WITH reopened AS (
           UPDATE exception e SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $4,
@@ -499,7 +499,7 @@ async def answer_doubts(
     db: Driver, school_id: int, numbers: Sequence[int], resolution: str, actor: str
 ) -> None:
     """Close what asked a person to look because these refunds were in doubt."""
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception SET resolution = $3, resolved_by = $4, resolved_at = now()
          WHERE school_id = $1 AND reason = 'refund_unmatched' AND identity = ANY($2::text[])

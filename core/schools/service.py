@@ -55,7 +55,7 @@ async def create_school(
             "Chế độ kế toán ghi như TT24/2024.",
             "The accounting regime is written like TT24/2024.",
         )
-    school_id: int | None = await db.fetchval(
+    school_id: int | None = await db.raw.fetchval(
         "INSERT INTO school (code, name, address, province, accounting_regime)"
         " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO NOTHING RETURNING id",
         code,
@@ -77,5 +77,5 @@ async def create_school(
 
 async def lock_school(db: Driver, school_id: int) -> None:
     """One change of a school's accounts at a time. Raises Problem (404)."""
-    if not await db.fetchval("SELECT true FROM school WHERE id = $1 FOR UPDATE", school_id):
+    if not await db.raw.fetchval("SELECT true FROM school WHERE id = $1 FOR UPDATE", school_id):
         raise not_found("trường này", "school")

@@ -80,7 +80,7 @@ class DayFlow:
 
 async def bank_books(db: Driver, school_id: int) -> list[BankBook]:
     """The bank accounts of a school that are in its books, the default one first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT b.id AS bank_account_id, a.id AS ledger_account_id, b.number,"
         " coalesce(nullif(b.label, ''), b.holder) AS name"
         " FROM bank_account b JOIN ledger_account a ON a.school_id = b.school_id AND a.kind = 'bank'"
@@ -130,8 +130,8 @@ SELECT e.*, coalesce(p.bank_transaction_id, '') AS bank_transaction_id,
 
 async def day_book(db: Driver, school_id: int, ledger_account_id: int, on: date) -> DayBook:
     """The book of an account on business date `on`, in the order of booking."""
-    opening_vnd: int = await db.fetchval(OPENING, school_id, ledger_account_id, on)
-    rows = await db.fetch(ENTRIES, school_id, ledger_account_id, on, on, opening_vnd)
+    opening_vnd: int = await db.raw.fetchval(OPENING, school_id, ledger_account_id, on)
+    rows = await db.raw.fetch(ENTRIES, school_id, ledger_account_id, on, on, opening_vnd)
     return DayBook(
         opening_vnd,
         tuple(
@@ -156,7 +156,7 @@ async def day_flows(
 ) -> list[DayFlow]:
     """The last `FLOW_DAYS` days up to and including `until`, the oldest first."""
     days = [until - timedelta(days=back) for back in reversed(range(FLOW_DAYS))]
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT business_date, sum(in_vnd)::bigint AS in_vnd, sum(out_vnd)::bigint AS out_vnd"
         f" FROM ({_TOUCHING}) t WHERE kind <> 'opening_balance' GROUP BY 1",
         school_id,

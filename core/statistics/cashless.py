@@ -101,7 +101,7 @@ async def cashless_by_month(
     wanted = [first]
     while len(wanted) < months:
         wanted.append((wanted[-1] - timedelta(days=1)).replace(day=1))
-    rows = await db.fetch(CASHLESS_OF_SCHOOL, wanted[-1], last_day_of(first), school_id)
+    rows = await db.raw.fetch(CASHLESS_OF_SCHOOL, wanted[-1], last_day_of(first), school_id)
     found = {row["month"]: Cashless(**{name: row[name] for name in _NAMES}) for row in rows}
     return [MonthCashless(month, found.get(month, Cashless())) for month in reversed(wanted)]
 
@@ -109,7 +109,7 @@ async def cashless_by_month(
 async def cashless_of_all_schools(db: Driver, month: date) -> list[SchoolCashless]:
     """Every school of the database in the month of `month`, by province and code."""
     first = month.replace(day=1)
-    rows = await db.fetch(CASHLESS_OF_ALL, first, last_day_of(first))
+    rows = await db.raw.fetch(CASHLESS_OF_ALL, first, last_day_of(first))
     return [
         SchoolCashless(
             code=row["code"],

@@ -126,7 +126,7 @@ SELECT m.id, m.adapter, m.account_key, m.settlement, m.enabled AS is_enabled,
 
 async def channels_of(db: Driver, school_id: int, today: date) -> list[Channel]:
     """Every channel of the school as of business date `today`: those in use first, statements last."""
-    rows = await db.fetch(CHANNELS, school_id, today, today - timedelta(days=WINDOW_DAYS))
+    rows = await db.raw.fetch(CHANNELS, school_id, today, today - timedelta(days=WINDOW_DAYS))
     return [Channel(**{**dict(row), "settings": json.loads(row["settings"])}) for row in rows]
 
 
@@ -172,7 +172,7 @@ SELECT u.merchant_account_id AS channel_id, m.adapter, u.word, count(*) AS count
 
 async def unmapped_words(db: Driver, school_id: int) -> list[UnmappedWord]:
     """The undefined words by channel, those with open orders first; at most `MAX_WORDS`."""
-    rows = await db.fetch(UNMAPPED_WORDS, school_id, REFERENCES_SHOWN, MAX_WORDS)
+    rows = await db.raw.fetch(UNMAPPED_WORDS, school_id, REFERENCES_SHOWN, MAX_WORDS)
     return [
         UnmappedWord(**{**dict(row), "references": tuple(row["references"] or ())}) for row in rows
     ]
@@ -213,7 +213,7 @@ async def last_notices(
     db: Driver, school_id: int, channel_id: int, limit: int = 50
 ) -> list[ChannelNotice]:
     """The last messages of a channel, newest first."""
-    rows = await db.fetch(LAST_NOTICES, school_id, channel_id, limit)
+    rows = await db.raw.fetch(LAST_NOTICES, school_id, channel_id, limit)
     return [ChannelNotice(**dict(row)) for row in rows]
 
 
@@ -228,7 +228,7 @@ class Switched:
 
 async def switched_off(db: Driver, school_id: int, channel_id: int) -> Switched | None:
     """The last entry of the audit chain by which a channel was turned off; None if none was."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT actor, acted_at, detail->>'reason' AS reason FROM audit_entry"
         " WHERE school_id = $1 AND subject = $2 AND action = 'channel.disabled'"
         " ORDER BY id DESC LIMIT 1",
@@ -249,7 +249,7 @@ class Attention:
 
 async def attention_of(db: Driver, school_id: int, today: date) -> Attention:
     """Open undefined states of `WINDOW_DAYS` days, and overdue unconfirmed money of `HINTED_DAYS`."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         f"""
         SELECT (SELECT count(*) FROM notice n WHERE n.school_id = $1 AND n.unmapped_status <> ''
                    AND n.created_at >= $2 AND NOT {SETTLED}) AS unmapped_count,

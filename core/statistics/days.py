@@ -26,7 +26,7 @@ async def day_standings(
 ) -> list[DayStanding]:
     """The `days` days up to and including `until`, the newest first; at most `MAX_DAYS`."""
     days = max(1, min(days, MAX_DAYS))
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT business_date, count(*) AS proofs, count(*) FILTER (WHERE difference_vnd <> 0) AS open"
         " FROM daily_proof WHERE school_id = $1 AND business_date > $2 AND business_date <= $3 GROUP BY 1",
         school_id,
@@ -84,7 +84,7 @@ SELECT a.kind, coalesce(nullif(b.label, ''), b.holder, m.adapter) AS name, coale
 
 async def day_proofs(db: Driver, school_id: int, day: date) -> list[AccountProof]:
     """The proofs of `day`: every bank account, proved or not, and the clearing accounts proved."""
-    rows = await db.fetch(DAY_PROOFS, school_id, day)
+    rows = await db.raw.fetch(DAY_PROOFS, school_id, day)
     return [_proof(row) for row in rows]
 
 

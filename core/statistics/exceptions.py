@@ -29,7 +29,7 @@ class Facts:
 
 async def open_by_reason(db: Driver, school_id: int) -> Mapping[str, tuple[int, int]]:
     """reason -> (how many are open, their sum in VND), the most frequent first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT reason, count(*) AS n, sum(amount_vnd)::bigint AS amount_vnd FROM exception"
         " WHERE school_id = $1 AND resolved_at IS NULL GROUP BY reason ORDER BY n DESC, reason",
         school_id,
@@ -39,7 +39,7 @@ async def open_by_reason(db: Driver, school_id: int) -> Mapping[str, tuple[int, 
 
 async def facts_of(db: Driver, school_id: int, exception_id: int) -> Facts | None:
     """The money behind an exception and the invoice that it names; None when there is no such exception."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT n.paid_at, coalesce(nullif(n.bank_transaction_id, ''), s.bank_transaction_id, '') AS bank_transaction_id,
                CASE WHEN e.reason = 'conflicting_duplicate' THEN n.amount_vnd END AS recorded_vnd,

@@ -71,7 +71,7 @@ async def day_figures(db: Driver, school_id: int, on: date) -> DayFigures:
     """
     books = await books_of(db, school_id)
     held = await balances(db, school_id, on)
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         f"""
         WITH moved AS ({moved(of_one_school=True)}), arrived AS (
           SELECT sum(received_vnd) - sum(returned_vnd) AS left_vnd FROM moved
@@ -98,7 +98,7 @@ async def day_figures(db: Driver, school_id: int, on: date) -> DayFigures:
 
 async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[ScheduleFigures]:
     """The schedules whose invoices are out, the newest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT f.id, f.kind, f.name, f.due_on,
                coalesce(sum(i.total_vnd), 0)::bigint AS billed_vnd,
@@ -133,7 +133,7 @@ async def issued_schedules(db: Driver, school_id: int, limit: int = 24) -> list[
 
 async def class_figures(db: Driver, school_id: int, schedule_id: int) -> list[ClassFigures]:
     """Collected against due, class by class, in the order of grade and name; none for a service."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT c.id, c.name, sum(i.total_vnd)::bigint AS billed_vnd,
                sum(i.paid_vnd)::bigint AS collected_vnd, count(*) AS invoice_count,
@@ -174,7 +174,7 @@ class RecentPayment:
 
 async def recent_payments(db: Driver, school_id: int, limit: int = 12) -> list[RecentPayment]:
     """The last payments, newest first, each with the first invoice it touched."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         f"""
         SELECT p.id, p.channel, p.amount_vnd, p.paid_at, coalesce(s.full_name, '') AS full_name,
                CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, i.id AS invoice_id, {PAYMENT_STATE} AS state

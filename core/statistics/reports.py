@@ -78,7 +78,7 @@ async def debt_by_class(db: Driver, school_id: int, on: date) -> list[ClassDebt]
     Raises Problem (409) while the school's books are not open.
     """
     books = await books_of(db, school_id)
-    rows = await db.fetch(DEBT, school_id, on, books.receivable_id)
+    rows = await db.raw.fetch(DEBT, school_id, on, books.receivable_id)
     return [
         ClassDebt(
             class_id=row["class_id"],
@@ -235,5 +235,5 @@ async def collected_by_item(
     Raises Problem (409) while the school's books are not open.
     """
     books = await books_of(db, school_id)
-    rows = await db.fetch(COLLECTED, school_id, from_date, until, books.receivable_id)
+    rows = await db.raw.fetch(COLLECTED, school_id, from_date, until, books.receivable_id)
     return [Collected(**dict(row)) for row in rows]

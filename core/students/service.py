@@ -125,7 +125,7 @@ async def preview_roster(
     roster = await asyncio.to_thread(_read, data, file_name)
     batch = _Batch.of(roster.rows, keys)
     changes = await _compare(db, school_id, school_year, batch)
-    about = await db.fetchrow(_ABOUT, school_id, school_year, batch.codes, batch.classes)
+    about = await db.raw.fetchrow(_ABOUT, school_id, school_year, batch.codes, batch.classes)
     return RosterPreview(
         school_year=school_year,
         created=sum(is_new for is_new, _ in changes),
@@ -192,7 +192,7 @@ async def accept_roster(
 
 async def lock_roster(db: Driver, school_id: int) -> None:
     """Whatever gives out codes of one school's pupils waits for its like, to the transaction's end."""
-    await db.execute(
+    await db.raw.execute(
         "SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)", _LOCK, school_id
     )
 
@@ -212,7 +212,7 @@ async def _applicants_among(
     db: Driver, school_id: int, rows: Sequence[RosterRow]
 ) -> tuple[Fault, ...]:
     """A code that is an application's file code: whoever applied need not be the pupil of the list."""
-    found = await db.fetch(
+    found = await db.raw.fetch(
         "SELECT s.code FROM student s JOIN application a ON a.school_id = s.school_id AND a.student_id = s.id"
         " WHERE s.school_id = $1 AND s.code = ANY($2::text[])",
         school_id,
@@ -304,7 +304,7 @@ async def _compare(
     db: Driver, school_id: int, school_year: str, batch: _Batch
 ) -> list[tuple[bool, bool]]:
     """(is new, is new or changed) for every row, in order."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         _COMPARE,
         school_id,
         school_year,
@@ -330,7 +330,7 @@ async def _write(
 ) -> None:
     """Write the rows that are new or changed, `fresh` among them; one statement per table."""
     classes = {row.class_name: row.grade for row in moved}
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO school_class (school_id, school_year, name, grade)"
         " SELECT $1, $2, * FROM unnest($3::text[], $4::smallint[]) ON CONFLICT DO NOTHING",
         school_id,
@@ -338,10 +338,10 @@ async def _write(
         list(classes),
         list(classes.values()),
     )
-    numbers = await db.fetch(
+    numbers = await db.raw.fetch(
         "SELECT nextval('reference_number_seq') FROM generate_series(1, $1)", len(fresh)
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO student (school_id, code, full_name, search_name, reference)
         SELECT $1, code, '', '', reference FROM unnest($2::text[], $3::text[]) AS new(code, reference)
@@ -351,7 +351,7 @@ async def _write(
         make_references([row[0] for row in numbers], keys.reference),
     )
     batch = _Batch.of(moved, keys)
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE student s
            SET full_name = row.full_name, search_name = row.search_name,
@@ -375,7 +375,7 @@ async def _write(
             for row in moved
         ],
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO enrolment (school_id, student_id, school_year, class_id)
         SELECT $1, s.id, $2, c.id
@@ -391,7 +391,7 @@ async def _write(
         batch.codes,
         batch.classes,
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO guardian AS g (school_id, student_id, full_name, phone, email)
         SELECT $1, s.id, coalesce(row.guardian, ''), coalesce(row.phone, ''), coalesce(row.email, '')

@@ -74,7 +74,7 @@ def from_suspense(
 
 async def refuse_under_way(db: Driver, school_id: int, payment_ids: Sequence[int]) -> None:
     """Refuse to move money that is being given back. Raises Problem (409)."""
-    under_way = await db.fetchval(
+    under_way = await db.raw.fetchval(
         "SELECT true FROM refund WHERE school_id = $1 AND payment_id = ANY($2::bigint[])"
         " AND status = ANY($3::text[]) LIMIT 1",
         school_id,
@@ -95,7 +95,7 @@ async def sync_payments(db: Driver, school_id: int, payments: Sequence[tuple[int
 
     Raises Problem (409) where money was taken from a place that no longer had it.
     """
-    rows = await db.fetch(POSITIONS, school_id, [payment_id for payment_id, _ in payments])
+    rows = await db.raw.fetch(POSITIONS, school_id, [payment_id for payment_id, _ in payments])
     parts = [row for row in rows if row["kind"] in _OF_PAYERS]
     if any(row["amount_vnd"] < 0 for row in parts):
         raise Problem(
@@ -110,7 +110,7 @@ async def sync_payments(db: Driver, school_id: int, payments: Sequence[tuple[int
         if row["student_id"] is not None:
             students.setdefault(row["payment_id"], set()).add(row["student_id"])
     only = {payment_id: min(found) for payment_id, found in students.items() if len(found) == 1}
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE payment SET suspense_reason = f.reason, student_id = f.student_id
           FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS f(id, reason, student_id)

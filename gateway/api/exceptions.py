@@ -98,7 +98,7 @@ async def get_exceptions(
     """Exceptions: the open ones, or with `is_open=false` those resolved."""
     size = page_size(limit)
     async with transaction(context.engine) as db:
-        found = await db.fetch(
+        found = await db.raw.fetch(
             """
             SELECT e.id FROM exception e
              WHERE e.school_id = $1 AND e.id > $2
@@ -141,7 +141,7 @@ async def post_placement(
 ) -> ExceptionBody:
     """Place money that waits on an invoice; what is over becomes its pupil's credit."""
     async with transaction(context.engine) as db:
-        invoice_id = await db.fetchval(
+        invoice_id = await db.raw.fetchval(
             "SELECT id FROM invoice WHERE school_id = $1 AND reference = $2",
             caller.school_id,
             data.invoice_reference.upper(),
@@ -218,7 +218,7 @@ async def _bodies(db: Driver, school_id: int, exception_ids: list[int]) -> list[
     """Those exceptions, oldest first."""
     today = business_date(now_utc())
     rows = await exceptions_of(db, school_id, exception_ids)
-    named = await db.fetch(
+    named = await db.raw.fetch(
         "SELECT id, reference FROM invoice WHERE school_id = $1 AND id = ANY($2::bigint[])",
         school_id,
         [row.invoice_id for row in rows if row.invoice_id],

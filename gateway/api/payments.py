@@ -90,7 +90,7 @@ async def get_payments(
     size = page_size(limit)
     after = id_of_cursor(cursor)
     async with transaction(context.engine) as db:
-        rows = await db.fetch(_PAGE, caller.school_id, after, since, until, size + 1)
+        rows = await db.raw.fetch(_PAGE, caller.school_id, after, since, until, size + 1)
     items = [
         PaymentBody(
             id=row["id"],

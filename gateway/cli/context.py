@@ -79,7 +79,7 @@ def report_errors() -> Iterator[None]:
 async def school_id_of(engine: AsyncEngine, code: str | None) -> int:
     """The school named by `--school`, or the only one. Raises Problem."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT id, code FROM school WHERE $1::text IS NULL OR code = $1 ORDER BY id LIMIT 2",
             code,
         )

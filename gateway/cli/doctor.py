@@ -47,10 +47,10 @@ def doctor(as_json: bool) -> None:
 async def examine(engine: AsyncEngine, keys: Keys) -> list[Finding]:
     """Every check, in one read-only look at the database."""
     async with transaction(engine) as db:
-        await db.execute("SET TRANSACTION READ ONLY")
-        version = int(await db.fetchval("SHOW server_version_num"))
-        durable = await db.fetchval("SHOW fsync") == "on"
-        schools = await db.fetch("SELECT id, code FROM school ORDER BY id")
+        await db.raw.execute("SET TRANSACTION READ ONLY")
+        version = int(await db.raw.fetchval("SHOW server_version_num"))
+        durable = await db.raw.fetchval("SHOW fsync") == "on"
+        schools = await db.raw.fetch("SELECT id, code FROM school ORDER BY id")
         findings = [
             Finding("postgresql", version >= OLDEST_SERVER, f"server {version}"),
             Finding("durability", durable, "fsync is on" if durable else "fsync is off"),
@@ -62,7 +62,9 @@ async def examine(engine: AsyncEngine, keys: Keys) -> list[Finding]:
 
 
 async def _credentials(db: Driver, keys: Keys) -> Finding:
-    rows = await db.fetch("SELECT account_key, sealed_secrets FROM merchant_account WHERE enabled")
+    rows = await db.raw.fetch(
+        "SELECT account_key, sealed_secrets FROM merchant_account WHERE enabled"
+    )
     broken = 0
     for row in rows:
         try:

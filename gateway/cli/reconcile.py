@@ -112,7 +112,7 @@ async def _schools(
     if codes and is_everyone:
         raise click.UsageError("Name schools by --school, or --all-schools.")
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT code, id FROM school WHERE $1::text[] = '{}' OR code = ANY ($1) ORDER BY code",
             list(codes),
         )

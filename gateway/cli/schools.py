@@ -144,7 +144,7 @@ def add_merchant_account_command(
         secrets, chosen = _read_credentials(credentials.read())
         school_id = await school_id_of(engine, school_code)
         async with transaction(engine) as db:
-            account_id = await db.fetchval(
+            account_id = await db.raw.fetchval(
                 "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2",
                 school_id,
                 number,
@@ -266,7 +266,7 @@ def register_webhook_command(account_key: str, as_json: bool) -> None:
 
 async def _merchant_named(db: Driver, account_key: str) -> asyncpg.Record:
     """school_id, id and adapter of a merchant account, on or off. Raises Problem (404)."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT school_id, id, adapter FROM merchant_account WHERE account_key = $1", account_key
     )
     if len(rows) != 1:

@@ -126,7 +126,7 @@ async def _channel_id(
     db: Driver, school_id: int, account_key: str | None, channel: str | None
 ) -> int:
     """The one channel that is meant. Raises Problem (422) where that is none or several."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT id FROM merchant_account WHERE school_id = $1 AND settlement = 'batch'"
         "   AND ($2::text IS NULL OR account_key = $2) AND ($3::text IS NULL OR adapter = $3)",
         school_id,

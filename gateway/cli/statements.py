@@ -64,7 +64,7 @@ def import_statement_file(
         school_id = await school_id_of(engine, school_code)
         chosen = _layout(layout, columns)
         async with transaction(engine) as db:
-            bank_account_id = await db.fetchval(
+            bank_account_id = await db.raw.fetchval(
                 "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2",
                 school_id,
                 account.replace(" ", ""),

@@ -67,7 +67,7 @@ async def close_body(
     `proofs`, `matches` by rule and `exceptions` by reason are the night's of that day.
     """
     since = standing[-1].day if standing else None
-    listed = [dict(row) for row in await db.fetch(OPEN_EXCEPTIONS, school_id, day)]
+    listed = [dict(row) for row in await db.raw.fetch(OPEN_EXCEPTIONS, school_id, day)]
     reasons = sorted({row["reason"] for row in listed})
     sums = {
         reason: [row["amount_vnd"] for row in listed if row["reason"] == reason]
@@ -79,16 +79,16 @@ async def close_body(
         "result_hash": result_hash,
         "matches": dict(matches),
         "exceptions": dict(exceptions),
-        "nights": [dict(row) for row in await db.fetch(NIGHTS, school_id, day, since)],
+        "nights": [dict(row) for row in await db.raw.fetch(NIGHTS, school_id, day, since)],
         "statements": [
             dict(row)
-            for row in await db.fetch(
+            for row in await db.raw.fetch(
                 STATEMENTS, school_id, day, since, *_named(standing, "statements")
             )
         ],
         "settlements": [
             dict(row)
-            for row in await db.fetch(SETTLEMENTS, school_id, *_named(standing, "settlements"))
+            for row in await db.raw.fetch(SETTLEMENTS, school_id, *_named(standing, "settlements"))
         ],
         "transfers": await transfers_until(db, school_id, day),
         "open_exceptions": [

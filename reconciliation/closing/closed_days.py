@@ -38,7 +38,7 @@ async def closed_night(db: Driver, school_id: int, day: date) -> ClosedNight | N
     A day that another's close vouched for has the proofs that its own night kept; one that never had a
     night has none, and the hash of the night that the close was made by.
     """
-    locked: date | None = await db.fetchval(
+    locked: date | None = await db.raw.fetchval(
         "SELECT books_locked_until FROM school WHERE id = $1", school_id
     )
     if locked is None or day > locked:
@@ -53,7 +53,7 @@ async def closed_night(db: Driver, school_id: int, day: date) -> ClosedNight | N
             exceptions=close.body["exceptions"],
             result_hash=close.body["result_hash"],
         )
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT ledger_account_id, body::text AS body, result_hash FROM daily_proof"
         " WHERE school_id = $1 AND business_date = $2 ORDER BY ledger_account_id",
         school_id,
@@ -70,7 +70,7 @@ async def closed_night(db: Driver, school_id: int, day: date) -> ClosedNight | N
 async def _with_accounts(db: Driver, school_id: int, close: DayClose) -> tuple[Proof, ...]:
     """The proofs of a record; those of the same name stand in the order of their accounts."""
     ids: dict[str, list[int]] = {}
-    for row in await db.fetch(ACCOUNTS, school_id):
+    for row in await db.raw.fetch(ACCOUNTS, school_id):
         ids.setdefault(row["name"], []).append(row["id"])
     bodies: Sequence[Mapping[str, Any]] = close.body["proofs"]
     return tuple(proof_from(body, ids[body["account"]].pop(0)) for body in bodies)

@@ -110,17 +110,17 @@ SELECT number, kind, business_date AS day, actor, reason, hash, created_at AS ma
 
 async def records_of(db: Driver, school_id: int) -> tuple[DayClose, ...]:
     """Every record of a school, the first one first."""
-    return tuple(_record(row) for row in await db.fetch(RECORDS, school_id, True, None))
+    return tuple(_record(row) for row in await db.raw.fetch(RECORDS, school_id, True, None))
 
 
 async def headings_of(db: Driver, school_id: int) -> tuple[DayClose, ...]:
     """The same without the bodies of closes, which grow with the years."""
-    return tuple(_record(row) for row in await db.fetch(RECORDS, school_id, False, None))
+    return tuple(_record(row) for row in await db.raw.fetch(RECORDS, school_id, False, None))
 
 
 async def find_close(db: Driver, school_id: int, number: int) -> DayClose:
     """A close by its number, reopened since or not. Raises Problem (404)."""
-    row = await db.fetchrow(RECORDS, school_id, True, min(number, MAX_NUMBER))
+    row = await db.raw.fetchrow(RECORDS, school_id, True, min(number, MAX_NUMBER))
     if row is None or row["kind"] != RecordKind.CLOSED:
         raise not_found("biên bản chốt sổ này", "close record")
     return _record(row)
@@ -128,9 +128,7 @@ async def find_close(db: Driver, school_id: int, number: int) -> DayClose:
 
 def _record(row: Any) -> DayClose:
     fields = dict(row)
-    return DayClose(
-        **fields | {"kind": RecordKind(row["kind"]), "body": json.loads(row["body"])}
-    )
+    return DayClose(**fields | {"kind": RecordKind(row["kind"]), "body": json.loads(row["body"])})
 
 
 async def append(
@@ -149,12 +147,12 @@ async def append(
 
     The body is `said` and who, when, why, of which school, after how much of the audit chain.
     """
-    last = await db.fetchrow(
+    last = await db.raw.fetchrow(
         "SELECT number, hash FROM day_close WHERE school_id = $1 ORDER BY number DESC LIMIT 1",
         school_id,
     )
-    school = await db.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
-    head: bytes | None = await db.fetchval(
+    school = await db.raw.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
+    head: bytes | None = await db.raw.fetchval(
         "SELECT hash FROM audit_entry WHERE school_id = $1 ORDER BY id DESC LIMIT 1", school_id
     )
     number = last["number"] + 1 if last else 1
@@ -171,7 +169,7 @@ async def append(
         "audit_head": (head or GENESIS).hex(),
     }
     hash_ = record_hash(previous, body)
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO day_close (school_id, number, kind, business_date, actor, reason, body, previous_hash,
                                   hash, signature, created_at)
@@ -224,12 +222,12 @@ async def verify_closes(db: Driver, keys: Keys, school_id: int) -> Verified:
     records that the audit chain names and that are gone. What a forged body says is not asked any further.
     """
     faults: list[str] = []
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT number, kind, business_date, actor, reason, body::text AS body, previous_hash, hash, signature,"
         " created_at FROM day_close WHERE school_id = $1 ORDER BY number",
         school_id,
     )
-    code = await db.fetchval("SELECT code FROM school WHERE id = $1", school_id)
+    code = await db.raw.fetchval("SELECT code FROM school WHERE id = $1", school_id)
     head, is_sound = GENESIS, True
     for place, row in enumerate(rows, 1):
         body = json.loads(row["body"])
@@ -275,7 +273,7 @@ def _agrees(row: Any, body: Any, code: str) -> bool:
 
 async def _against_audit(db: Driver, school_id: int, hashes: Set[str]) -> list[str]:
     """Records that were made, by the audit chain, and are not there."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT subject, detail->>'date' AS day, detail->>'hash' AS hash FROM audit_entry"
         " WHERE school_id = $1 AND action = ANY($2::text[]) ORDER BY id",
         school_id,
@@ -294,7 +292,7 @@ def _action(kind: RecordKind) -> str:
 
 
 async def _against_books(db: Driver, school_id: int, last: DayClose | None) -> list[str]:
-    locked: date | None = await db.fetchval(
+    locked: date | None = await db.raw.fetchval(
         "SELECT books_locked_until FROM school WHERE id = $1", school_id
     )
     if locked != (last.day if last else None):
@@ -302,7 +300,7 @@ async def _against_books(db: Driver, school_id: int, last: DayClose | None) -> l
     if last is None:
         return []
     faults = []
-    late = await db.fetchval(
+    late = await db.raw.fetchval(
         "SELECT count(*) FROM transfer WHERE school_id = $1 AND business_date <= $2 AND created_at > $3",
         school_id,
         last.day,
@@ -319,7 +317,7 @@ async def _against_books(db: Driver, school_id: int, last: DayClose | None) -> l
 
 async def transfers_until(db: Driver, school_id: int, day: date) -> list[dict[str, Any]]:
     """How many transfers the books hold up to `day`, and their sum in VND, by kind."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT kind, count(*) AS count, sum(amount_vnd)::bigint AS sum_vnd FROM transfer"
         ' WHERE school_id = $1 AND business_date <= $2 GROUP BY kind ORDER BY kind COLLATE "C"',
         school_id,

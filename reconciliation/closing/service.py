@@ -88,9 +88,9 @@ PROVED = "SELECT ledger_account_id, difference_vnd FROM daily_proof WHERE school
 
 async def in_the_way(db: Driver, school_id: int, day: date) -> tuple[CloseBlocker, ...]:
     """The accounts that keep `day` from being closed, by the proofs that its last night kept."""
-    proved = {row[0]: row[1] for row in await db.fetch(PROVED, school_id, day)}
+    proved = {row[0]: row[1] for row in await db.raw.fetch(PROVED, school_id, day)}
     found: list[CloseBlocker] = []
-    for row in await db.fetch(ACCOUNTS, school_id, day):
+    for row in await db.raw.fetch(ACCOUNTS, school_id, day):
         difference_vnd: int | None = proved.get(row["id"])
         if difference_vnd == 0:
             continue
@@ -228,7 +228,7 @@ async def draft_of(db: Driver, school_id: int, day: date) -> dict[str, Any] | No
     """
     standing = standing_closes(await records_of(db, school_id))
     _refuse_day(day, standing)
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT body::text AS body, result_hash FROM daily_proof WHERE school_id = $1 AND business_date = $2"
         " ORDER BY body->>'account', ledger_account_id",
         school_id,
@@ -236,7 +236,7 @@ async def draft_of(db: Driver, school_id: int, day: date) -> dict[str, Any] | No
     )
     if not rows:
         return None
-    school = await db.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
+    school = await db.raw.fetchrow("SELECT code, name FROM school WHERE id = $1", school_id)
     body = await close_body(
         db,
         school_id,
@@ -259,25 +259,25 @@ async def _in_turn(engine: AsyncEngine, school_id: int) -> AsyncIterator[Driver]
     """
     with unless_busy():
         async with transaction(engine) as db:
-            await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+            await db.raw.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
             await lock_reconciliation(db, school_id)
-            await db.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
+            await db.raw.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id)
             yield db
 
 
 async def _hold_postings(db: Driver, school_id: int) -> None:
     """Let whoever posts finish, and keep others waiting until the caller's transaction ends."""
-    await db.execute("SELECT FROM school WHERE id = $1 FOR UPDATE", school_id)
+    await db.raw.execute("SELECT FROM school WHERE id = $1 FOR UPDATE", school_id)
 
 
 async def _now(db: Driver) -> datetime:
     """The database's clock: what was posted before this was posted before the record."""
-    at: datetime = await db.fetchval("SELECT clock_timestamp()")
+    at: datetime = await db.raw.fetchval("SELECT clock_timestamp()")
     return at
 
 
 async def _lock_until(db: Driver, school_id: int, day: date | None) -> None:
-    await db.execute("UPDATE school SET books_locked_until = $2 WHERE id = $1", school_id, day)
+    await db.raw.execute("UPDATE school SET books_locked_until = $2 WHERE id = $1", school_id, day)
 
 
 async def _reopened_before(db: Driver, school_id: int) -> int | None:

@@ -84,16 +84,16 @@ async def queue_due(db: Driver, at: datetime, night_hour: int, at_most: int = TO
     `night_hour` (Vietnam) is for schools that name none. Days of one school stand in their order. Any
     number of workers may call this at the same time: one does it, for the others it is done.
     """
-    if not await db.fetchval(
+    if not await db.raw.fetchval(
         "SELECT pg_try_advisory_xact_lock(hashtextextended('hocphi.nights.due', 0))"
     ):
         return 0
-    return await db.fetchval(QUEUE_DUE, at, night_hour, at_most) or 0
+    return await db.raw.fetchval(QUEUE_DUE, at, night_hour, at_most) or 0
 
 
 async def take_over(db: Driver, silence_s: float) -> int:
     """Queue again what workers held that have said nothing for `silence_s`; how many nights that were."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         WITH orphan AS MATERIALIZED (
             SELECT j.id FROM procrastinate_jobs j

@@ -37,10 +37,10 @@ async def reconcile(
 async def _run(engine: AsyncEngine, school_id: int, day: date, tell: Progress) -> DayResult:
     # a transaction of its own: issuing waits for it, and need not for the night
     async with transaction(engine) as db:
-        await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+        await db.raw.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
         await release_income(db, school_id, day)
     async with transaction(engine) as db:
-        await db.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
+        await db.raw.execute(f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'")
         await lock_reconciliation(db, school_id)
         closed = await closed_night(db, school_id, day)
         if closed is not None:

@@ -67,7 +67,7 @@ class NightState:
 
 async def night_states(db: Driver, school_id: int, day: date) -> list[NightState]:
     """The night of `day`, if there was one, then the school's others that are not done, oldest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT business_date AS day, state, step, done, total, worker, attempts, result_hash, error_code,
                queued_at, started_at, heartbeat_at, finished_at
@@ -153,7 +153,7 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 
 async def _begin(engine: AsyncEngine, school_id: int, day: date, worker: str) -> None:
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             """
             INSERT INTO night_run (school_id, business_date, state, worker, attempts, started_at, heartbeat_at)
             VALUES ($1, $2, 'running', $3, 1, $4, $4)
@@ -172,7 +172,7 @@ async def _write(
     engine: AsyncEngine, school_id: int, day: date, told: tuple[str, int, int]
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE night_run SET step = $3, done = $4, total = $5, heartbeat_at = $6"
             " WHERE school_id = $1 AND business_date = $2 AND state = 'running'",
             school_id,
@@ -192,7 +192,7 @@ async def _end(
     error: str | None = None,
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE night_run SET state = $3, result_hash = coalesce($4, result_hash), error_code = $5,"
             " finished_at = $6, heartbeat_at = $6 WHERE school_id = $1 AND business_date = $2",
             school_id,

@@ -77,7 +77,7 @@ async def run_queued(engine: AsyncEngine, school_id: int, day: date, worker: str
     about = {"school": school_id, "day": day.isoformat()}
     try:
         async with transaction(engine) as db:
-            is_done = await db.fetchval(
+            is_done = await db.raw.fetchval(
                 "SELECT state = 'done' AND started_at >= queued_at FROM night_run"
                 " WHERE school_id = $1 AND business_date = $2",
                 school_id,

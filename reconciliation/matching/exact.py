@@ -108,21 +108,21 @@ async def gather(db: Driver, school_id: int, day: date) -> int:
 
     Makes the temporary tables `open_line` and `open_payment` of the caller's transaction.
     """
-    await db.execute("DROP TABLE IF EXISTS pg_temp.open_line, pg_temp.open_payment")
-    lines = count_of(await db.execute(MAKE_LINES + OPEN_LINES, school_id, day))
-    first = await db.fetchval("SELECT min(day) FROM open_line") or day
+    await db.raw.execute("DROP TABLE IF EXISTS pg_temp.open_line, pg_temp.open_payment")
+    lines = count_of(await db.raw.execute(MAKE_LINES + OPEN_LINES, school_id, day))
+    first = await db.raw.fetchval("SELECT min(day) FROM open_line") or day
     reach = timedelta(max(BANK_ID_SHIFTS))
-    await db.execute(MAKE_PAYMENTS + OPEN_PAYMENTS, school_id, first - reach, day + reach)
-    await db.execute("ANALYZE open_line; ANALYZE open_payment")
+    await db.raw.execute(MAKE_PAYMENTS + OPEN_PAYMENTS, school_id, first - reach, day + reach)
+    await db.raw.execute("ANALYZE open_line; ANALYZE open_payment")
     return lines
 
 
 async def pair_exactly(db: Driver, school_id: int) -> int:
     """Write the matches that have no rival, and take both sides off the tables; how many matches."""
-    by_id = count_of(await db.execute(PAIR_BANK_IDS, school_id))
+    by_id = count_of(await db.raw.execute(PAIR_BANK_IDS, school_id))
     await take_off(db, school_id, by_id)
     await _read_payments(db, school_id)
-    by_reference = count_of(await db.execute(PAIR_REFERENCES, school_id))
+    by_reference = count_of(await db.raw.execute(PAIR_REFERENCES, school_id))
     await take_off(db, school_id, by_reference)
     return by_id + by_reference
 
@@ -132,16 +132,16 @@ async def take_off(db: Driver, school_id: int, matched: int) -> None:
     if not matched:
         return
     for table, column in (("open_line", "statement_line_id"), ("open_payment", "payment_id")):
-        await db.execute(
+        await db.raw.execute(
             f"DELETE FROM {table} o USING match m WHERE m.school_id = $1 AND m.{column} = o.id",
             school_id,
         )
-    await db.execute("ANALYZE open_line; ANALYZE open_payment")
+    await db.raw.execute("ANALYZE open_line; ANALYZE open_payment")
 
 
 async def _read_payments(db: Driver, school_id: int) -> None:
     """What texts carry that no reference placed: read here, for it may be a rival."""
-    cursor = await db.cursor(
+    cursor = await db.raw.cursor(
         "SELECT o.id, coalesce(nullif(p.reference, ''), p.content) AS text"
         "  FROM open_payment o JOIN payment p ON p.school_id = $1 AND p.id = o.id"
         " WHERE o.is_unread AND NOT p.is_corrected",
@@ -157,7 +157,7 @@ async def _read_payments(db: Driver, school_id: int) -> None:
                 )
             )
         ]
-        await db.execute(
+        await db.raw.execute(
             "UPDATE open_payment SET exact = string_to_array(r.codes, ' ')"
             "  FROM unnest($1::bigint[], $2::text[]) AS r(id, codes) WHERE open_payment.id = r.id",
             [number for number, _ in found],

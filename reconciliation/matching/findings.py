@@ -96,16 +96,16 @@ UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
 
 async def list_findings(db: Driver, school_id: int, day: date) -> None:
     """Write the exceptions that stand after matching up to `day`; withdraw those that resolved themselves."""
-    await db.execute(UNEXPLAINED_DEBITS, school_id, day)
-    await db.execute(MISSING_IN_STATEMENT, school_id, day)
-    await db.execute(REFUNDS_NOT_SHOWN, school_id, day)
-    await db.execute(RESOLVE_MATCHED_LATER, school_id, MATCHED_LATER, NIGHT)
-    await db.execute(RESOLVE_REFUNDED, school_id, MATCHED_LATER, NIGHT)
+    await db.raw.execute(UNEXPLAINED_DEBITS, school_id, day)
+    await db.raw.execute(MISSING_IN_STATEMENT, school_id, day)
+    await db.raw.execute(REFUNDS_NOT_SHOWN, school_id, day)
+    await db.raw.execute(RESOLVE_MATCHED_LATER, school_id, MATCHED_LATER, NIGHT)
+    await db.raw.execute(RESOLVE_REFUNDED, school_id, MATCHED_LATER, NIGHT)
 
 
 async def count_by_reason(db: Driver, school_id: int, day: date) -> Mapping[str, int]:
     """How many exceptions the business date `day` has, resolved ones too, by reason."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT reason, count(*) AS n FROM exception WHERE school_id = $1 AND business_date = $2"
         " GROUP BY reason ORDER BY reason",
         school_id,

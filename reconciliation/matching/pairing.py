@@ -76,14 +76,16 @@ RIVALS = f"""
 
 async def pair_until(db: Driver, school_id: int, day: date, on_progress: Progress) -> Paired:
     """Match every credit line up to business date `day` that is still open; record what was lost."""
-    await db.execute("SET LOCAL work_mem = '64MB'")  # hash joins of a million lines, not of a page
+    await db.raw.execute(
+        "SET LOCAL work_mem = '64MB'"
+    )  # hash joins of a million lines, not of a page
     open_count = await gather(db, school_id, day)
     if not open_count:
         return Paired(matched=0, created=0, paid=frozenset())
     matched = await pair_exactly(db, school_id)
     matched += await _pair_by_rules(db, school_id)
     if matched >= ANALYZE_FROM:
-        await db.execute("ANALYZE match")
+        await db.raw.execute("ANALYZE match")
     on_progress("match", matched, open_count)
     created, paid = await _record_lost(db, school_id, on_progress)
     return Paired(matched=matched, created=created, paid=paid)
@@ -91,9 +93,13 @@ async def pair_until(db: Driver, school_id: int, day: date, on_progress: Progres
 
 async def _pair_by_rules(db: Driver, school_id: int) -> int:
     """Let the ladder judge what has rivals, and list what contradicts itself; how many matches."""
-    rows = await db.fetch(LINE + RIVALS.format(own="open_line", other="open_payment"), school_id)
+    rows = await db.raw.fetch(
+        LINE + RIVALS.format(own="open_line", other="open_payment"), school_id
+    )
     lines = [_line_fact(row) for row in rows]
-    rows = await db.fetch(PAYMENT + RIVALS.format(own="open_payment", other="open_line"), school_id)
+    rows = await db.raw.fetch(
+        PAYMENT + RIVALS.format(own="open_payment", other="open_line"), school_id
+    )
     payments = [_payment_fact(row) for row in rows]
     matches = propose_matches(lines, payments)
     await _write_matches(db, school_id, matches)
@@ -104,7 +110,7 @@ async def _pair_by_rules(db: Driver, school_id: int) -> int:
         [payment for payment in payments if payment.id not in matched_payments],
     )
     await _list_conflicts(db, school_id, conflicts)
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM open_line WHERE id = ANY($1::bigint[])",
         [*matched_lines, *(line.id for line, _ in conflicts)],
     )
@@ -155,7 +161,7 @@ def _references(reference: str | None, content: str) -> tuple[tuple[str, ...], t
 
 
 async def _write_matches(db: Driver, school_id: int, matches: Sequence[Match]) -> None:
-    await db.copy_records_to_table(
+    await db.raw.copy_records_to_table(
         "match",
         records=(
             (
@@ -182,7 +188,7 @@ async def _list_conflicts(
     db: Driver, school_id: int, conflicts: Sequence[tuple[Fact, Fact]]
 ) -> None:
     """The bank says another amount than the notice of the same transaction: a person must look."""
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id,
                                payment_id, statement_line_id, detail)
@@ -206,14 +212,14 @@ async def _record_lost(
     db: Driver, school_id: int, on_progress: Progress
 ) -> tuple[int, frozenset[tuple[int, int]]]:
     """Record lines that no payment explains as notices; match each with the payment it became."""
-    lost = await db.fetch("SELECT bank_account_id, count(*) AS n FROM open_line GROUP BY 1")
+    lost = await db.raw.fetch("SELECT bank_account_id, count(*) AS n FROM open_line GROUP BY 1")
     if not lost:
         return 0, frozenset()
     merchants = await _merchants(db, school_id, {row["bank_account_id"] for row in lost})
     total = sum(row["n"] for row in lost)
     paid: set[tuple[int, int]] = set()
     done = created = 0
-    cursor = await db.cursor(LINE + " ORDER BY s.posted_on, s.identity", school_id)
+    cursor = await db.raw.cursor(LINE + " ORDER BY s.posted_on, s.identity", school_id)
     while rows := await cursor.fetch(RECORD_TOGETHER):
         part = [_line_fact(row) for row in rows]
         recorded = await ingest_notices(

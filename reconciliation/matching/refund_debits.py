@@ -102,10 +102,10 @@ SELECT id, number, bank_account_id, amount_vnd, (created_at AT TIME ZONE 'Asia/H
 
 async def explain_debits(db: Driver, school_id: int, day: date) -> frozenset[tuple[int, int]]:
     """Give refunds their debit lines up to business date `day`; the invoices that are open again."""
-    outgoing = [Outgoing(**row) for row in await db.fetch(OUTGOING, school_id)]
+    outgoing = [Outgoing(**row) for row in await db.raw.fetch(OUTGOING, school_id)]
     if not outgoing:
         return frozenset()
-    debits = [Debit(**row) for row in await db.fetch(DEBITS, school_id, day)]
+    debits = [Debit(**row) for row in await db.raw.fetch(DEBITS, school_id, day)]
     pairs = explain(debits, outgoing)
     await _write_lines(db, school_id, [pair for pair in pairs if pair[1].done_on is not None])
     return await book_refunds(
@@ -126,7 +126,7 @@ async def explain_debits(db: Driver, school_id: int, day: date) -> frozenset[tup
 
 
 async def _write_lines(db: Driver, school_id: int, pairs: Sequence[tuple[Debit, Outgoing]]) -> None:
-    await db.execute(
+    await db.raw.execute(
         "UPDATE refund SET statement_line_id = l.line_id"
         "  FROM unnest($2::bigint[], $3::bigint[]) AS l(id, line_id)"
         " WHERE refund.school_id = $1 AND refund.id = l.id",

@@ -82,7 +82,7 @@ Key = tuple[int, date]
 
 
 async def _chains(db: Driver, school_id: int, wanted: set[Key]) -> dict[Key, Chain]:
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         CHAINS, school_id, [account for account, _ in wanted], [day for _, day in wanted]
     )
     return {
@@ -106,7 +106,7 @@ async def _stated(
     A file that ends where it began may have been read from the wrong end, and then states another
     balance of its circle: alone, such files are not heard about the closing.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT w.bank_account_id, w.day,
                array_agg(s.opening_vnd) FILTER (WHERE s.from_date = w.day) AS openings,
@@ -138,7 +138,7 @@ class FirstDay:
 
 async def first_days(db: Driver, school_id: int, until: date) -> dict[int, FirstDay]:
     """Bank account -> its first statement day, for accounts whose statements begin by `until`."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT bank_account_id, min(posted_on) AS day FROM statement_line WHERE school_id = $1"
         " GROUP BY 1 HAVING min(posted_on) <= $2",
         school_id,
@@ -212,7 +212,7 @@ async def open_accounts(db: Driver, school_id: int, first: Mapping[int, FirstDay
     if not known:
         return
     books = await books_of(db, school_id)
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         OPENINGS, school_id, list(known), [f.day for f in known.values()], books.opening_id
     )
     first_open = await open_day(
@@ -349,7 +349,7 @@ async def bank_days(
     db: Driver, school_id: int, day: date, first: Mapping[int, FirstDay]
 ) -> tuple[BankDay, ...]:
     """Every bank account of the school on business date `day`, in the order of their numbers."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         BANK_DAYS,
         school_id,
         day,

@@ -110,7 +110,7 @@ SELECT a.name AS account, a.ledger_account_id, coalesce(m.opening_vnd, 0) AS ope
 async def clearing_days(db: Driver, school_id: int, day: date) -> tuple[ClearingDay, ...]:
     """Clearing accounts of providers that pay in a lump, and any other that ever held money."""
     accounts = await accounts_of(db, school_id, "clearing")
-    rows = await db.fetch(CLEARING_DAYS, school_id, day, accounts)
+    rows = await db.raw.fetch(CLEARING_DAYS, school_id, day, accounts)
     return tuple(
         ClearingDay(
             account=row["account"],

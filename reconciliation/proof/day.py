@@ -156,8 +156,8 @@ async def _conclude(
     db: Driver, school_id: int, day: date, proofs: tuple[Proof, ...], created: int
 ) -> DayResult:
     """Put the result together and hash it."""
-    (_, count, digest), *by_rule = await db.fetch(DIGESTS_OF_DAY, school_id, day)
-    exceptions = [tuple(row) for row in await db.fetch(EXCEPTIONS_OF_DAY, school_id, day)]
+    (_, count, digest), *by_rule = await db.raw.fetch(DIGESTS_OF_DAY, school_id, day)
+    exceptions = [tuple(row) for row in await db.raw.fetch(EXCEPTIONS_OF_DAY, school_id, day)]
     return DayResult(
         day=day,
         proofs=proofs,
@@ -205,14 +205,14 @@ async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
         and proof.closing_vnd is not None
         and proof.difference_vnd is not None
     ]
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM daily_proof WHERE school_id = $1 AND business_date = $2"
         " AND ledger_account_id <> ALL($3::bigint[])",
         school_id,
         result.day,
         [proof.ledger_account_id for proof in stated],
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO daily_proof (school_id, business_date, result_hash, ledger_account_id, opening_vnd,
                                closing_vnd, difference_vnd, body)

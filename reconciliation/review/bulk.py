@@ -280,7 +280,7 @@ def _change(
 
 async def _under_way(db: Driver, school_id: int, rows: Sequence[ExceptionRow]) -> frozenset[int]:
     """The payments that are being given back."""
-    found = await db.fetch(
+    found = await db.raw.fetch(
         "SELECT DISTINCT payment_id FROM refund WHERE school_id = $1 AND payment_id = ANY($2::bigint[])"
         " AND status = ANY($3::text[])",
         school_id,
@@ -329,7 +329,7 @@ async def _move(
 ) -> None:
     """Post every change, a journal each, in one statement; invoices, payments and exceptions follow."""
     books = await books_of(db, school_id)
-    numbers = await db.fetch(
+    numbers = await db.raw.fetch(
         "SELECT nextval('journal_number_seq') AS n FROM generate_series(1, $1)", len(chosen)
     )
     journals = [row["n"] for row in numbers]
@@ -377,7 +377,7 @@ async def _close(
         kept: list[dict[str, Any]] = steps_of(row.detail)
         new = [{"journal_id": journal_id, "invoice_id": row.invoice_id}] if journal_id else []
         steps.append(json.dumps([*kept, *new]))
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception e
            SET resolution = $3, note = $4, resolved_by = CASE WHEN $3::text IS NULL THEN NULL ELSE $5 END,

@@ -138,13 +138,13 @@ async def _lines(
     db: Driver, school_id: int, exception_ids: Sequence[int] | None
 ) -> tuple[DebitLine, ...]:
     ids = None if exception_ids is None else list(exception_ids)
-    rows = await db.fetch(LINES, school_id, ids, MAX_TOGETHER)
+    rows = await db.raw.fetch(LINES, school_id, ids, MAX_TOGETHER)
     return tuple(DebitLine(**dict(row)) for row in rows)
 
 
 async def on_behalf_of(db: Driver, school_id: int) -> tuple[OnBehalf, ...]:
     """Every fee item that the school collects on behalf of others, and what stands of it."""
-    rows = await db.fetch(ON_BEHALF, school_id)
+    rows = await db.raw.fetch(ON_BEHALF, school_id)
     return tuple(OnBehalf(**dict(row)) for row in rows)
 
 
@@ -258,7 +258,7 @@ async def undo_debit(
             status=409,
         )
     await reverse_journal(db, school_id, line.journal_id, line.booked_on, why)
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM line_journal WHERE school_id = $1 AND statement_line_id = $2",
         school_id,
         line.line_id,
@@ -284,7 +284,7 @@ async def conclude(
     note: str,
 ) -> None:
     """Close exceptions as booked. `booked`: exception -> its journal."""
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now(),
                detail = detail || jsonb_build_object('journal_id', b.journal_id, 'rule', $6::text)
@@ -303,7 +303,7 @@ async def conclude(
 
 async def reopen(db: Driver, school_id: int, exception_id: int, why: str) -> None:
     """Make an exception that was booked wait for a person again."""
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3,"
         " detail = detail - 'journal_id' - 'rule' WHERE school_id = $1 AND id = $2",
         school_id,
@@ -317,7 +317,7 @@ async def _open_lines(
 ) -> tuple[DebitLine, ...]:
     """These lines, free to be booked; the night and other desks wait until the caller's end."""
     await lock_reconciliation(db, school_id)
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM exception WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
         school_id,
         list(exception_ids),
@@ -349,7 +349,7 @@ async def _book(
 ) -> None:
     """A journal per line: `parts` of it are (account debited, VND). `name` stands in the night's hash."""
     first_open = await open_day(db, school_id, date.min)
-    numbers: list[Any] = await db.fetch(
+    numbers: list[Any] = await db.raw.fetch(
         "SELECT nextval('journal_number_seq') AS id FROM generate_series(1, $1)", len(lines)
     )
     journals = {
@@ -373,7 +373,7 @@ async def _book(
             for account_id, amount_vnd in of_line
         ],
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO line_journal (school_id, statement_line_id, journal_id, booked_on, rule, evidence, booked_by)
         SELECT $1, *, $5, $6::jsonb, $7 FROM unnest($2::bigint[], $3::bigint[], $4::date[])

@@ -169,7 +169,7 @@ async def undo_decision(
     row = await lock_for(db, school_id, exception_id, Action.UNDO, mark=mark)
     if row.resolution not in BY_WORD:
         return await reverse_last_step(db, school_id, row, actor=actor, why=why)
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -199,7 +199,7 @@ async def close_exception(
     refund_id: int | None = None,
 ) -> None:
     """Write the end of an exception, locked by the caller, and its reason."""
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception
            SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now(), assigned_to = NULL,

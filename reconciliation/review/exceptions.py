@@ -170,7 +170,7 @@ async def list_exceptions(
 
     `after_id` is the last one of the page before.
     """
-    rows = await db.fetch(LIST, school_id, is_open, reason, after_id, limit, viewer)
+    rows = await db.raw.fetch(LIST, school_id, is_open, reason, after_id, limit, viewer)
     return await _with_money(db, school_id, rows)
 
 
@@ -186,7 +186,7 @@ async def exceptions_of(
     db: Driver, school_id: int, exception_ids: Sequence[int]
 ) -> tuple[ExceptionRow, ...]:
     """Those of the school that have these numbers, in their order."""
-    rows = await db.fetch(CHOSEN, school_id, list(exception_ids))
+    rows = await db.raw.fetch(CHOSEN, school_id, list(exception_ids))
     return await _with_money(db, school_id, rows)
 
 
@@ -194,13 +194,13 @@ async def neighbours(
     db: Driver, school_id: int, exception_id: int, *, viewer: str
 ) -> tuple[int | None, int | None]:
     """The open exceptions before and after one in the viewer's queue; None at its ends."""
-    row = await db.fetchrow(NEIGHBOURS, school_id, exception_id, viewer)
+    row = await db.raw.fetchrow(NEIGHBOURS, school_id, exception_id, viewer)
     return row["before_id"], row["after_id"]
 
 
 async def asked_of(db: Driver, school_id: int, viewer: str) -> int:
     """How many open exceptions wait for `viewer`'s answer."""
-    count: int = await db.fetchval(
+    count: int = await db.raw.fetchval(
         "SELECT count(*) FROM exception WHERE school_id = $1 AND assigned_to = $2"
         " AND resolved_at IS NULL",
         school_id,
@@ -258,12 +258,12 @@ async def lock_exceptions(
     db: Driver, school_id: int, exception_ids: Sequence[int]
 ) -> tuple[ExceptionRow, ...]:
     """These exceptions and then their payments, locked in the order of their numbers, as they stand now."""
-    await db.execute(
+    await db.raw.execute(
         "SELECT id FROM exception WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE",
         school_id,
         list(exception_ids),
     )
-    await db.execute(
+    await db.raw.execute(
         "SELECT p.id FROM payment p WHERE p.school_id = $1 AND p.id IN (SELECT payment_id FROM exception"
         " WHERE school_id = $1 AND id = ANY($2::bigint[])) ORDER BY p.id FOR UPDATE",
         school_id,

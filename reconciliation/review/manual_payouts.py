@@ -70,7 +70,7 @@ class Lump:
 
 async def candidate_batches(db: Driver, school_id: int, statement_line_id: int) -> tuple[Lump, ...]:
     """Open batches of the line's account, those of the line's amount first, then the nearest sums."""
-    line = await db.fetchrow(LINE, school_id, statement_line_id)
+    line = await db.raw.fetchrow(LINE, school_id, statement_line_id)
     if line is None:
         raise not_found("dòng sao kê này", "statement line")
     batches = [
@@ -95,7 +95,7 @@ async def candidate_batches(db: Driver, school_id: int, statement_line_id: int) 
 
 async def line_of_exception(db: Driver, school_id: int, exception_id: int) -> int:
     """The bank line that an exception is about, itself or through its payment. Raises Problem (404)."""
-    found: int | None = await db.fetchval(
+    found: int | None = await db.raw.fetchval(
         """
         SELECT coalesce(e.statement_line_id, m.statement_line_id)
           FROM exception e
@@ -127,13 +127,13 @@ async def match_payout(
     why = said(note)
     await lock_reconciliation(db, school_id)
     batch = await _open_batch(db, school_id, settlement_batch_id)
-    matched = await db.fetch(
+    matched = await db.raw.fetch(
         "SELECT payment_id FROM match WHERE school_id = $1 AND statement_line_id = $2",
         school_id,
         statement_line_id,
     )
     await _hold_payments(db, school_id, [found["payment_id"] for found in matched])
-    row = await db.fetchrow(LINE, school_id, statement_line_id)
+    row = await db.raw.fetchrow(LINE, school_id, statement_line_id)
     if row is None:
         raise not_found("dòng sao kê này", "statement line")
     await _check(db, school_id, batch, row)
@@ -141,7 +141,7 @@ async def match_payout(
     journal_id, on = await next_journal(db), await open_day(db, school_id, line.day)
     suspense_id: int | None = None
     if row["payment_id"] is not None:
-        suspense_id = await db.fetchval(
+        suspense_id = await db.raw.fetchval(
             "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = 'suspense'", school_id
         )
     await post(
@@ -159,12 +159,12 @@ async def match_payout(
     evidence = evidence_of(batch, ("amount", "by_hand")) | {"note": why}
     if row["payment_id"] is not None:
         evidence |= {"payment_id": row["payment_id"], "suspense_reason": row["suspense_reason"]}
-        await db.execute(
+        await db.raw.execute(
             "UPDATE payment SET suspense_reason = NULL WHERE school_id = $1 AND id = $2",
             school_id,
             row["payment_id"],
         )
-    closed = await db.fetch(
+    closed = await db.raw.fetch(
         """
         UPDATE exception SET resolution = $4, note = $5, resolved_by = $6, resolved_at = now()
          WHERE school_id = $1 AND resolved_at IS NULL
@@ -209,7 +209,7 @@ _BANK_LINE: Final = ("id", "identity", "bank_account_id", "day", "net_vnd", "con
 
 async def _open_batch(db: Driver, school_id: int, batch_id: int) -> Batch:
     """The batch, locked. Raises Problem: 404, 409 when it is booked."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT booked_on FROM settlement_batch WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,
         batch_id,
@@ -233,7 +233,7 @@ async def _hold_payments(db: Driver, school_id: int, payment_ids: Sequence[int])
         "SELECT id FROM exception WHERE school_id = $1 AND payment_id = ANY($2::bigint[])",
         "SELECT id FROM payment WHERE school_id = $1 AND id = ANY($2::bigint[])",
     ):
-        await db.execute(f"{query} ORDER BY id FOR UPDATE", school_id, list(payment_ids))
+        await db.raw.execute(f"{query} ORDER BY id FOR UPDATE", school_id, list(payment_ids))
     await refuse_under_way(db, school_id, payment_ids)
 
 
@@ -278,7 +278,7 @@ async def undo_settlement(
     """
     why = said(reason)
     await lock_reconciliation(db, school_id)
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT b.journal_id, b.booked_on, j.statement_line_id, j.evidence::text AS evidence, s.identity,
                s.credit_vnd, s.debit_vnd, s.posted_on
@@ -303,17 +303,17 @@ async def undo_settlement(
     evidence = json.loads(row["evidence"])
     on = await open_day(db, school_id, row["booked_on"])
     reversal_id = await reverse_journal(db, school_id, row["journal_id"], on, why)
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM line_journal WHERE school_id = $1 AND statement_line_id = $2",
         school_id,
         row["statement_line_id"],
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE settlement_batch SET journal_id = NULL, booked_on = NULL WHERE school_id = $1 AND id = $2",
         school_id,
         settlement_batch_id,
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $4"
         " WHERE school_id = $1 AND id = ANY($2::bigint[]) AND resolution = $3",
         school_id,
@@ -322,7 +322,7 @@ async def undo_settlement(
         why,
     )
     # a debit that the night had withdrawn with the booking waits for its desk again
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL"
         " WHERE school_id = $1 AND statement_line_id = $2 AND reason = 'unexplained_debit' AND resolution = $3",
         school_id,
@@ -330,7 +330,7 @@ async def undo_settlement(
         MATCHED_LATER,
     )
     if payment_id := evidence.get("payment_id"):
-        await db.execute(
+        await db.raw.execute(
             "UPDATE payment SET suspense_reason = $3 WHERE school_id = $1 AND id = $2",
             school_id,
             payment_id,
@@ -355,7 +355,7 @@ async def undo_settlement(
 
 async def _hold_back(db: Driver, school_id: int, row: Any, title: str) -> None:
     """The line waits for a person, and remembers the batch that it is not."""
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, statement_line_id, detail)
         VALUES ($1, 'batch_total_mismatch', 'line:' || $2, $3, $4, $5,
@@ -383,7 +383,7 @@ async def say_no_settlement(
     """
     why = said(note)
     await lock_reconciliation(db, school_id)
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT resolution FROM exception WHERE school_id = $1 AND id = $2"
         " AND reason = 'batch_total_mismatch' AND statement_line_id IS NOT NULL FOR UPDATE",
         school_id,
@@ -400,7 +400,7 @@ async def say_no_settlement(
             en="This exception is resolved already.",
             status=409,
         )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now()"
         " WHERE school_id = $1 AND id = $2",
         school_id,
@@ -453,7 +453,7 @@ async def record_taken_back(
             en="Less than that is left of this payment.",
             status=409,
         )
-    refund_id: int = await db.fetchval(
+    refund_id: int = await db.raw.fetchval(
         """
         INSERT INTO refund (school_id, number, payment_id, method, amount_vnd, reason, status, requested_by,
                             limit_vnd, approved_by, approved_at, provider_refund_id)
@@ -472,13 +472,13 @@ async def record_taken_back(
     touched = await book_refunds(
         db, school_id, [Settled(refund_id=refund_id, on=line.settled_on, actor=actor)]
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE settlement_line SET refund_id = $3 WHERE school_id = $1 AND id = $2",
         school_id,
         line.id,
         refund_id,
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now()"
         " WHERE school_id = $1 AND reason = 'refund_unmatched' AND resolved_at IS NULL"
         "   AND (detail->>'settlement_line_id')::bigint = $2",

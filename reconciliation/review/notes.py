@@ -49,7 +49,7 @@ def said(text: str) -> str:
 
 async def notes_of(db: Driver, school_id: int, exception_id: int) -> tuple[Note, ...]:
     """What was said about an exception, the oldest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT kind, author, addressee, text, created_at FROM exception_note"
         " WHERE school_id = $1 AND exception_id = $2 ORDER BY id",
         school_id,
@@ -69,7 +69,7 @@ async def write_notes(
     addressee: str | None = None,
 ) -> None:
     """Write down the same words for one exception or many; the caller holds their locks."""
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO exception_note (school_id, exception_id, kind, author, addressee, text)"
         " SELECT $1, id, $3, $4, $5, $6 FROM unnest($2::bigint[]) AS id",
         school_id,
@@ -150,7 +150,7 @@ async def ask_colleague(
 
 async def colleagues_of(db: Driver, school_id: int) -> Sequence[tuple[str, str]]:
     """(username, display name) of the school's staff, by name."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT username, display_name FROM app_user WHERE school_id = $1 ORDER BY display_name, username",
         school_id,
     )
@@ -158,7 +158,7 @@ async def colleagues_of(db: Driver, school_id: int) -> Sequence[tuple[str, str]]
 
 
 async def _assign(db: Driver, school_id: int, exception_id: int, username: str | None) -> None:
-    await db.execute(
+    await db.raw.execute(
         "UPDATE exception SET assigned_to = $3 WHERE school_id = $1 AND id = $2",
         school_id,
         exception_id,

@@ -52,7 +52,7 @@ async def book_own_money(
             status=409,
         )
     payment_id = found["payment_id"]
-    is_free = payment_id is not None and await db.fetchval(
+    is_free = payment_id is not None and await db.raw.fetchval(
         """
         SELECT NOT EXISTS (SELECT FROM refund r WHERE r.school_id = p.school_id AND r.payment_id = p.id
                              AND r.status NOT IN ('rejected', 'cancelled', 'refused', 'done'))
@@ -143,7 +143,7 @@ async def undo_own_money(
 
 
 async def _suspend(db: Driver, school_id: int, payment_id: int, reason: str | None) -> None:
-    await db.execute(
+    await db.raw.execute(
         "UPDATE payment SET suspense_reason = $3 WHERE school_id = $1 AND id = $2",
         school_id,
         payment_id,
@@ -152,7 +152,7 @@ async def _suspend(db: Driver, school_id: int, payment_id: int, reason: str | No
 
 
 async def _locked(db: Driver, school_id: int, exception_id: int) -> Any:
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT reason, payment_id, resolution, detail->>'journal_id' AS journal_id, detail->>'rule' AS rule"
         "  FROM exception WHERE school_id = $1 AND id = $2 FOR UPDATE",
         school_id,

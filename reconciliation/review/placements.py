@@ -172,7 +172,7 @@ async def reverse_last_step(
     Raises Problem (409): the payment is being given back, or its money has been moved since.
     """
     *kept, last = steps_of(row.detail)
-    invoice_ids = await db.fetch(
+    invoice_ids = await db.raw.fetch(
         "SELECT DISTINCT invoice_id FROM transfer"
         " WHERE school_id = $1 AND journal_id = $2 AND invoice_id IS NOT NULL ORDER BY 1",
         school_id,
@@ -184,7 +184,7 @@ async def reverse_last_step(
     reversing_id = await reverse_journal(
         db, school_id, last["journal_id"], business_date(now_utc()), why
     )
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception
            SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3, invoice_id = $4,
@@ -227,7 +227,7 @@ async def _refuse_filled(
 ) -> None:
     """Refuse to give money back to invoices, locked here, that other money has paid since. Raises Problem (409)."""
     await lock_invoices(db, school_id, invoice_ids)
-    filled = await db.fetchval(
+    filled = await db.raw.fetchval(
         """
         SELECT true FROM transfer t
           JOIN ledger_account r ON r.school_id = t.school_id AND r.id = t.debit_account_id AND r.kind = 'receivable'
@@ -320,7 +320,7 @@ async def _finish(
         *steps_of(row.detail),
         {"journal_id": moved.journal_id, "invoice_id": row.invoice_id},
     ]
-    await db.execute(
+    await db.raw.execute(
         """
         UPDATE exception
            SET resolution = $3, note = $4, resolved_by = CASE WHEN $3::text IS NULL THEN NULL ELSE $5 END,
@@ -364,7 +364,7 @@ async def _lock_open(
 ) -> dict[int, tuple[int, int]]:
     """invoice -> (still owed in VND, pupil), locked. Raises Problem: 404 unknown, 409 cancelled."""
     await lock_invoices(db, school_id, invoice_ids)
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT id, student_id, total_vnd - paid_vnd AS open_vnd, cancelled_at FROM invoice"
         " WHERE school_id = $1 AND id = ANY($2::bigint[])",
         school_id,
@@ -421,7 +421,7 @@ def _check_shares(
 
 
 async def _check_student(db: Driver, school_id: int, student_id: int) -> None:
-    known = await db.fetchval(
+    known = await db.raw.fetchval(
         "SELECT true FROM student WHERE school_id = $1 AND id = $2", school_id, student_id
     )
     if not known:

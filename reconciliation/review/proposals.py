@@ -157,7 +157,7 @@ async def proposals_for(db: Driver, school_id: int, exception_id: int) -> tuple[
     Empty when nothing but the amount speaks, or when there is no payment behind it. Raises Problem
     (404) for an unknown exception.
     """
-    known = await db.fetchval(
+    known = await db.raw.fetchval(
         "SELECT true FROM exception WHERE school_id = $1 AND id = $2", school_id, exception_id
     )
     if not known:
@@ -170,11 +170,11 @@ async def proposals_of(
     db: Driver, school_id: int, exception_ids: Sequence[int]
 ) -> Mapping[int, tuple[Proposal, ...]]:
     """The same for several exceptions in four queries; one without a payment or a proposal is left out."""
-    rows = await db.fetch(SUSPENDED, school_id, list(exception_ids))
+    rows = await db.raw.fetch(SUSPENDED, school_id, list(exception_ids))
     if not rows:
         return {}
     texts = {row["id"]: _text(row) for row in rows}
-    pupils = await db.fetch(PUPILS, school_id, MOST_PUPILS)
+    pupils = await db.raw.fetch(PUPILS, school_id, MOST_PUPILS)
     payers = await _payers(db, school_id, texts.values())
     readings = {
         exception_id: _readings(text, pupils, payers) for exception_id, text in texts.items()
@@ -184,7 +184,7 @@ async def proposals_of(
     student_ids |= {row["id"] for row in pupils if row["reference"] in references}
     by_student: dict[int, list[Any]] = defaultdict(list)
     by_reference: dict[str, list[Any]] = defaultdict(list)
-    for row in await db.fetch(INVOICES, school_id, sorted(student_ids), sorted(references)):
+    for row in await db.raw.fetch(INVOICES, school_id, sorted(student_ids), sorted(references)):
         by_student[row["student_id"]].append(row)
         for reference in {row["reference"], row["standing"]} & references:
             by_reference[reference].append(row)
@@ -215,7 +215,7 @@ async def _payers(db: Driver, school_id: int, texts: Iterable[_Text]) -> Mapping
     """payer's number -> the pupils for whom a payment with this number in its text was placed before."""
     numbers = sorted({number for text in texts for number in text.payer_numbers})
     found: dict[str, set[int]] = defaultdict(set)
-    for row in await db.fetch(PAYERS, school_id, numbers) if numbers else ():
+    for row in await db.raw.fetch(PAYERS, school_id, numbers) if numbers else ():
         found[row["number"]].add(row["student_id"])
     return found
 

@@ -57,11 +57,11 @@ async def list_differences(
         *await _strays(db, school_id, day),
     )
     await _keep(db, school_id, day, (*held, *rest))
-    await db.execute(WITHDRAW_SETTLED, school_id, MATCHED_LATER, NIGHT, SETTLEMENT_RULE)
+    await db.raw.execute(WITHDRAW_SETTLED, school_id, MATCHED_LATER, NIGHT, SETTLEMENT_RULE)
 
 
 async def _lump_providers(db: Driver, school_id: int) -> set[tuple[int, str]]:
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT bank_account_id, adapter FROM merchant_account WHERE school_id = $1 AND settlement = 'batch'",
         school_id,
     )
@@ -116,7 +116,7 @@ async def _late_batches(db: Driver, school_id: int, day: date) -> list[Differenc
             on=row["settled_on"],
             detail={"batch": row["title"], "lines": row["lines"], "batch_net_vnd": row["net_vnd"]},
         )
-        for row in await db.fetch(LATE, school_id, day)
+        for row in await db.raw.fetch(LATE, school_id, day)
     ]
 
 
@@ -173,7 +173,7 @@ async def _fee_variances(db: Driver, school_id: int, day: date) -> list[Differen
                 "expected_vat_vnd": row["expected_vat_vnd"],
             },
         )
-        for row in await db.fetch(FEES, school_id, day)
+        for row in await db.raw.fetch(FEES, school_id, day)
     ]
 
 
@@ -205,7 +205,7 @@ async def _strays(db: Driver, school_id: int, day: date) -> list[Difference]:
                 "order": row["merchant_reference"],
             },
         )
-        for row in await db.fetch(STRAYS, school_id, day)
+        for row in await db.raw.fetch(STRAYS, school_id, day)
     ]
 
 
@@ -268,8 +268,8 @@ async def _keep(db: Driver, school_id: int, day: date, found: Sequence[Differenc
         [one.payment_id for one in found],
         [json.dumps(one.detail, ensure_ascii=False) for one in found],
     ]
-    await db.execute(UPSERT, school_id, *rows, MATCHED_LATER)
-    await db.execute(
+    await db.raw.execute(UPSERT, school_id, *rows, MATCHED_LATER)
+    await db.raw.execute(
         WITHDRAW,
         school_id,
         day,

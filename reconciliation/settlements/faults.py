@@ -109,7 +109,7 @@ async def faults_of_another_account(
 ) -> list[Fault]:
     """A file of another account of the provider: its payments would be recorded a second time."""
     orders = {name_of(adapter, line).merchant_reference for line in lines} - {""}
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         OF_ANOTHER_ACCOUNT, school_id, merchant_account_id, adapter, sorted(orders)
     )
     if not rows:
@@ -140,7 +140,7 @@ async def changed_lines(
         and one.line.kind is Kind.PAY
         and one.line.provider_transaction_id
     ]
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT DISTINCT l.provider_transaction_id, b.name, l.gross_vnd, l.fee_vnd, l.vat_vnd
           FROM settlement_line l

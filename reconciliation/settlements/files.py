@@ -138,7 +138,7 @@ async def import_settlement(
             faults=faults,
         )
     sha256 = hashlib.sha256(data).hexdigest()
-    settlement_id: int = await db.fetchval(
+    settlement_id: int = await db.raw.fetchval(
         "INSERT INTO settlement (school_id, merchant_account_id, file_name, sha256, layout, line_count,"
         " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
         school_id,
@@ -181,7 +181,7 @@ async def _read(
 
     Read off the loop: a large file takes seconds, and payments go on arriving meanwhile.
     """
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT adapter, settlement FROM merchant_account WHERE school_id = $1 AND id = $2",
         school_id,
         merchant_account_id,
@@ -239,7 +239,7 @@ def _named(lines: Iterable[SettlementLine]) -> tuple[NamedLine, ...]:
 async def _known(
     db: Driver, school_id: int, merchant_account_id: int, named: Sequence[NamedLine]
 ) -> frozenset[str]:
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT identity FROM settlement_line WHERE school_id = $1 AND merchant_account_id = $2"
         " AND identity = ANY($3::text[])",
         school_id,
@@ -268,7 +268,7 @@ async def _find(
     db: Driver, school_id: int, merchant_account_id: int, data: bytes
 ) -> SettlementImported | None:
     """The answer given when this very file was imported before."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT s.id, s.line_count, count(e.id) AS unreadable
           FROM settlement s
@@ -308,7 +308,7 @@ async def _write_lines(
 ) -> None:
     """COPY the new lines in."""
     batches = await _open_batches(db, school_id, merchant_account_id, {one.batch for one in new})
-    await db.copy_records_to_table(
+    await db.raw.copy_records_to_table(
         "settlement_line",
         records=(
             (
@@ -328,7 +328,7 @@ async def _open_batches(
     db: Driver, school_id: int, merchant_account_id: int, names: set[str]
 ) -> Mapping[str, int]:
     """For each name the batch that new lines join: the one not booked yet, else a new one beside it."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT n.name AS base, b.name, b.booked_on
           FROM unnest($3::text[]) AS n(name)
@@ -349,7 +349,7 @@ async def _open_batches(
         here = taken.get(name, [])
         free = sorted(row["name"] for row in here if row["booked_on"] is None)
         chosen[name] = free[0] if free else f"{name}{LATER}{len(here)}" if here else name
-    made = await db.fetch(
+    made = await db.raw.fetch(
         """
         INSERT INTO settlement_batch (school_id, merchant_account_id, name)
         SELECT $1, $2, * FROM unnest($3::text[])
@@ -375,7 +375,7 @@ async def _list_unreadable(
         identities.append("settlement:" + hashlib.sha256(text.encode()).hexdigest())
         seen[row.cells] += 1
     day = max((line.settled_on for line in read.lines), default=business_date(now_utc()))
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, detail)
         SELECT $1, 'unreadable_line', identity, 0, $2, detail

@@ -127,7 +127,7 @@ async def payments_named(
     db: Driver, school_id: int, lines: Sequence[OpenLine]
 ) -> dict[int, list[tuple[int, int, bool]]]:
     """Line -> (rank, payment, whether the amounts agree) of each payment that it names, the surest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         PAYMENTS_OF,
         school_id,
         [line.id for line in lines],
@@ -149,7 +149,7 @@ async def open_line(db: Driver, school_id: int, line_id: int) -> OpenLine | None
 
 
 async def _open_lines(db: Driver, school_id: int) -> list[OpenLine]:
-    rows = await db.fetch(OPEN, school_id)
+    rows = await db.raw.fetch(OPEN, school_id)
     lines = [_open_line(row) for row in rows]
     return await _complete(db, school_id, lines, {row["id"]: row["adapter"] for row in rows})
 
@@ -192,7 +192,7 @@ async def _complete(
     partial = [
         line for line in lines if line.name.merchant_reference and not line.name.transaction_id
     ]
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT c.merchant_account_id, c.merchant_reference, c.provider_reference, c.created_at
           FROM unnest($2::bigint[], $3::text[]) AS t(merchant_account_id, merchant_reference)
@@ -227,10 +227,10 @@ async def _match_payments(db: Driver, school_id: int, lines: Sequence[OpenLine])
         for line_id, names in named.items()
     }
     ids = {payment_id for names in agreeing.values() for _, payment_id in names}
-    rows = await db.fetch(SETTLED_PAYMENTS, school_id, list(ids))
+    rows = await db.raw.fetch(SETTLED_PAYMENTS, school_id, list(ids))
     chosen = _assign(lines, agreeing, {row["payment_id"] for row in rows})
     # a payment whose amount its provider had not signed is vouched for by the settlement
-    await db.execute(
+    await db.raw.execute(
         """
         WITH settled AS (
           UPDATE settlement_line l SET payment_id = c.payment_id
@@ -277,7 +277,7 @@ async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenLine]) 
     for line in lines:
         payments = [payment_id for _, payment_id, _ in named.get(line.id, ())]
         wanted += [(line, payment_id) for payment_id in (*payments, None)]
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         REFUNDS_OF,
         school_id,
         [line.id for line, _ in wanted],
@@ -290,7 +290,7 @@ async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenLine]) 
     for row in rows:
         candidates.setdefault(row["line_id"], []).append((row["rank"], row["refund_id"]))
     chosen = _assign(lines, candidates, set())
-    await db.execute(
+    await db.raw.execute(
         "UPDATE settlement_line l SET refund_id = c.refund_id"
         "  FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, refund_id)"
         " WHERE l.school_id = $1 AND l.id = c.line_id",
@@ -325,7 +325,7 @@ async def _record_untold(
     ]
     if not named:
         return 0, frozenset()
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         TOLD,
         school_id,
         [line.id for line in named],

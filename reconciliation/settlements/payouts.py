@@ -74,14 +74,14 @@ async def book_payouts(db: Driver, school_id: int, day: date) -> Explained:
 
     Returns what the lines told of payments. A school without such a provider costs one small query.
     """
-    is_concerned = await db.fetchval(
+    is_concerned = await db.raw.fetchval(
         "SELECT EXISTS (SELECT FROM merchant_account WHERE school_id = $1 AND settlement = 'batch')",
         school_id,
     )
     if not is_concerned:
         return Explained(created=0, paid=frozenset())
     explained = await explain_lines(db, school_id, day)
-    lines = [_bank_line(row) for row in await db.fetch(OPEN_BANK_LINES, school_id, day)]
+    lines = [_bank_line(row) for row in await db.raw.fetch(OPEN_BANK_LINES, school_id, day)]
     batches = await open_batches(db, school_id, day)
     pairs = pair_by_day(lines, [batch for batch in batches if batch.net_vnd])
     await _book_pairs(db, school_id, pairs)
@@ -102,7 +102,9 @@ async def open_batches(
     db: Driver, school_id: int, until: date, batch_id: int | None = None
 ) -> tuple[Batch, ...]:
     """Batches that are not booked, of which every line is settled by `until`; or the one asked for."""
-    return tuple(Batch(**row) for row in await db.fetch(OPEN_BATCHES, school_id, until, batch_id))
+    return tuple(
+        Batch(**row) for row in await db.raw.fetch(OPEN_BATCHES, school_id, until, batch_id)
+    )
 
 
 async def costs_of(db: Driver, school_id: int) -> Costs:
@@ -124,7 +126,7 @@ async def write_booking(
     await _mark_booked(
         db, school_id, [(pair.batch.id, journal_id, on) for pair, journal_id, on, _ in booked]
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO line_journal (school_id, statement_line_id, journal_id, booked_on, rule, evidence, booked_by)
         SELECT $1, line_id, journal_id, booked_on, $2, evidence, $3
@@ -178,7 +180,7 @@ async def _post_batches(
     """Post each batch on its day, or the first open one; the journals and days that it came to."""
     costs = await costs_of(db, school_id)
     first_open = await open_day(db, school_id, date.min)
-    numbers = await db.fetch(
+    numbers = await db.raw.fetch(
         "SELECT nextval('journal_number_seq') AS id FROM generate_series(1, $1)", len(batches)
     )
     journals = [
@@ -198,7 +200,7 @@ async def _post_batches(
 
 
 async def _mark_booked(db: Driver, school_id: int, booked: Sequence[tuple[int, int, date]]) -> None:
-    await db.execute(
+    await db.raw.execute(
         "UPDATE settlement_batch b SET journal_id = x.journal_id, booked_on = x.booked_on"
         "  FROM unnest($2::bigint[], $3::bigint[], $4::date[]) AS x(id, journal_id, booked_on)"
         " WHERE b.school_id = $1 AND b.id = x.id",

@@ -95,7 +95,7 @@ SELECT b.id, b.name, m.adapter, b.merchant_account_id, m.bank_account_id, max(l.
 
 async def payout_channels(db: Driver, school_id: int) -> tuple[Channel, ...]:
     """Every channel of the school that settles in batches."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT m.id, m.adapter, b.number AS bank_number,
                EXISTS (SELECT FROM settlement_terms t WHERE t.school_id = m.school_id
@@ -111,12 +111,12 @@ async def payout_channels(db: Driver, school_id: int) -> tuple[Channel, ...]:
 
 async def list_batches(db: Driver, school_id: int) -> tuple[BatchRow, ...]:
     """The open batches, then the last booked ones."""
-    return tuple(BatchRow(**row) for row in await db.fetch(BATCHES, school_id, None, LISTED))
+    return tuple(BatchRow(**row) for row in await db.raw.fetch(BATCHES, school_id, None, LISTED))
 
 
 async def find_batch(db: Driver, school_id: int, batch_id: int) -> BatchRow:
     """One batch. Raises Problem (404)."""
-    row = await db.fetchrow(BATCHES, school_id, batch_id, 1)
+    row = await db.raw.fetchrow(BATCHES, school_id, batch_id, 1)
     if row is None:
         raise not_found("lô quyết toán này", "settlement batch")
     return BatchRow(**row)
@@ -124,7 +124,7 @@ async def find_batch(db: Driver, school_id: int, batch_id: int) -> BatchRow:
 
 async def lines_of_batch(db: Driver, school_id: int, batch_id: int) -> tuple[LineRow, ...]:
     """The lines of a batch, those that nothing explains first; at most LINES_SHOWN."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT id, kind, provider_transaction_id AS number,
                coalesce(nullif(merchant_reference, ''), original_reference) AS order,
@@ -142,7 +142,7 @@ async def lines_of_batch(db: Driver, school_id: int, batch_id: int) -> tuple[Lin
 
 async def bank_lines_for(db: Driver, school_id: int, batch: BatchRow) -> tuple[BankLineRow, ...]:
     """Bank lines of a batch's account and amount that nothing explains, or that wait in suspense."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT s.id, s.posted_on, s.credit_vnd - s.debit_vnd AS net_vnd, s.content,
                p.id IS NOT NULL AS waits

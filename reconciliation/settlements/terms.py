@@ -65,7 +65,7 @@ async def set_terms(
     Raises Problem: 404 unknown merchant account, 422 where it does not pay in a lump or a figure is out
     of bounds.
     """
-    settlement = await db.fetchval(
+    settlement = await db.raw.fetchval(
         "SELECT settlement FROM merchant_account WHERE school_id = $1 AND id = $2",
         school_id,
         merchant_account_id,
@@ -91,7 +91,7 @@ async def set_terms(
         for one in await terms_of(db, school_id, merchant_account_id)
         if one.valid_from == terms.valid_from
     ]
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO settlement_terms (school_id, merchant_account_id, valid_from, fee_basis_points, fixed_vnd,
                                       vat_percent, settled_within_days, tolerance_vnd, set_by)
@@ -127,7 +127,7 @@ async def set_terms(
 
 async def terms_of(db: Driver, school_id: int, merchant_account_id: int) -> tuple[Terms, ...]:
     """Everything that was ever said of a contract, the newest first."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT valid_from, fee_basis_points, fixed_vnd, vat_percent, settled_within_days, tolerance_vnd"
         "  FROM settlement_terms WHERE school_id = $1 AND merchant_account_id = $2 ORDER BY 1 DESC",
         school_id,
@@ -179,7 +179,7 @@ SELECT a.id AS merchant_account_id, a.adapter, coalesce(u.count, 0) AS unpaid_co
 
 async def late_settlements(db: Driver, school_id: int, on: date) -> tuple[Late, ...]:
     """Providers that are late on business date `on`; without terms no payment is late."""
-    return tuple(Late(**row) for row in await db.fetch(LATE, school_id, on))
+    return tuple(Late(**row) for row in await db.raw.fetch(LATE, school_id, on))
 
 
 def _said(terms: Terms) -> dict[str, int]:

@@ -29,7 +29,7 @@ async def fault_of_closed_day(
     unread: Sequence[Unread],
 ) -> tuple[Fault, ...]:
     """The first row of a statement that would add money to a closed day; lines known before may stand there."""
-    locked: date | None = await db.fetchval(
+    locked: date | None = await db.raw.fetchval(
         "SELECT books_locked_until FROM school WHERE id = $1", school_id
     )
     if locked is None:
@@ -44,7 +44,7 @@ async def fault_of_closed_day(
         for row in unread
         if row.net_vnd and row.posted_on <= locked
     ]
-    found = await db.fetchrow(
+    found = await db.raw.fetchrow(
         NEW_ON_CLOSED_DAYS,
         school_id,
         bank_account_id,

@@ -82,7 +82,7 @@ async def preview_statement(
     Raises Problem: 404 for an unknown bank account, 422 when it cannot be read as a statement.
     """
     read = await _read(db, school_id, bank_account_id, data, file_name, layout)
-    known = await db.fetchval(
+    known = await db.raw.fetchval(
         "SELECT count(*) FROM statement_line WHERE school_id = $1 AND bank_account_id = $2"
         " AND identity = ANY($3::text[])",
         school_id,
@@ -137,7 +137,7 @@ async def import_statement(
             faults=read.faults,
         )
     sha256 = hashlib.sha256(data).hexdigest()
-    statement_id: int = await db.fetchval(
+    statement_id: int = await db.raw.fetchval(
         """
         INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,
                                opening_vnd, closing_vnd, line_count, imported_by)
@@ -177,7 +177,7 @@ async def import_statement(
 
 async def number_of(db: Driver, school_id: int, bank_account_id: int) -> str:
     """The number of a bank account of the school. Raises Problem (404)."""
-    number: str | None = await db.fetchval(
+    number: str | None = await db.raw.fetchval(
         "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
         school_id,
         bank_account_id,
@@ -213,7 +213,7 @@ async def _read(
 
 async def _find(db: Driver, school_id: int, bank_account_id: int, data: bytes) -> Imported | None:
     """The answer given when this very file was imported before."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         """
         SELECT s.id, s.line_count, count(e.id) AS unreadable,
                count(e.id) FILTER (WHERE (e.detail->>'net_vnd')::bigint <> 0) AS gaps
@@ -256,7 +256,7 @@ async def _write_lines(
 
     The school's turn is ours: nobody else writes lines between the question and the COPY.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT identity FROM statement_line
          WHERE school_id = $1 AND bank_account_id = $2 AND identity = ANY($3::text[])
@@ -268,14 +268,14 @@ async def _write_lines(
     known = {row["identity"] for row in rows}
     values = attrgetter(*LINE_COLUMNS)
     head = (school_id, bank_account_id, statement_id)
-    await db.copy_records_to_table(
+    await db.raw.copy_records_to_table(
         "statement_line",
         records=(head + values(line) for line in lines if line.identity not in known),
         columns=("school_id", "bank_account_id", "statement_id", *LINE_COLUMNS),
     )
     new_lines = len(lines) - len(known)
     if new_lines >= ANALYZE_FROM:
-        await db.execute("ANALYZE statement_line")
+        await db.raw.execute("ANALYZE statement_line")
     return new_lines
 
 
@@ -296,7 +296,7 @@ async def _list_unreadable(
         }
         for row in read.unread
     ]
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, detail)
         SELECT $1, 'unreadable_line', * FROM unnest($2::text[], $3::bigint[], $4::date[], $5::jsonb[])

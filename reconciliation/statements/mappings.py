@@ -69,7 +69,7 @@ async def saved_headers(
     merchant_account_id: int | None = None,
 ) -> dict[str, str]:
     """The header of each role as it was said for one account; empty when nobody had to."""
-    row = await db.fetchval(
+    row = await db.raw.fetchval(
         "SELECT headers::text FROM file_mapping WHERE school_id = $1"
         " AND bank_account_id IS NOT DISTINCT FROM $2 AND merchant_account_id IS NOT DISTINCT FROM $3",
         school_id,
@@ -104,13 +104,13 @@ async def save_mapping(
     else:
         kind, account_id = "statement", bank_account_id or 0
         known = "SELECT FROM bank_account WHERE school_id = $1 AND id = $2"
-        if await db.fetchrow(known, school_id, account_id) is None:
+        if await db.raw.fetchrow(known, school_id, account_id) is None:
             raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
         await to_thread(read_statement_by, statement_layout(said), data, file_name)
     before = await saved_headers(
         db, school_id, bank_account_id=bank_account_id, merchant_account_id=merchant_account_id
     )
-    await db.execute(
+    await db.raw.execute(
         """
         INSERT INTO file_mapping (school_id, kind, bank_account_id, merchant_account_id, headers, made_by)
         VALUES ($1, $2, $3, $4, $5::jsonb, $6)
@@ -144,7 +144,7 @@ async def forget_mapping(
     merchant_account_id: int | None = None,
 ) -> None:
     """Let the known layouts read this account's files again; nothing happens where nothing was said."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "DELETE FROM file_mapping WHERE school_id = $1 AND bank_account_id IS NOT DISTINCT FROM $2"
         " AND merchant_account_id IS NOT DISTINCT FROM $3 RETURNING kind, headers::text AS headers",
         school_id,
@@ -283,7 +283,7 @@ def _refusal(error: FileError) -> Problem:
 
 
 async def _provider(db: Driver, school_id: int, merchant_account_id: int) -> str:
-    adapter: str | None = await db.fetchval(
+    adapter: str | None = await db.raw.fetchval(
         "SELECT adapter FROM merchant_account WHERE school_id = $1 AND id = $2",
         school_id,
         merchant_account_id,

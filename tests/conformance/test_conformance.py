@@ -45,7 +45,7 @@ async def books(engine: AsyncEngine, world: World) -> dict[str, int]:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
         return dict(
-            await db.fetchrow(
+            await db.raw.fetchrow(
                 """
                 SELECT (SELECT paid_vnd FROM invoice WHERE id = $1) AS paid_vnd,
                        (SELECT count(*) FROM payment) AS payments,
@@ -110,7 +110,7 @@ async def test_same_transaction_with_another_amount_is_refused_recorded_and_alar
         assert speaker.conflict(answer), answer.text
     assert await books(engine, world) == ONCE | {"alarms": 1}
     async with transaction(engine) as db:
-        kept = await db.fetch("SELECT amount_vnd FROM notice_conflict")
+        kept = await db.raw.fetch("SELECT amount_vnd FROM notice_conflict")
     assert [row["amount_vnd"] for row in kept] == [TOTAL_VND + 1_000]
 
 
@@ -138,7 +138,7 @@ async def test_an_unsigned_value_never_moves_money(
         await send(speaker, client, world, altered(message, mark))
     await send(speaker, client, world, message)
     async with transaction(engine) as db:
-        rows = await db.fetch("SELECT amount_vnd, bank_account_id, is_provisional FROM payment")
+        rows = await db.raw.fetch("SELECT amount_vnd, bank_account_id, is_provisional FROM payment")
     own = {world.bank_account_id, None}  # None: a lump is settled later
     believed = [row for row in rows if not row["is_provisional"]]
     assert {(row["amount_vnd"], row["bank_account_id"] in own) for row in believed} <= {
@@ -152,7 +152,7 @@ async def test_an_unsigned_amount_is_marked_until_it_is_confirmed(
 ) -> None:
     await send(speaker, client, world, await said(speaker, client, world, genuine(world)))
     async with transaction(engine) as db:
-        marked = await db.fetchval("SELECT is_provisional FROM payment")
+        marked = await db.raw.fetchval("SELECT is_provisional FROM payment")
     assert marked is speaker.is_provisional
 
 

@@ -157,8 +157,8 @@ async def charge(engine: AsyncEngine, school_id: int) -> list[Bill]:
         ]
         await submit(db, KEYS, school_id, drafted.schedule_id, forms, on=DAY, actor="an")
     async with transaction(engine) as db:
-        await db.execute("ANALYZE")
-        rows = await db.fetch(
+        await db.raw.execute("ANALYZE")
+        rows = await db.raw.fetch(
             "SELECT i.reference, i.token, i.total_vnd, s.code FROM invoice i"
             "  JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id ORDER BY i.id"
         )
@@ -295,14 +295,14 @@ async def test_every_payment_is_recorded_once(database_url: str, engine: AsyncEn
 
 async def count_payments(engine: AsyncEngine) -> int:
     async with transaction(engine) as db:
-        count: int = await db.fetchval("SELECT count(*) FROM payment")
+        count: int = await db.raw.fetchval("SELECT count(*) FROM payment")
         return count
 
 
 async def expect_the_same_books(engine: AsyncEngine, place: Town) -> None:
     """Payment by payment, account by account, invoice by invoice."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT CASE WHEN bank_account_id IS NULL THEN channel ELSE 'direct' END AS place,"
             " reference, amount_vnd FROM payment"
         )
@@ -312,10 +312,12 @@ async def expect_the_same_books(engine: AsyncEngine, place: Town) -> None:
         )
         assert len(rows) == PAYMENTS
         assert await disagreements(db, place.school_id) == []
-        assert await db.fetchval("SELECT count(*) FROM invoice WHERE paid_vnd <> total_vnd") == 0
-        assert await db.fetchval("SELECT count(*) FROM notice_conflict") == 0
-        assert await db.fetchval("SELECT count(*) FROM transfer WHERE kind = 'suspense'") == 0
-        accounts = await db.fetch(
+        assert (
+            await db.raw.fetchval("SELECT count(*) FROM invoice WHERE paid_vnd <> total_vnd") == 0
+        )
+        assert await db.raw.fetchval("SELECT count(*) FROM notice_conflict") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM transfer WHERE kind = 'suspense'") == 0
+        accounts = await db.raw.fetch(
             "SELECT l.id, coalesce(m.adapter, 'direct') AS place FROM ledger_account l"
             "  LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id"
             " WHERE l.kind IN ('bank', 'clearing')"

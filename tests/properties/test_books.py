@@ -124,7 +124,7 @@ async def test_books_balance_whatever_happens(
 async def _reverse_payment(engine: AsyncEngine, world: World, nth: int) -> int:
     """Reverse the n-th payment's journal; 0 when there is none or it was reversed before."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT journal_id, sum(amount_vnd)::bigint AS amount_vnd FROM transfer"
             " WHERE school_id = $1 AND payment_id IS NOT NULL AND reverses_id IS NULL"
             " GROUP BY journal_id ORDER BY journal_id",
@@ -145,14 +145,14 @@ async def _check(engine: AsyncEngine, world: World, received_vnd: int) -> None:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
         balance = await balances(db, world.school_id, FAR)
-        accounts = await db.fetch(
+        accounts = await db.raw.fetch(
             "SELECT id, kind FROM ledger_account WHERE school_id = $1", world.school_id
         )
-        transfers = await db.fetch(
+        transfers = await db.raw.fetch(
             "SELECT debit_account_id, credit_account_id, amount_vnd FROM transfer WHERE school_id = $1",
             world.school_id,
         )
-        paid = await db.fetch(
+        paid = await db.raw.fetch(
             "SELECT total_vnd, paid_vnd FROM invoice WHERE school_id = $1", world.school_id
         )
     by_hand = dict.fromkeys(balance, 0)
@@ -186,7 +186,7 @@ async def test_the_database_refuses_to_change_the_books(engine: AsyncEngine, cha
         await make_world(db, [100_000])
     with pytest.raises(asyncpg.RestrictViolationError):
         async with transaction(engine) as db:
-            await db.execute(change)
+            await db.raw.execute(change)
 
 
 @pytest.mark.parametrize("amount_vnd", [0, -1])
@@ -197,7 +197,7 @@ async def test_the_database_refuses_amounts_of_nothing(
         await make_world(db, [100_000])
     with pytest.raises(asyncpg.CheckViolationError):
         async with transaction(engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO transfer (school_id, journal_id, kind, debit_account_id, credit_account_id,"
                 " amount_vnd, business_date) SELECT school_id, 1, 'reversal', credit_account_id,"
                 " debit_account_id, $1, business_date FROM transfer",

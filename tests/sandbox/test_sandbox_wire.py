@@ -40,14 +40,14 @@ class Scene:
 
     async def paid_vnd(self, index: int = 0) -> int:
         async with transaction(self.engine) as db:
-            found: int = await db.fetchval(
+            found: int = await db.raw.fetchval(
                 "SELECT paid_vnd FROM invoice WHERE id = $1", self.world.invoices[index].id
             )
         return found
 
     async def count(self, table: str) -> int:
         async with transaction(self.engine) as db:
-            found: int = await db.fetchval(f"SELECT count(*) FROM {table}")
+            found: int = await db.raw.fetchval(f"SELECT count(*) FROM {table}")
         return found
 
     async def settle(self) -> None:
@@ -86,7 +86,7 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     async with transaction(engine) as db:
         world = await factories.make_world(db, [986_000, 250_000])
-        await db.execute(
+        await db.raw.execute(
             "UPDATE merchant_account SET settings = settings || jsonb_build_object('pay_url', $1::text)"
             " WHERE adapter = 'vnpay'",
             f"{BASE_URL}/sandbox/vnpay/pay",
@@ -135,7 +135,7 @@ async def test_a_tampered_push_is_refused_and_the_retry_taken(scene: Scene, prov
     answers = await scene.tell(merchant, movement, Mishap(is_tampered=True))
     assert [answer.status for answer in answers] == [401, 200]
     async with transaction(scene.engine) as db:
-        assert [row[0] for row in await db.fetch("SELECT amount_vnd FROM payment")] == [1_000]
+        assert [row[0] for row in await db.raw.fetch("SELECT amount_vnd FROM payment")] == [1_000]
 
 
 async def test_a_contradiction_is_kept_as_a_conflict(scene: Scene) -> None:
@@ -213,7 +213,7 @@ async def test_the_button_on_the_parents_page_pays_it(scene: Scene, is_virtual: 
     if is_virtual:  # every invoice has an account of its own, of which its bank tells
         scene.sandbox.told = {number: merchant_of(scene.world, "mb", number)}
         async with transaction(scene.engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE merchant_account SET bank_account_id = $1 WHERE adapter = 'mb'",
                 scene.world.bank_account_id,
             )

@@ -74,7 +74,7 @@ async def paid_world(engine: AsyncEngine, *unpaid_vnd: int) -> World:
 async def ledger_accounts(engine: AsyncEngine, world: World) -> dict[str, int]:
     """Kind -> a ledger account of the world; of the bank accounts the first."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT kind, min(id) AS id FROM ledger_account WHERE school_id = $1 GROUP BY kind",
             world.school_id,
         )
@@ -105,7 +105,7 @@ async def busy_world(engine: AsyncEngine) -> World:
     """`paid_world` and everything else that can happen: released, cancelled, reversed, refunded, on behalf."""
     world = await paid_world(engine, 440_000)
     async with transaction(engine) as db:
-        row = await db.fetchrow("SELECT id FROM exception WHERE reason = 'unknown_reference'")
+        row = await db.raw.fetchrow("SELECT id FROM exception WHERE reason = 'unknown_reference'")
         await make_world(db, [40_000, 90_000], code="TH09")  # another school's books beside these
         await place_exception(
             db, world.school_id, row["id"], world.invoices[0].id, actor="an", note="mẹ gọi"
@@ -113,7 +113,7 @@ async def busy_world(engine: AsyncEngine) -> World:
         await cancel_invoice(
             db, world.school_id, world.invoices[3].id, on=DAY, actor="an", reason="chuyển trường"
         )
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)"
             " VALUES ($1, 'BHYT', 'Bảo hiểm y tế', 'on_behalf', 'năm', $2, false)",
             world.school_id,
@@ -135,7 +135,7 @@ async def busy_world(engine: AsyncEngine) -> World:
     )  # fmt: skip
     await pay(engine, world, "S4", 33_000, "lai khong ro")
     async with transaction(engine) as db:
-        journal_id = await db.fetchval(
+        journal_id = await db.raw.fetchval(
             "SELECT max(journal_id) FROM transfer WHERE kind = 'suspense'"
         )
         await reverse_journal(db, world.school_id, journal_id, DAY, "ghi nhầm")

@@ -58,7 +58,7 @@ class Door:
     async def count(self, table: str) -> int:
         """Rows of a table in all."""
         async with transaction(self.engine) as db:
-            found: int = await db.fetchval(f"SELECT count(*) FROM {table}")
+            found: int = await db.raw.fetchval(f"SELECT count(*) FROM {table}")
             return found
 
 

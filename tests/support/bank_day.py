@@ -77,7 +77,8 @@ async def everything(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]
     async with transaction(engine) as db:
         return {
             table: [
-                tuple(row) for row in await db.fetch(f'SELECT * FROM "{table}" ORDER BY 1, 2, 3')
+                tuple(row)
+                for row in await db.raw.fetch(f'SELECT * FROM "{table}" ORDER BY 1, 2, 3')
             ]
             for table in (*tables, "exception", "daily_proof", "audit_entry")
         }
@@ -85,7 +86,7 @@ async def everything(engine: AsyncEngine) -> dict[str, list[tuple[object, ...]]]
 
 async def exceptions(engine: AsyncEngine, world: World) -> list[tuple[str, int, str | None]]:
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT reason, amount_vnd, resolution FROM exception WHERE school_id = $1 ORDER BY 1, 2",
             world.school_id,
         )
@@ -95,7 +96,7 @@ async def exceptions(engine: AsyncEngine, world: World) -> list[tuple[str, int, 
 async def paid_vnd(engine: AsyncEngine, world: World) -> list[int]:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT paid_vnd FROM invoice WHERE school_id = $1 ORDER BY id", world.school_id
         )
         return [row[0] for row in rows]

@@ -42,7 +42,7 @@ async def checked(engine: AsyncEngine, world: World, keys: Keys = KEYS) -> Verif
 
 async def locked(engine: AsyncEngine, world: World) -> date | None:
     async with transaction(engine) as db:
-        found: date | None = await db.fetchval(
+        found: date | None = await db.raw.fetchval(
             "SELECT books_locked_until FROM school WHERE id = $1", world.school_id
         )
         return found
@@ -52,7 +52,7 @@ async def transfers(
     engine: AsyncEngine, world: World, until: date = DAY
 ) -> list[tuple[object, ...]]:
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT * FROM transfer WHERE school_id = $1 AND business_date <= $2 ORDER BY id",
             world.school_id,
             until,

@@ -27,15 +27,15 @@ async def world_with_file(engine: AsyncEngine, folder: Path) -> tuple[World, str
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
         # one account only, so that a whole day can close
-        await db.execute(
+        await db.raw.execute(
             "DELETE FROM ledger_account WHERE bank_account_id = $1 OR merchant_account_id IN"
             " (SELECT id FROM merchant_account WHERE bank_account_id = $1)",
             world.other_bank_account_id,
         )
-        await db.execute(
+        await db.raw.execute(
             "DELETE FROM merchant_account WHERE bank_account_id = $1", world.other_bank_account_id
         )
-        await db.execute("DELETE FROM bank_account WHERE id = $1", world.other_bank_account_id)
+        await db.raw.execute("DELETE FROM bank_account WHERE id = $1", world.other_bank_account_id)
     path = folder / "saoke.csv"
     path.write_bytes(
         mb_csv(world.bank_number, 1_000, [Entry(DAY, 100_000, world.invoices[0].reference)])

@@ -44,14 +44,14 @@ async def debited(engine: AsyncEngine, *amounts_vnd: int) -> World:
 async def insure(db: Driver, world: World) -> None:
     """Put an insurance, collected on behalf, onto the first invoice."""
     invoice = world.invoices[0]
-    item_id = await db.fetchval(
+    item_id = await db.raw.fetchval(
         "INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)"
         " VALUES ($1, 'BHYT', 'Bảo hiểm y tế', 'on_behalf', 'năm', $2, false) RETURNING id",
         world.school_id,
         world.bank_account_id,
     )
     await open_books(db, world.school_id)
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO invoice_line (school_id, invoice_id, line_no, fee_item_id, description, unit,"
         " unit_price_vnd, quantity, amount_vnd) VALUES ($1, $2, 2, $3, 'Bảo hiểm y tế', 'năm', $4, 1, $4)",
         world.school_id,
@@ -59,13 +59,13 @@ async def insure(db: Driver, world: World) -> None:
         item_id,
         INSURANCE_VND,
     )
-    await db.execute(
+    await db.raw.execute(
         "UPDATE invoice SET total_vnd = total_vnd + $3 WHERE school_id = $1 AND id = $2",
         world.school_id,
         invoice.id,
         INSURANCE_VND,
     )
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT kind, id FROM ledger_account WHERE school_id = $1 AND kind IN ('receivable', 'on_behalf')",
         world.school_id,
     )

@@ -19,7 +19,7 @@ async def the_exception(engine: AsyncEngine, world: World) -> ExceptionRow:
 async def balance_of(engine: AsyncEngine, world: World, kind: str) -> int:
     async with transaction(engine) as db:
         everything = await balances(db, world.school_id, DAY.replace(year=2100))
-        account = await db.fetchval(
+        account = await db.raw.fetchval(
             "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2",
             world.school_id,
             kind,
@@ -30,6 +30,6 @@ async def balance_of(engine: AsyncEngine, world: World, kind: str) -> int:
 async def name_students(engine: AsyncEngine, world: World, names: list[str]) -> None:
     async with transaction(engine) as db:
         for invoice, name in zip(world.invoices, names, strict=True):
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE student SET search_name = $2 WHERE id = $1", invoice.student_id, name
             )

@@ -149,7 +149,7 @@ async def make_world(
     db: Driver, totals_vnd: list[int], *, code: str = "TH01", per_student: int = 1
 ) -> World:
     """A school with one invoice per amount; `per_student` invoices in a row belong to one pupil."""
-    school_id = await db.fetchval(
+    school_id = await db.raw.fetchval(
         "INSERT INTO school (code, name, accounting_regime) VALUES ($1, 'Trường Tiểu học Hoa Sen', 'TT24/2024')"
         " RETURNING id",
         code,
@@ -158,7 +158,7 @@ async def make_world(
     for bin_, number in (("970436", f"10{school_id:08d}"), ("970422", f"20{school_id:08d}")):
         banks.append(
             (
-                await db.fetchval(
+                await db.raw.fetchval(
                     "INSERT INTO bank_account (school_id, bin, number, holder, is_default)"
                     " VALUES ($1, $2, $3, 'TRUONG TH HOA SEN', $4) RETURNING id",
                     school_id, bin_, number, not banks,
@@ -169,7 +169,7 @@ async def make_world(
     world = World(school_id, banks[0][0], banks[0][1], banks[1][0], banks[1][1])
     for adapter, secrets in SECRETS.items():
         key = f"{adapter}key{school_id}"
-        merchant_id = await db.fetchval(
+        merchant_id = await db.raw.fetchval(
             "INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,"
             " sealed_secrets, settings) VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb) RETURNING id",
             school_id, adapter, key,
@@ -195,7 +195,7 @@ async def _open_numbered_checkouts(db: Driver, world: World) -> None:
         for index, invoice in enumerate(world.invoices):
             number = str(2**41 + index)
             world.numbers[invoice.reference] = number
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
                 " amount_vnd, expires_at) VALUES ($1, $2, $3, $4, $5, '2026-09-30')",
                 world.school_id, world.merchants[adapter][0], invoice.id, number, invoice.total_vnd,
@@ -204,11 +204,11 @@ async def _open_numbered_checkouts(db: Driver, world: World) -> None:
 
 async def _issue(db: Driver, world: World, totals_vnd: list[int], per_student: int) -> None:
     school_id = world.school_id
-    class_id = await db.fetchval(
+    class_id = await db.raw.fetchval(
         "INSERT INTO school_class (school_id, school_year, name, grade) VALUES ($1, '2026-2027', '3A', 3) RETURNING id",
         school_id,
     )
-    item_id = await db.fetchval(
+    item_id = await db.raw.fetchval(
         "INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)"
         " VALUES ($1, 'AN', 'Tiền ăn bán trú', 'service', 'tháng', $2, false) RETURNING id",
         school_id,
@@ -216,14 +216,14 @@ async def _issue(db: Driver, world: World, totals_vnd: list[int], per_student: i
     )
     await open_books(db, school_id)
     books = await books_of(db, school_id)
-    income_id = await db.fetchval(
+    income_id = await db.raw.fetchval(
         "SELECT id FROM ledger_account WHERE school_id = $1 AND fee_item_id = $2",
         school_id,
         item_id,
     )
     numbers = [
         row[0]
-        for row in await db.fetch(
+        for row in await db.raw.fetch(
             "SELECT nextval('reference_number_seq') FROM generate_series(1, $1)",
             2 * len(totals_vnd),
         )
@@ -232,29 +232,29 @@ async def _issue(db: Driver, world: World, totals_vnd: list[int], per_student: i
     student_id = 0
     for index, total_vnd in enumerate(totals_vnd):
         if index % per_student == 0:
-            student_id = await db.fetchval(
+            student_id = await db.raw.fetchval(
                 "INSERT INTO student (school_id, code, full_name, search_name, reference)"
                 " VALUES ($1, $2, 'Nguyễn Minh Anh', 'nguyen minh anh', $3) RETURNING id",
                 school_id, f"HS{index:05d}", references[len(totals_vnd) + index],
             )  # fmt: skip
             world.student_references[student_id] = references[len(totals_vnd) + index]
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO enrolment (school_id, student_id, school_year, class_id) VALUES ($1, $2, '2026-2027', $3)",
                 school_id, student_id, class_id,
             )  # fmt: skip
-        schedule_id = await db.fetchval(
+        schedule_id = await db.raw.fetchval(
             "INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, status, content_hash, drafted_by)"
             " VALUES ($1, 'Tháng 9', '2026-2027', '2026-09-01', $2, 'issued', $3, 'an') RETURNING id",
             school_id, date(2026, 9, 20 + index % per_student), f"h{index}",
         )  # fmt: skip
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "INSERT INTO invoice (school_id, fee_schedule_id, student_id, class_id, bank_account_id, reference, token,"
             " total_vnd, issued_on, due_on) VALUES ($1, $2, $3, $4, $5, $6, replace(gen_random_uuid()::text, '-', ''),"
             " $7, '2026-09-01', $8) RETURNING id, token",
             school_id, schedule_id, student_id, class_id, world.bank_account_id, references[index], total_vnd,
             date(2026, 9, 20 + index % per_student),
         )  # fmt: skip
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO invoice_line (school_id, invoice_id, line_no, fee_item_id, description, unit, unit_price_vnd,"
             " quantity, amount_vnd) VALUES ($1, $2, 1, $3, 'Tiền ăn bán trú', 'tháng', $4, 1, $4)",
             school_id, row["id"], item_id, total_vnd,

@@ -80,11 +80,11 @@ async def make_school(
     db: Driver, classes: Mapping[str, int], *, code: str = "TH01", year: str = YEAR
 ) -> FeeSchool:
     """A school with two accounts and these classes (name -> pupils, coded "3A-1" and so on)."""
-    school_id = await db.fetchval(
+    school_id = await db.raw.fetchval(
         "INSERT INTO school (code, name, accounting_regime) VALUES ($1, 'Trường', 'TT24/2024') RETURNING id",
         code,
     )
-    accounts = await db.fetch(
+    accounts = await db.raw.fetch(
         "INSERT INTO bank_account (school_id, bin, number, holder, is_default) VALUES"
         " ($1, '970436', $2, 'TRUONG', true), ($1, '970422', $3, 'TRUONG', false) RETURNING number, id",
         school_id, ACCOUNT, OTHER_ACCOUNT,
@@ -92,7 +92,7 @@ async def make_school(
     await open_books(db, school_id)
     school = FeeSchool(school_id, {}, {}, {row["number"]: row["id"] for row in accounts})
     for name, count in classes.items():
-        school.class_ids[name] = await db.fetchval(
+        school.class_ids[name] = await db.raw.fetchval(
             "INSERT INTO school_class (school_id, school_year, name, grade) VALUES ($1, $2, $3, $4) RETURNING id",
             school_id, year, name, int(name[0]),
         )  # fmt: skip
@@ -104,10 +104,10 @@ async def enrol(
     db: Driver, school: FeeSchool, class_name: str, codes: Sequence[str], *, year: str = YEAR
 ) -> None:
     """New pupils of a class."""
-    numbers = await db.fetch(
+    numbers = await db.raw.fetch(
         "SELECT nextval('reference_number_seq') AS n FROM generate_series(1, $1)", len(codes)
     )
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         WITH s AS (INSERT INTO student (school_id, code, full_name, search_name, reference)
                    SELECT $1, c, 'Nguyễn Minh Anh', 'nguyen minh anh', r

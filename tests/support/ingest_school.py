@@ -51,7 +51,7 @@ async def balance(engine: AsyncEngine, world: World, kind: str) -> int:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
         all_balances = await balances(db, world.school_id, DAY)
-        ids = await db.fetch(
+        ids = await db.raw.fetch(
             "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2",
             world.school_id,
             kind,
@@ -61,7 +61,7 @@ async def balance(engine: AsyncEngine, world: World, kind: str) -> int:
 
 async def reasons(engine: AsyncEngine, world: World) -> list[str]:
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT reason FROM exception WHERE school_id = $1 ORDER BY id", world.school_id
         )
     return [row["reason"] for row in rows]
@@ -69,7 +69,7 @@ async def reasons(engine: AsyncEngine, world: World) -> list[str]:
 
 async def paid_of(engine: AsyncEngine, invoice_id: int) -> int:
     async with transaction(engine) as db:
-        return await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice_id)
+        return await db.raw.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice_id)
 
 
 def mistyped(reference: str) -> str:

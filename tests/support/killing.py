@@ -32,7 +32,7 @@ class Count:
     def step(self, db: Driver) -> None:
         self.done += 1
         if self.done == self.fatal:
-            db.terminate()
+            db.raw.terminate()
             raise KilledError
 
 
@@ -44,7 +44,7 @@ class Mortal:
         self._count = count
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._db, name)
+        found = getattr(self._db.raw, name)
         if name not in STATEMENTS:
             return found
 
@@ -63,7 +63,7 @@ def dying_at(fatal: int) -> Iterator[Count]:
     @asynccontextmanager
     async def transaction(engine: AsyncEngine) -> AsyncIterator[Driver]:
         async with database.transaction(engine) as db:
-            yield Mortal(db, count)  # type: ignore[misc] # it speaks as a connection does
+            yield Driver(Mortal(db, count))  # type: ignore[arg-type] # it speaks as a connection does
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "transaction", transaction)

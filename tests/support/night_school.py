@@ -74,7 +74,7 @@ async def run_queue(engine: AsyncEngine, workers: int = 1, at_once: int = 1) -> 
 async def waiting(engine: AsyncEngine) -> list[tuple[int, str, str]]:
     """What the queue holds, in its order: (school, day, status)."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT (args->>'school_id')::bigint, args->>'day', status::text FROM procrastinate_jobs ORDER BY id"
         )
         return [tuple(row) for row in rows]
@@ -83,7 +83,7 @@ async def waiting(engine: AsyncEngine) -> list[tuple[int, str, str]]:
 async def runs(engine: AsyncEngine) -> list[tuple[int, date, str, int]]:
     """(school, day, state, attempts) of every night there was."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT school_id, business_date, state, attempts FROM night_run ORDER BY 1, 2"
         )
         return [tuple(row) for row in rows]
@@ -92,7 +92,7 @@ async def runs(engine: AsyncEngine) -> list[tuple[int, date, str, int]]:
 async def hashes(engine: AsyncEngine) -> dict[tuple[str, date], str]:
     """The result of every night, by the school's code and day."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT s.code, r.business_date, r.result_hash FROM night_run r JOIN school s ON s.id = r.school_id"
             " WHERE r.state = 'done'"
         )
@@ -102,7 +102,9 @@ async def hashes(engine: AsyncEngine) -> dict[tuple[str, date], str]:
 async def let_retries_run(engine: AsyncEngine) -> None:
     """Time passes: what was put off until later is due now."""
     async with transaction(engine) as db:
-        await db.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+        await db.raw.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'"
+        )
 
 
 # what is where; in which parts it came there says only which of two payments came first
@@ -122,7 +124,7 @@ SELECT business_date, opening_vnd, closing_vnd, difference_vnd, body::text FROM 
 async def books_and_proofs(engine: AsyncEngine) -> tuple[list[tuple[object, ...]], ...]:
     """What stands in the books and what was proved, without the numbers of one database."""
     async with transaction(engine) as db:
-        books, proofs = [[tuple(row) for row in await db.fetch(sql)] for sql in (BOOKS, PROOFS)]
+        books, proofs = [[tuple(row) for row in await db.raw.fetch(sql)] for sql in (BOOKS, PROOFS)]
     return books, proofs
 
 

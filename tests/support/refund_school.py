@@ -46,7 +46,7 @@ async def receive(
     """Money arrives at the school's bank and a channel tells of it; the id of its notice."""
     async with transaction(engine) as db:
         merchant = await find_merchant(db, KEYS, adapter, world.merchants[adapter][1])
-        count = await db.fetchval("SELECT count(*) FROM notice")
+        count = await db.raw.fetchval("SELECT count(*) FROM notice")
     assert merchant is not None
     notice = Notice(
         outcome=Outcome.PAID,
@@ -94,7 +94,7 @@ class Wallet:
         decided = self.desk.decide(order.key, is_paid=True, at=now)
         told = await message(self.http, decided.movement, merchant)
         async with transaction(engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
                 " amount_vnd, expires_at) VALUES ($1, $2, $3, $4, $5, now())",
                 world.school_id, world.merchants["momo"][0], invoice.id, reference, invoice.total_vnd,
@@ -194,14 +194,14 @@ async def sound(engine: AsyncEngine, world: World) -> list[int]:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
         assert (await verify_chain(db, world.school_id)).broken_at is None
-        more = await db.fetch(
+        more = await db.raw.fetch(
             """
             SELECT p.id FROM payment p JOIN transfer t ON t.school_id = p.school_id AND t.payment_id = p.id
              WHERE t.kind = 'refund' GROUP BY p.id, p.amount_vnd HAVING sum(t.amount_vnd) > p.amount_vnd
             """
         )
         assert more == []
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT paid_vnd FROM invoice WHERE school_id = $1 ORDER BY id", world.school_id
         )
         return [row["paid_vnd"] for row in rows]
@@ -210,7 +210,7 @@ async def sound(engine: AsyncEngine, world: World) -> list[int]:
 async def actions(engine: AsyncEngine, refund_id: int) -> list[tuple[str, str]]:
     """The refund's steps in the audit chain: (action, actor)."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT action, actor FROM audit_entry WHERE subject = $1 ORDER BY id",
             f"refund:{refund_id}",
         )

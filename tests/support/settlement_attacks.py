@@ -21,7 +21,7 @@ SILENT = "CHUYEN KHOAN 0910"
 
 async def found(lumps: Lumps, table: str, condition: str = "true") -> Any:
     async with transaction(lumps.engine) as db:
-        (row,) = await db.fetch(
+        (row,) = await db.raw.fetch(
             f"SELECT * FROM {table} WHERE school_id = $1 AND {condition}", lumps.school_id
         )
     return row
@@ -30,7 +30,7 @@ async def found(lumps: Lumps, table: str, condition: str = "true") -> Any:
 async def second_account(lumps: Lumps) -> int:
     """Another account of the school with the same provider, at the same bank account."""
     async with transaction(lumps.engine) as db:
-        merchant_id: int = await db.fetchval(
+        merchant_id: int = await db.raw.fetchval(
             "INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,"
             " sealed_secrets, settings) SELECT school_id, adapter, account_key || 'b', bank_account_id,"
             " settlement, sealed_secrets, settings FROM merchant_account WHERE school_id = $1 AND id = $2"

@@ -135,7 +135,7 @@ class Lumps:
 
     async def exceptions(self) -> list[tuple[str, int, str | None]]:
         async with transaction(self.engine) as db:
-            rows = await db.fetch(
+            rows = await db.raw.fetch(
                 "SELECT reason, amount_vnd, resolution FROM exception WHERE school_id = $1"
                 " ORDER BY reason, amount_vnd, id",
                 self.school_id,
@@ -146,7 +146,7 @@ class Lumps:
         """Debit less credit of the accounts of a kind, VND."""
         async with transaction(self.engine) as db:
             found = await balances(db, self.school_id, date.max)
-            rows = await db.fetch(
+            rows = await db.raw.fetch(
                 "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = $2",
                 self.school_id,
                 kind,
@@ -155,7 +155,7 @@ class Lumps:
 
     async def count(self, table: str) -> int:
         async with transaction(self.engine) as db:
-            number: int = await db.fetchval(
+            number: int = await db.raw.fetchval(
                 f"SELECT count(*) FROM {table} WHERE school_id = $1", self.school_id
             )
         return number
@@ -164,7 +164,7 @@ class Lumps:
         fields = {"fixed_vnd": 0, "vat_percent": 10, "settled_within_days": 2, "tolerance_vnd": 0}
         fields |= more
         async with transaction(self.engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO settlement_terms (school_id, merchant_account_id, valid_from, fee_basis_points,"
                 " fixed_vnd, vat_percent, settled_within_days, tolerance_vnd, set_by)"
                 " VALUES ($1, $2, '2026-01-01', $3, $4, $5, $6, $7, 'an')",
@@ -177,7 +177,7 @@ async def lumps_of(engine: AsyncEngine, totals_vnd: list[int], provider: str = "
     """A school whose account with `provider` pays in a lump."""
     async with transaction(engine) as db:
         world = await make_world(db, totals_vnd)
-        await db.execute(
+        await db.raw.execute(
             "UPDATE merchant_account SET settlement = 'batch' WHERE school_id = $1 AND adapter = $2",
             world.school_id,
             provider,

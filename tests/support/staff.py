@@ -39,7 +39,7 @@ async def receive(engine: AsyncEngine, world: World, amount_vnd: int, content: s
     async with transaction(engine) as db:
         merchant = await find_merchant(db, KEYS, "sepay", world.merchants["sepay"][1])
         assert merchant is not None
-        count = await db.fetchval("SELECT count(*) FROM notice")
+        count = await db.raw.fetchval("SELECT count(*) FROM notice")
         notice = Notice(
             transaction_id=f"T{count}",
             outcome=Outcome.PAID,

@@ -98,12 +98,12 @@ async def find_prior(db: Driver, reports: Sequence[ChannelReport]) -> dict[int, 
     if not reports:
         return {}
     locks = sorted({lock for report in reports for lock in _locks(report)})
-    await db.execute(
+    await db.raw.execute(
         "SELECT pg_advisory_xact_lock(account, stripe) FROM unnest($1::int[], $2::int[]) AS l(account, stripe)",
         [account for account, _ in locks],
         [stripe for _, stripe in locks],
     )
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         FIND_PRIOR,
         *(
             [getattr(report, column) for report in reports]
@@ -122,7 +122,7 @@ async def find_prior(db: Driver, reports: Sequence[ChannelReport]) -> dict[int, 
             taken.add(claim)
             prior[row["notice_id"]] = PriorPayment(row["payment_id"], row["verdict"])
     if prior:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE notice SET confirms_payment_id = c.payment_id, verdict = c.verdict"
             "  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])"
             "       AS c(school_id, id, payment_id, verdict)"

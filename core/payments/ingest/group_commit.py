@@ -151,7 +151,7 @@ async def commit_notices(engine: AsyncEngine, items: Sequence[InboundNotice]) ->
     """Record notices in a transaction of their own and tell the pages which invoices were paid."""
     async with asyncio.timeout(COMMIT_TIMEOUT_S), borrowed(engine) as db:
         async with db.transaction():
-            await db.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
+            await db.raw.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
             recorded = await ingest_notices(db, items)
         if recorded.paid:
             await announce_paid(db, recorded.paid)
@@ -173,7 +173,7 @@ async def announce_paid(db: Driver, paid: frozenset[tuple[int, int]]) -> None:
     """
     with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         for payload in _payloads(sorted(paid)):
-            await db.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
+            await db.raw.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
 
 
 def _payloads(paid: Sequence[tuple[int, int]]) -> list[str]:

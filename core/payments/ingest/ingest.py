@@ -153,7 +153,7 @@ async def _insert_notices(
 
     Sorted by identity, so that two batches with the same notices wait for each other, never both.
     """
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         INSERT_NOTICES,
         *columns(
             (
@@ -251,7 +251,7 @@ async def _stored(
 ) -> dict[tuple[int, int, str], tuple[int, bytes, str]]:
     if not keys:
         return {}
-    rows = await db.fetch(STORED, *columns(keys))
+    rows = await db.raw.fetch(STORED, *columns(keys))
     return {
         (row["school_id"], row["merchant_account_id"], row["transaction_id"]): (
             row["id"],
@@ -320,7 +320,7 @@ async def _place(db: Driver, new_notices: Sequence[NewNotice]) -> dict[int, Allo
     }
     rows: list[Any] = []
     if wanted or asked:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             LOCK_INVOICES,
             *columns(sorted(wanted), 2),
             *columns(sorted(asked), 3),

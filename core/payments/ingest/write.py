@@ -75,7 +75,7 @@ async def write_decisions(
         paid += [(school_id, a.invoice_id, a.amount_vnd) for a in allocation.allocations]
         exceptions += [_exception_row(one, allocation, reason) for reason in allocation.reasons]
     if payments or judged:
-        await db.execute(
+        await db.raw.execute(
             WRITE,
             *columns(payments, 15),
             *posting_arguments(postings),
@@ -156,7 +156,7 @@ ON CONFLICT DO NOTHING
 async def write_conflicts(db: Driver, conflicts: Sequence[tuple[InboundNotice, int]]) -> None:
     """Keep notices that contradict a recorded one, once per content, and alarm a person."""
     if conflicts:
-        await db.execute(
+        await db.raw.execute(
             WRITE_CONFLICTS,
             *columns(
                 (
@@ -177,7 +177,7 @@ async def clear_provisional(db: Driver, notices: Sequence[tuple[int, int]]) -> N
     A provider's answer may come unsigned before its signed notice of the very same content.
     """
     if notices:
-        await db.execute(
+        await db.raw.execute(
             "WITH vouched AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS v(school_id, id)), told AS ("
             "  UPDATE notice n SET is_provisional = false FROM vouched v"
             "   WHERE n.school_id = v.school_id AND n.id = v.id AND n.is_provisional)"

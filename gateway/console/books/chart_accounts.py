@@ -84,10 +84,10 @@ async def _accounts_screen(
 ) -> Response[Any]:
     today = business_date(now_utc())
     async with transaction(context.engine) as db:
-        regime = await db.fetchval(
+        regime = await db.raw.fetchval(
             "SELECT accounting_regime FROM school WHERE id = $1", staff.school_id
         )
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT purpose, valid_from, account, set_by, created_at FROM account_override"
             " WHERE school_id = $1 ORDER BY valid_from DESC, purpose",
             staff.school_id,

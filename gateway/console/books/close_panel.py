@@ -46,7 +46,7 @@ async def closing_of(db: Driver, user: User, day: date) -> Closing:
     request = waiting_request(records)
     latest = standing[-1] if standing else None
     is_open = day <= business_date(now_utc()) and (latest is None or day > latest.day)
-    was_run = await db.fetchval(
+    was_run = await db.raw.fetchval(
         "SELECT EXISTS (SELECT FROM daily_proof WHERE school_id = $1 AND business_date = $2)",
         user.school_id,
         day,

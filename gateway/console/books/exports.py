@@ -119,7 +119,7 @@ async def _list_screen(
     async with transaction(context.engine) as db:
         made = await newest_deliveries(db, staff.school_id, MAX_LISTED)
         own = await overrides_of(db, staff.school_id)
-        regime = await db.fetchval(
+        regime = await db.raw.fetchval(
             "SELECT accounting_regime FROM school WHERE id = $1", staff.school_id
         )
     today = business_date(now_utc())

@@ -74,7 +74,7 @@ async def matched_of(
     """payment -> its line on the statement; those that no line shows are left out."""
     if not payment_ids:
         return {}
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT m.payment_id, m.rule, m.evidence::text AS evidence, s.posted_on
           FROM match m

@@ -85,7 +85,7 @@ async def require_login(
         user = await user_of(db, token)
         if user is None:
             raise LoginNeededError
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "SELECT name, (SELECT count(*) FROM exception e WHERE e.school_id = school.id"
             " AND e.resolved_at IS NULL) AS open_exception_count FROM school WHERE id = $1",
             user.school_id,

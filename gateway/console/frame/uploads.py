@@ -46,12 +46,12 @@ async def hold_file(
     actor: str,
 ) -> int:
     """Keep an uploaded file until it is accepted or dropped; returns its number."""
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM import_batch WHERE school_id = $1 AND accepted_at IS NULL AND created_at < $2",
         school_id,
         now_utc() - KEPT,
     )
-    number: int = await db.fetchval(
+    number: int = await db.raw.fetchval(
         "INSERT INTO import_batch (school_id, kind, file_name, content, parameters, uploaded_by)"
         " VALUES ($1, $2, $3, $4, $5::jsonb, $6) RETURNING id",
         school_id,
@@ -66,7 +66,7 @@ async def hold_file(
 
 async def held_file(db: Driver, school_id: int, batch_id: int, *, lock: bool = False) -> Batch:
     """A file of this school. Raises Problem: 404 there is none, 409 it was accepted before."""
-    row = await db.fetchrow(
+    row = await db.raw.fetchrow(
         "SELECT id, kind, file_name, content, parameters::text AS parameters, uploaded_by, accepted_at,"
         " created_at FROM import_batch WHERE school_id = $1 AND id = $2" + " FOR UPDATE" * lock,
         school_id,
@@ -86,7 +86,7 @@ async def held_file(db: Driver, school_id: int, batch_id: int, *, lock: bool = F
 
 async def mark_accepted(db: Driver, school_id: int, batch_id: int) -> None:
     """The file did its work: remember that, and let its bytes go."""
-    await db.execute(
+    await db.raw.execute(
         "UPDATE import_batch SET accepted_at = now(), content = '' WHERE school_id = $1 AND id = $2",
         school_id,
         batch_id,
@@ -95,7 +95,7 @@ async def mark_accepted(db: Driver, school_id: int, batch_id: int) -> None:
 
 async def drop_file(db: Driver, school_id: int, batch_id: int) -> None:
     """Forget a file that was not accepted; a file that is not there is no error."""
-    await db.execute(
+    await db.raw.execute(
         "DELETE FROM import_batch WHERE school_id = $1 AND id = $2 AND accepted_at IS NULL",
         school_id,
         batch_id,
@@ -116,7 +116,7 @@ class BatchLine:
 
 async def last_files(db: Driver, school_id: int, limit: int = 10) -> list[BatchLine]:
     """The last files, newest first, without their bytes."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         "SELECT id, kind, file_name, uploaded_by, accepted_at, created_at FROM import_batch"
         " WHERE school_id = $1 ORDER BY id DESC LIMIT $2",
         school_id,

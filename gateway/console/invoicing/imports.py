@@ -251,7 +251,7 @@ async def _imports_screen(
 ) -> Response[Any]:
     first = int(school_year_of(business_date(now_utc()))[:4])
     async with transaction(context.engine) as db:
-        accounts = await db.fetch(
+        accounts = await db.raw.fetch(
             "SELECT id, number, coalesce(nullif(label, ''), holder) AS name FROM bank_account"
             " WHERE school_id = $1 ORDER BY is_default DESC, id LIMIT 50",
             staff.school_id,

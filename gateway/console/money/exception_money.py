@@ -262,7 +262,7 @@ async def _candidates(
         page = await find_invoices(db, school_id, Wanted(text=text), today=today, limit=FOUND)
         wanted += [one.id for one in page.rows]
     ordered = list(dict.fromkeys(wanted))
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT i.id AS invoice_id, i.student_id, s.full_name, s.code AS student_code,
                CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, f.name AS schedule_name,
@@ -300,7 +300,7 @@ async def _return_screen(
                 found = await refundable(db, staff.school_id, row.payment_id)
             except Problem as uncertain:
                 problem = problem or uncertain
-        accounts = await db.fetch(
+        accounts = await db.raw.fetch(
             "SELECT id, number FROM bank_account WHERE school_id = $1 ORDER BY id", staff.school_id
         )
     waits = row.place is Place.WAITING

@@ -396,7 +396,7 @@ async def _request_screen(
         names = await names_of_invoices(
             db, staff.school_id, [part.invoice_id for part in parts if part.invoice_id]
         )
-        accounts = await db.fetch(
+        accounts = await db.raw.fetch(
             "SELECT id, number, holder, bin FROM bank_account WHERE school_id = $1 ORDER BY id",
             staff.school_id,
         )

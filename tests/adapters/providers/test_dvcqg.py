@@ -1097,7 +1097,7 @@ async def test_through_the_door_a_looked_up_invoice_is_paid_once(
         assert nothing_owed.json() == unknown.json() == {"error_code": "NONE", "message": []}
         assert nothing_owed.content == unknown.content
     async with transaction(engine) as db:
-        paid = await db.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
+        paid = await db.raw.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
     assert [row["paid_vnd"] for row in paid] == [500_000, 0]
 
 

@@ -144,7 +144,7 @@ async def test_what_pupils_owe_and_have_left_over_is_not_netted(engine: AsyncEng
 async def test_unconfirmed_money_is_said_apart(engine: AsyncEngine) -> None:
     world = await busy_world(engine)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE payment SET is_provisional = true WHERE id ="
             " (SELECT payment_id FROM transfer WHERE amount_vnd = 100000 AND payment_id IS NOT NULL)"
         )
@@ -233,7 +233,7 @@ async def test_a_private_school_closes_its_year_where_the_circular_changes(
 ) -> None:
     world = await busy_world(engine)
     async with transaction(engine) as db:
-        await db.execute("UPDATE school SET accounting_regime = 'TT99/2025'")
+        await db.raw.execute("UPDATE school SET accounting_regime = 'TT99/2025'")
     with pytest.raises(Problem, match=r"accounts_change.*2026-01-01"):
         await balance_of(engine, world, date(2025, 7, 1), LAST)
     row = row_of(await balance_of(engine, world, FIRST, LAST), "112")

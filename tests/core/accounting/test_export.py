@@ -91,11 +91,11 @@ async def test_each_transfer_is_exported_once_and_numbers_go_on(
         assert (await download(db, world.school_id, first.id)) == first
         numbers = [
             row[0]
-            for row in await db.fetch(
+            for row in await db.raw.fetch(
                 "SELECT DISTINCT voucher_no FROM voucher WHERE format = $1 ORDER BY 1", name
             )
         ]
-        transfers = await db.fetchval("SELECT count(*) FROM voucher WHERE format = $1", name)
+        transfers = await db.raw.fetchval("SELECT count(*) FROM voucher WHERE format = $1", name)
         assert len(numbers) == first.voucher_count + second.voucher_count
         assert [int(number[-10:-3]) for number in numbers] == list(range(1, len(numbers) + 1))
         assert (
@@ -113,7 +113,9 @@ async def test_a_reversal_is_a_new_voucher(engine: AsyncEngine) -> None:
     world = await paid_world(engine)
     assert await export(engine, world, "journal-csv")
     async with transaction(engine) as db:
-        journal_id = await db.fetchval("SELECT journal_id FROM transfer WHERE kind = 'suspense'")
+        journal_id = await db.raw.fetchval(
+            "SELECT journal_id FROM transfer WHERE kind = 'suspense'"
+        )
         await reverse_journal(db, world.school_id, journal_id, DAY, "ghi nhầm")
     made = await export(engine, world, "journal-csv")
     assert made
@@ -126,7 +128,7 @@ async def test_a_reversal_is_a_new_voucher(engine: AsyncEngine) -> None:
 async def test_no_text_becomes_a_formula(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
-        await db.execute("UPDATE student SET full_name = '=HYPERLINK(\"http://x\")'")
+        await db.raw.execute("UPDATE student SET full_name = '=HYPERLINK(\"http://x\")'")
     await pay(engine, world, "S1", 100_000, world.invoices[0].reference)
     receipts = await export(engine, world, "misa-receipts")
     journal = await export(engine, world, "journal-csv")
@@ -148,7 +150,7 @@ async def test_exports_cannot_be_changed_or_seen_by_others(engine: AsyncEngine) 
             await export_vouchers(db, world.school_id, "pdf", actor="an")
     with pytest.raises((DBAPIError, Exception), match="append-only"):
         async with transaction(engine) as db:
-            await db.execute("UPDATE voucher SET voucher_no = 'X'")
+            await db.raw.execute("UPDATE voucher SET voucher_no = 'X'")
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ async def test_receipts_and_general_vouchers_hold_each_transfer_exactly_once(
     assert receipts
     assert general
     async with transaction(engine) as db:
-        held = await db.fetch(
+        held = await db.raw.fetch(
             "SELECT transfer_id FROM voucher WHERE school_id = $1 ORDER BY 1", world.school_id
         )
-        booked = await db.fetch(
+        booked = await db.raw.fetch(
             "SELECT id, amount_vnd FROM transfer WHERE school_id = $1 AND kind <> 'opening_balance'"
             " ORDER BY 1",
             world.school_id,

@@ -89,9 +89,11 @@ async def test_misa_files_and_the_journal_open_with_their_columns_and_totals(
     world = await busy_world(engine)
     async with transaction(engine) as db:
         # codes that an office program would gladly take for numbers
-        await db.execute("UPDATE student SET code = '00' || substr(code, 3) WHERE code LIKE 'HS%'")
-        await db.execute("UPDATE student SET full_name = 'Đặng Thị Ngọc Quỳnh – Ưu «Ỷ»'")
-        await db.execute(
+        await db.raw.execute(
+            "UPDATE student SET code = '00' || substr(code, 3) WHERE code LIKE 'HS%'"
+        )
+        await db.raw.execute("UPDATE student SET full_name = 'Đặng Thị Ngọc Quỳnh – Ưu «Ỷ»'")
+        await db.raw.execute(
             "UPDATE bank_account SET number = '00' || number WHERE school_id = $1", world.school_id
         )
     files = {}

@@ -67,7 +67,7 @@ journals = st.lists(
 async def empty_world(engine: AsyncEngine) -> World:
     async with transaction(engine) as db:
         world = await make_world(db, [], code=f"N{next(_codes)}")
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)"
             " VALUES ($1, 'BHYT', 'Bảo hiểm y tế', 'on_behalf', 'năm', $2, false)",
             world.school_id,
@@ -80,7 +80,7 @@ async def empty_world(engine: AsyncEngine) -> World:
 async def numbers_of(engine: AsyncEngine, world: World, name: str) -> list[tuple[str, int]]:
     """The voucher numbers of a format in the order they were given out, and their years."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT v.voucher_no, min(t.business_date) AS day FROM voucher v"
             "  JOIN transfer t ON t.school_id = v.school_id AND t.id = v.transfer_id"
             " WHERE v.school_id = $1 AND v.format = $2 GROUP BY 1 ORDER BY 1",
@@ -134,14 +134,14 @@ async def test_numbers_go_on_without_a_gap_and_nothing_is_exported_twice(
             "misa-general": total_vnd - arrived_vnd,
         }.get(name, total_vnd)
     async with transaction(engine) as db:
-        assert not await db.fetchval(
+        assert not await db.raw.fetchval(
             "SELECT count(*) FROM (SELECT transfer_id FROM voucher WHERE school_id = $1"
             "  AND format LIKE 'misa-%' GROUP BY 1 HAVING count(*) > 1) twice",
             world.school_id,
         )
         for one in made:
             assert await download(db, world.school_id, one.id) == one
-            kept = await db.fetchval("SELECT sha256 FROM voucher_export WHERE id = $1", one.id)
+            kept = await db.raw.fetchval("SELECT sha256 FROM voucher_export WHERE id = $1", one.id)
             assert kept == hashlib.sha256(one.content).hexdigest()
 
 
@@ -157,7 +157,7 @@ async def test_an_export_can_be_acknowledged_and_never_changed(engine: AsyncEngi
     ):
         with pytest.raises((DBAPIError, Exception), match="append-only"):
             async with transaction(engine) as db:
-                await db.execute(change)
+                await db.raw.execute(change)
 
 
 async def test_every_event_has_words_of_its_own(engine: AsyncEngine) -> None:

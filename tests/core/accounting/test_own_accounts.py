@@ -50,7 +50,7 @@ async def test_each_choice_stands_in_the_audit_chain(engine: AsyncEngine) -> Non
         assert await overrides_of(db, world.school_id) == (
             Override(purpose="bank", valid_from=day, account=None),
         )
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT actor, subject, detail::text AS detail FROM audit_entry WHERE school_id = $1"
             " AND action = 'account.chosen' ORDER BY id",
             world.school_id,

@@ -121,16 +121,18 @@ async def test_a_list_is_written_once(engine: AsyncEngine, school: FeeSchool) ->
         preview = await preview_concessions(db, school.id, data, NAME)
         assert (preview.created, preview.changed, preview.unchanged) == (2, 0, 0)
         assert preview.faults == ()
-        assert await db.fetchval("SELECT count(*) FROM concession") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM concession") == 0
     async with transaction(engine) as db:
         accepted = await accept_concessions(db, school.id, data, NAME, actor="co.lan")
         assert accepted == ConcessionResult(2, 0, 0)
     async with transaction(engine) as db:
-        before = [tuple(one) for one in await db.fetch("SELECT * FROM concession ORDER BY id")]
+        before = [tuple(one) for one in await db.raw.fetch("SELECT * FROM concession ORDER BY id")]
         again = await accept_concessions(db, school.id, data, NAME, actor="co.mai")
         assert again == ConcessionResult(0, 0, 2)
-        assert [tuple(r) for r in await db.fetch("SELECT * FROM concession ORDER BY id")] == before
-        assert [(r["percent"], r["borne_by"], r["granted_by"]) for r in await db.fetch(
+        assert [
+            tuple(r) for r in await db.raw.fetch("SELECT * FROM concession ORDER BY id")
+        ] == before
+        assert [(r["percent"], r["borne_by"], r["granted_by"]) for r in await db.raw.fetch(
             "SELECT * FROM concession ORDER BY id")] == [(50, "state", "co.lan"), (100, "school", "co.lan")]  # fmt: skip
 
 
@@ -144,8 +146,8 @@ async def test_a_withdrawn_concession_ends_and_the_chain_says_so(
         preview = await preview_concessions(db, school.id, ended, NAME)
         assert (preview.created, preview.changed, preview.unchanged) == (0, 1, 0)
         await accept_concessions(db, school.id, ended, NAME, actor="co.lan")
-        assert await db.fetchval("SELECT until_date FROM concession") == date(2026, 12, 31)
-        said = await db.fetchval(
+        assert await db.raw.fetchval("SELECT until_date FROM concession") == date(2026, 12, 31)
+        said = await db.raw.fetchval(
             "SELECT detail::text FROM audit_entry WHERE action = 'concession.import' ORDER BY id DESC LIMIT 1"
         )
         assert "2027-05-31 -> 2026-12-31" in said
@@ -173,7 +175,7 @@ async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSch
         with pytest.raises(Problem) as refused:
             await accept_concessions(db, school.id, data, NAME, actor="co.lan")
         assert refused.value.faults == preview.faults
-        assert await db.fetchval("SELECT count(*) FROM concession") == 1
+        assert await db.raw.fetchval("SELECT count(*) FROM concession") == 1
 
 
 grants = st.lists(

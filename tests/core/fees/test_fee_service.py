@@ -40,7 +40,7 @@ async def rows_of(db: Driver) -> list[list[tuple[object, ...]]]:
     """Everything the fee room writes."""
     tables = ("fee_item", "fee_schedule", "fee_schedule_line", "fee_registration", "audit_entry")
     return [
-        [tuple(row) for row in await db.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
+        [tuple(row) for row in await db.raw.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
         for table in tables
     ]
 
@@ -74,7 +74,7 @@ async def test_the_preview_counts_and_writes_nothing(
 async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSchool) -> None:
     async with transaction(engine) as db:
         other = await make_school(db, {"3C": 1}, code="TH02")
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO student (school_id, code, full_name, search_name, reference)"
             " VALUES ($1, 'CU', 'Đã ra trường', 'da ra truong', 'HP0')", school.id,
         )  # fmt: skip
@@ -98,7 +98,7 @@ async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSch
         with pytest.raises(Problem) as refused:
             await draft_schedule(db, school.id, data, NAME, actor="co.lan")
         assert refused.value.faults == preview.faults
-        assert await db.fetchval("SELECT count(*) FROM fee_item") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM fee_item") == 0
         assert other.students.keys() == {"3C-1"}
 
 
@@ -106,7 +106,7 @@ async def test_without_a_default_account_each_item_names_its_own(
     engine: AsyncEngine, school: FeeSchool
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute("UPDATE bank_account SET is_default = false")
+        await db.raw.execute("UPDATE bank_account SET is_default = false")
         preview = await preview_schedule(db, school.id, fee_file([LUNCH, INSURANCE]), NAME)
     assert [(fault.code, fault.row) for fault in preview.faults] == [("unknown_account", 5)]
 
@@ -130,7 +130,7 @@ async def test_the_same_file_again_changes_nothing(engine: AsyncEngine, school: 
             ("HP", "grade:4", 0),
             ("XE", "all", 2),
         ]
-        kinds = await db.fetch(
+        kinds = await db.raw.fetch(
             "SELECT kind FROM ledger_account WHERE school_id = $1 AND fee_item_id IS NOT NULL",
             school.id,
         )
@@ -165,7 +165,7 @@ async def test_a_corrected_file_is_the_same_draft_in_its_next_version(
         assert (second.schedule_id, second.version) == (first.schedule_id, 2)
         detail = await get_schedule(db, school.id, first.schedule_id)
         assert [(line.item_code, line.account) for line in detail.lines] == [("AN", ACCOUNT)]
-        assert await db.fetchval("SELECT count(*) FROM fee_registration") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM fee_registration") == 0
         with pytest.raises(Problem, match="schedule_changed"):
             await approve_schedule(db, school.id, second.schedule_id, actor="thay.hung", version=1)
         await approve_schedule(db, school.id, second.schedule_id, actor="thay.hung", version=2)

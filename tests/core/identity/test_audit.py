@@ -71,7 +71,7 @@ async def test_a_chain_holds_and_has_a_head(engine: AsyncEngine) -> None:
         school_id = await chain_of(db, 3)
         chain = await verify_chain(db, school_id)
         assert (chain.entries, chain.broken_at) == (3, None)
-        assert chain.head == await db.fetchval(
+        assert chain.head == await db.raw.fetchval(
             "SELECT hash FROM audit_entry ORDER BY id DESC LIMIT 1"
         )
         nothing = await verify_chain(db, school_id + 1)
@@ -90,11 +90,11 @@ async def test_a_chain_holds_and_has_a_head(engine: AsyncEngine) -> None:
 async def test_tampering_shows(engine: AsyncEngine, tampering: str) -> None:
     async with transaction(engine) as db:
         school_id = await chain_of(db, 3)
-        first = await db.fetchval("SELECT min(id) FROM audit_entry")
-        await db.execute(
+        first = await db.raw.fetchval("SELECT min(id) FROM audit_entry")
+        await db.raw.execute(
             "ALTER TABLE audit_entry DISABLE TRIGGER ALL"
         )  # as the database's owner could
-        await db.execute(tampering, first)
+        await db.raw.execute(tampering, first)
         assert (await verify_chain(db, school_id)).broken_at in {first, first + 1}
 
 

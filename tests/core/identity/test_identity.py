@@ -62,7 +62,7 @@ async def refusal(engine: AsyncEngine, username: str, password: str, ip: str = "
 
 async def attempts(engine: AsyncEngine) -> int:
     async with transaction(engine) as db:
-        count: int = await db.fetchval("SELECT count(*) FROM login_attempt")
+        count: int = await db.raw.fetchval("SELECT count(*) FROM login_attempt")
         return count
 
 
@@ -76,7 +76,7 @@ async def test_a_session_from_login_to_logout(engine: AsyncEngine, school_id: in
         assert await user_of(db, logged_in.token) == logged_in.user
         assert await user_of(db, logged_in.token + "x") is None
         assert await user_of(db, "") is None
-        row = await db.fetchrow("SELECT * FROM session")
+        row = await db.raw.fetchrow("SELECT * FROM session")
         assert logged_in.token.encode() not in bytes(row["token_hash"])
         assert abs(row["expires_at"] - now_utc() - SESSION_LIFE) < timedelta(minutes=5)
         await log_out(db, logged_in.token)
@@ -87,7 +87,7 @@ async def test_an_expired_session_is_none(engine: AsyncEngine, school_id: int) -
     await new_user(engine, school_id)
     token = (await log_in(engine, "lan", PASSWORD, "")).token
     async with transaction(engine) as db:
-        await db.execute("UPDATE session SET expires_at = now() - interval '1 second'")
+        await db.raw.execute("UPDATE session SET expires_at = now() - interval '1 second'")
         assert await user_of(db, token) is None
 
 
@@ -96,7 +96,7 @@ async def test_a_password_is_stored_as_argon2id_and_typed_in_any_spelling(
 ) -> None:
     await new_user(engine, school_id)
     async with transaction(engine) as db:
-        stored = await db.fetchval("SELECT password_hash FROM app_user")
+        stored = await db.raw.fetchval("SELECT password_hash FROM app_user")
     assert stored.startswith("$argon2id$")
     decomposed = "mật khẩu rất dài"
     assert (await log_in(engine, "lan", decomposed, "")).user.username == "lan"
@@ -128,7 +128,7 @@ async def test_guessing_a_password_is_stopped(engine: AsyncEngine, school_id: in
     assert await refusal(engine, "LAN", PASSWORD, "9.9.9.9") == "too_many_attempts"
     assert await attempts(engine) == MAX_FAILURES_PER_NAME
     async with transaction(engine) as db:  # the window passes
-        await db.execute("UPDATE login_attempt SET created_at = now() - interval '16 minutes'")
+        await db.raw.execute("UPDATE login_attempt SET created_at = now() - interval '16 minutes'")
     assert (await log_in(engine, "lan", PASSWORD, "9.9.9.9")).user.username == "lan"
     assert await attempts(engine) == 0
 
@@ -145,7 +145,7 @@ async def test_guesses_side_by_side_are_counted_too(engine: AsyncEngine, school_
 async def test_one_address_may_not_try_every_name(engine: AsyncEngine, school_id: int) -> None:
     await new_user(engine, school_id)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO login_attempt (username, remote_ip)"
             " SELECT 'u' || n, '1.2.3.4' FROM generate_series(1, $1) AS n",
             MAX_FAILURES_PER_IP,
@@ -196,7 +196,7 @@ async def test_an_api_key_opens_one_school_until_it_is_revoked(
         assert await school_of_key(db, key) == school_id
         assert await school_of_key(db, key[:-1]) is None
         assert await school_of_key(db, "\ud800") is None
-        stored = await db.fetchval("SELECT key_hash FROM api_key")
+        stored = await db.raw.fetchval("SELECT key_hash FROM api_key")
         assert key.encode() not in bytes(stored)
         with pytest.raises(Problem, match="key_name_taken"):
             await create_api_key(db, school_id, "SMAS")

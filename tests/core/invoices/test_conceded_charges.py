@@ -67,7 +67,7 @@ async def school(engine: AsyncEngine) -> FeeSchool:
 async def concede(db: Driver, school: FeeSchool, *all_: Given) -> list[int]:
     """Write concessions; their ids in this order."""
     return [
-        await db.fetchval(
+        await db.raw.fetchval(
             """
             INSERT INTO concession (school_id, student_id, fee_item_id, percent, borne_by, decision_no,
                                     from_date, until_date, granted_by)
@@ -84,7 +84,9 @@ async def concede(db: Driver, school: FeeSchool, *all_: Given) -> list[int]:
 async def by_kind(db: Driver, school: FeeSchool, until: date = date(2099, 1, 1)) -> dict[str, int]:
     """Kind of ledger account -> balance in VND; what is 0 is left out. The trial balance is 0."""
     found = await balances(db, school.id, until)
-    kinds = await db.fetch("SELECT id, kind FROM ledger_account WHERE school_id = $1", school.id)
+    kinds = await db.raw.fetch(
+        "SELECT id, kind FROM ledger_account WHERE school_id = $1", school.id
+    )
     sums: Counter[str] = Counter()
     for row in kinds:
         sums[row["kind"]] += found[row["id"]]
@@ -130,7 +132,7 @@ async def test_the_family_is_asked_the_rest(engine: AsyncEngine, school: FeeScho
             "state_receivable": state_vnd,
             "income": -asked_vnd - state_vnd,
         }
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "SELECT id, token FROM invoice WHERE student_id = $1", school.students["3A-1"]
         )
         detail = await invoice_detail(db, school.id, row["id"])
@@ -163,25 +165,25 @@ async def test_a_bill_of_which_nothing_is_left_is_booked_without_an_invoice(
         *(155_000 + 408_240, 272_160 + 680_400),
     )
     async with transaction(engine) as db:
-        state = await db.fetch(
+        state = await db.raw.fetch(
             "SELECT invoice_id, amount_vnd FROM transfer WHERE kind = 'state_part' ORDER BY amount_vnd"
         )
         assert [(row["invoice_id"] is None, row["amount_vnd"]) for row in state] == [
             *((False, 155_000), (True, 408_240)),
         ]
-        free = await db.fetchval(
+        free = await db.raw.fetchval(
             "SELECT count(*) FROM invoice i JOIN bank_account b ON b.id = i.bank_account_id"
             " WHERE b.number = $1", OTHER_ACCOUNT,
         )  # fmt: skip
         assert free == 1
-        lines = await db.fetchval(
+        lines = await db.raw.fetchval(
             "SELECT count(*) FROM invoice_line l WHERE NOT EXISTS (SELECT FROM invoice i WHERE i.id = l.invoice_id)"
         )
         assert lines == 0
-        whole = await db.fetchval(
+        whole = await db.raw.fetchval(
             "SELECT id FROM invoice WHERE student_id = $1", school.students["3A-1"]
         )
-        at_a_counter = await db.fetchrow(ONE, school.id, whole)
+        at_a_counter = await db.raw.fetchrow(ONE, school.id, whole)
         assert "Tiền ăn" in at_a_counter["lines"]
         assert "Học phí" not in at_a_counter["lines"]  # nobody is asked for 0 đồng
         books = await by_kind(db, school)
@@ -228,7 +230,7 @@ async def test_a_semester_becomes_income_month_by_month(
         assert await release_income(db, school.id, date(2026, 9, 30)) == Released(0, 0)
         assert (await by_kind(db, school, date(2026, 9, 30)))["income"] == -60_000
         assert await release_income(db, school.id, MAY) == Released(9, full_vnd - 120_000)
-        days = await db.fetch(
+        days = await db.raw.fetch(
             "SELECT business_date, memo, sum(amount_vnd)::bigint AS vnd, count(DISTINCT journal_id) AS journals"
             " FROM transfer WHERE kind = 'income_released' GROUP BY 1, 2 ORDER BY 1"
         )
@@ -242,7 +244,7 @@ async def test_a_semester_becomes_income_month_by_month(
         left = await by_kind(db, school)
         assert "prepaid" not in left
         assert left["income"] == -full_vnd
-        journal = await db.fetchval("SELECT max(journal_id) FROM income_release")
+        journal = await db.raw.fetchval("SELECT max(journal_id) FROM income_release")
         with pytest.raises(Problem, match="journal_of_invoice"):
             await reverse_journal(db, school.id, journal, ON, "nhầm")
 
@@ -272,15 +274,15 @@ async def test_a_closed_day_takes_nothing_more(engine: AsyncEngine, school: FeeS
     async with transaction(engine) as db:
         schedule_id = await approved(db, school, fee_file([(*BOOK, 2)], header=AHEAD))
         await concede(db, school, Given("3A-1", "SLL", 50))
-        await db.execute("UPDATE school SET books_locked_until = '2026-10-05'")
+        await db.raw.execute("UPDATE school SET books_locked_until = '2026-10-05'")
     await issue_at(engine, school, schedule_id)
     async with transaction(engine) as db:
         await release_income(db, school.id, date(2026, 10, 20))
-        invoice_id = await db.fetchval("SELECT min(id) FROM invoice")
+        invoice_id = await db.raw.fetchval("SELECT min(id) FROM invoice")
         await cancel_invoice(db, school.id, invoice_id, on=ON, actor="co.lan", reason="nhầm")
-        days = await db.fetch("SELECT DISTINCT business_date FROM transfer")
+        days = await db.raw.fetch("SELECT DISTINCT business_date FROM transfer")
         assert [row[0] for row in days] == [date(2026, 10, 6)]
-        issued = await db.fetch("SELECT DISTINCT issued_on FROM invoice")
+        issued = await db.raw.fetch("SELECT DISTINCT issued_on FROM invoice")
         assert [row[0] for row in issued] == [ON]  # what the family's paper says stays
 
 
@@ -355,7 +357,7 @@ async def test_every_dong_is_asked_conceded_released_and_undone(
                 ]  # fmt: skip
                 taken = shares(full_vnd, own)
                 expected |= {(student, code, number): vnd for number, vnd in taken.items() if vnd}
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT s.code AS student, i.code AS item, d.concession_id, d.conceded_vnd FROM conceded_charge d"
             " JOIN student s ON s.id = d.student_id JOIN fee_item i ON i.id = d.fee_item_id"
             " WHERE d.school_id = $1", school.id,
@@ -375,7 +377,7 @@ async def test_every_dong_is_asked_conceded_released_and_undone(
             await release_income(db, school.id, day)
         invoices = [
             row["id"]
-            for row in await db.fetch("SELECT id FROM invoice WHERE school_id = $1", school.id)
+            for row in await db.raw.fetch("SELECT id FROM invoice WHERE school_id = $1", school.id)
         ]
         if cancelled_between and invoices:
             await cancel_invoice(db, school.id, invoices[0], on=ON, actor="x", reason="nhầm")
@@ -388,7 +390,7 @@ async def test_every_dong_is_asked_conceded_released_and_undone(
         for invoice_id in invoices[int(cancelled_between) :]:
             await cancel_invoice(db, school.id, invoice_id, on=ON, actor="x", reason="nhầm")
         # what is left is the State's part of bills that asked nothing, and nothing else
-        free_vnd = await db.fetchval(
+        free_vnd = await db.raw.fetchval(
             "SELECT coalesce(sum(amount_vnd), 0)::bigint FROM transfer"
             " WHERE school_id = $1 AND kind = 'state_part' AND invoice_id IS NULL", school.id,
         )  # fmt: skip

@@ -54,7 +54,7 @@ async def issue_now(engine: AsyncEngine, school: FeeSchool, schedule_id: int) ->
 
 async def lines_of(db: Driver, student: str) -> dict[str, list[tuple[str, int]]]:
     """Account -> (item, amount) of a pupil's invoice lines, in their order."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT b.number, f.code, l.amount_vnd FROM invoice i
           JOIN student s ON s.id = i.student_id JOIN bank_account b ON b.id = i.bank_account_id
@@ -72,7 +72,7 @@ async def lines_of(db: Driver, student: str) -> dict[str, list[tuple[str, int]]]
 async def check_books(db: Driver, school: FeeSchool) -> int:
     """Lines = totals = receivable = what items were credited; returns it in VND."""
     assert await disagreements(db, school.id) == []
-    sums = await db.fetchrow(
+    sums = await db.raw.fetchrow(
         """
         SELECT (SELECT coalesce(sum(l.amount_vnd), 0)::bigint FROM invoice_line l
                   JOIN invoice i ON i.id = l.invoice_id AND i.cancelled_at IS NULL) AS lines_vnd,
@@ -87,7 +87,7 @@ async def check_books(db: Driver, school: FeeSchool) -> int:
     )
     kinds = {
         row["id"]: row["kind"]
-        for row in await db.fetch(
+        for row in await db.raw.fetch(
             "SELECT id, kind FROM ledger_account WHERE school_id = $1", school.id
         )
     }
@@ -126,13 +126,13 @@ async def test_every_pupil_gets_what_applies_to_them(
             == {ACCOUNT: [("AN", 660_000), ("HP", 155_000), ("XE", 600_000)]} | insurance
         )
         assert await check_books(db, school) == issued.total_vnd
-        invoices = await db.fetch("SELECT * FROM invoice")
+        invoices = await db.raw.fetch("SELECT * FROM invoice")
         assert len({row["reference"] for row in invoices}) == len(invoices) == issued.invoices
         assert all(is_reference(row["reference"]) for row in invoices)
         assert all(re.fullmatch("[0-9a-f]{32}", row["token"]) for row in invoices)
         assert len({row["token"] for row in invoices}) == len(invoices)
         assert {(row["issued_on"], row["due_on"]) for row in invoices} == {(ON, date(2026, 9, 25))}
-        on_behalf = await db.fetchval(
+        on_behalf = await db.raw.fetchval(
             "SELECT sum(t.amount_vnd)::bigint FROM transfer t"
             " JOIN ledger_account a ON a.id = t.credit_account_id AND a.kind = 'on_behalf'"
         )
@@ -150,7 +150,7 @@ async def test_issuing_twice_is_issuing_once(engine: AsyncEngine, school: FeeSch
     assert await issue_now(engine, school, schedule_id) == Issued(0, 0, already=18)
     async with transaction(engine) as db:
         assert await check_books(db, school) == first.total_vnd
-        assert await db.fetchval("SELECT count(*) FROM transfer") == 18
+        assert await db.raw.fetchval("SELECT count(*) FROM transfer") == 18
 
 
 async def test_who_comes_later_is_issued_later(engine: AsyncEngine, school: FeeSchool) -> None:
@@ -188,7 +188,7 @@ async def test_what_is_not_approved_or_charges_nobody_is_not_issued(
     with pytest.raises(Problem, match="nobody_to_charge"):
         await issue_now(engine, school, drafted.schedule_id)
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM invoice") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM invoice") == 0
 
 
 async def test_an_item_is_not_charged_twice_in_a_month(
@@ -216,7 +216,7 @@ async def test_a_cancelled_invoice_stays_cancelled(engine: AsyncEngine, school: 
         schedule_id = await approved(db, school, fee_file([LUNCH]))
     await issue_now(engine, school, schedule_id)
     async with transaction(engine) as db:
-        invoice_id = await db.fetchval("SELECT min(id) FROM invoice")
+        invoice_id = await db.raw.fetchval("SELECT min(id) FROM invoice")
         await cancel_invoice(
             db, school.id, invoice_id, on=ON, actor="co.lan", reason="Học sinh chuyển trường"
         )
@@ -234,9 +234,9 @@ async def test_schools_do_not_meet(engine: AsyncEngine, school: FeeSchool) -> No
         await issue_now(engine, school, theirs)
     await issue_now(engine, school, mine)
     async with transaction(engine) as db:
-        assert {row["school_id"] for row in await db.fetch("SELECT school_id FROM invoice")} == {
-            school.id
-        }
+        assert {
+            row["school_id"] for row in await db.raw.fetch("SELECT school_id FROM invoice")
+        } == {school.id}
 
 
 SCOPES = ("Toàn trường", "Khối 1", "Khối 2", "1A", "1B", "2A")

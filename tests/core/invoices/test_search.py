@@ -22,7 +22,7 @@ AFTER_ALL_ARE_DUE = date(2026, 12, 1)
 async def rename(db: Driver, world: World, names: dict[int, tuple[str, str]]) -> None:
     """Give pupils (by the index of their invoice) a name and its search form."""
     for index, (full_name, search_name) in names.items():
-        await db.execute(
+        await db.raw.execute(
             "UPDATE student SET full_name = $2, search_name = $3 WHERE id = $1",
             world.invoices[index].student_id,
             full_name,
@@ -89,9 +89,9 @@ async def test_every_status_finds_its_own(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100_000] * 4)
         unpaid, part, paid, cancelled = (invoice.id for invoice in world.invoices)
-        await db.execute("UPDATE invoice SET paid_vnd = 40000 WHERE id = $1", part)
-        await db.execute("UPDATE invoice SET paid_vnd = total_vnd WHERE id = $1", paid)
-        await db.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", cancelled)
+        await db.raw.execute("UPDATE invoice SET paid_vnd = 40000 WHERE id = $1", part)
+        await db.raw.execute("UPDATE invoice SET paid_vnd = total_vnd WHERE id = $1", paid)
+        await db.raw.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", cancelled)
         expected = {
             InvoiceStatus.UNPAID: {unpaid},
             InvoiceStatus.PART: {part},

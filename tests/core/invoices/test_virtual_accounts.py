@@ -32,7 +32,7 @@ async def world(engine: AsyncEngine) -> World:
     """One pupil with two invoices, both payable to the account that has virtual ones."""
     async with transaction(engine) as db:
         world = await make_world(db, [TOTAL_VND, TOTAL_VND], per_student=2)
-        await db.execute("UPDATE invoice SET bank_account_id = $1", world.other_bank_account_id)
+        await db.raw.execute("UPDATE invoice SET bank_account_id = $1", world.other_bank_account_id)
     return world
 
 
@@ -58,7 +58,7 @@ async def test_without_a_prefix_there_is_none(
     client: httpx.AsyncClient, world: World, engine: AsyncEngine
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute("UPDATE merchant_account SET enabled = settings->>'va_prefix' IS NULL")
+        await db.raw.execute("UPDATE merchant_account SET enabled = settings->>'va_prefix' IS NULL")
         key = await create_api_key(db, world.school_id, "test")
     invoice = world.invoices[0]
     payload = (await client.get(f"/pay/{invoice.token}/payload.txt")).text
@@ -92,6 +92,6 @@ async def test_money_on_a_virtual_account_finds_its_invoice(
     answer = await send(client, merchant, await vietinbank.message(client, movement, merchant))
     assert answer.status_code == 200, answer.text
     async with transaction(engine) as db:
-        rows = await db.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
+        rows = await db.raw.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
         assert [row["paid_vnd"] for row in rows] == paid
-        assert await db.fetchval("SELECT count(*) FROM exception") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM exception") == 0

@@ -19,7 +19,7 @@ ON = date(2026, 9, 12)
 async def test_the_journal_that_issued_an_invoice_is_not_reversed(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
-        journal_id = await db.fetchval(
+        journal_id = await db.raw.fetchval(
             "SELECT journal_id FROM transfer WHERE kind = 'invoice_issued'"
         )
         with pytest.raises(Problem) as refused:

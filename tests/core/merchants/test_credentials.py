@@ -64,7 +64,7 @@ async def kept(
 async def told_of(engine: AsyncEngine) -> list[str]:
     """What the audit chain says of credentials, as it stands in the database."""
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT detail::text FROM audit_entry WHERE action = 'channel.credentials_replaced'"
             " ORDER BY id"
         )
@@ -90,7 +90,7 @@ async def test_only_what_is_named_changes_and_only_names_are_told(
     assert json.loads(detail) == {"adapter": "vietinbank", "changed": list(changed)}
     async with transaction(engine) as db:
         assert (await verify_chain(db, world.school_id)).broken_at is None
-        sealed = await db.fetchval(
+        sealed = await db.raw.fetchval(
             "SELECT sealed_secrets FROM merchant_account WHERE id = $1",
             world.merchants["vietinbank"][0],
         )
@@ -160,7 +160,7 @@ async def test_a_name_that_an_adapter_no_longer_knows_can_be_taken_away(
     engine: AsyncEngine, world: World
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             """UPDATE merchant_account SET settings = settings || '{"of_old": "1"}' WHERE id = $1""",
             world.merchants["vnpay"][0],
         )
@@ -220,7 +220,7 @@ async def test_the_address_stays_and_takes_what_the_new_key_signs(
         assert await push(client, new, 2)
         assert not await push(client, old, 3)
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 2
 
 
 TEXTS = st.dictionaries(

@@ -57,7 +57,7 @@ class Office:
 
     async def audited(self) -> int:
         async with transaction(self.engine) as db:
-            found: int = await db.fetchval(
+            found: int = await db.raw.fetchval(
                 "SELECT count(*) FROM audit_entry WHERE action = 'channel.webhook_registered'"
                 " AND actor = 'operator' AND detail = '{\"adapter\": \"payos\"}'"
             )
@@ -95,7 +95,7 @@ async def test_payos_keeps_the_address_and_its_test_is_no_money(
         answer = await send(client, merchant, payos.test_ping(merchant))
     assert payos.is_final(answer), answer.text
     async with transaction(office.engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
 
 
 @pytest.mark.parametrize("trouble", [Trouble.ERROR, Trouble.HTML, Trouble.NOTHING])
@@ -154,7 +154,9 @@ async def test_what_cannot_be_registered(office: Office) -> None:
 
 async def test_an_account_without_its_keys_calls_nobody(office: Office) -> None:
     async with transaction(office.engine) as db:
-        await db.execute("UPDATE merchant_account SET sealed_secrets = '' WHERE adapter = 'payos'")
+        await db.raw.execute(
+            "UPDATE merchant_account SET sealed_secrets = '' WHERE adapter = 'payos'"
+        )
     with pytest.raises(Problem, match="account_incomplete"):
         await office.register()
     assert office.kept == {}

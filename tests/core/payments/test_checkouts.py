@@ -47,10 +47,10 @@ async def test_concurrent_checkouts_have_references_of_their_own(
 
 async def test_it_asks_for_what_is_open(engine: AsyncEngine, world: World) -> None:
     async with transaction(engine) as db:
-        await db.execute("UPDATE invoice SET paid_vnd = 300000")
+        await db.raw.execute("UPDATE invoice SET paid_vnd = 300000")
     assert (await opened(engine, world)).amount_vnd == TOTAL_VND - 300_000
     async with transaction(engine) as db:
-        await db.execute("UPDATE invoice SET paid_vnd = total_vnd")
+        await db.raw.execute("UPDATE invoice SET paid_vnd = total_vnd")
     with pytest.raises(Problem) as refused:
         await opened(engine, world)
     assert (refused.value.status, refused.value.code) == (409, "nothing_to_pay")

@@ -125,10 +125,10 @@ async def paid(engine: AsyncEngine, street: Street) -> tuple[int, int]:
     async with transaction(engine) as db:
         assert await disagreements(db, street.world.school_id) == []
         return (
-            await db.fetchval(
+            await db.raw.fetchval(
                 "SELECT paid_vnd FROM invoice WHERE id = $1", street.world.invoices[0].id
             ),
-            await db.fetchval("SELECT count(*) FROM payment"),
+            await db.raw.fetchval("SELECT count(*) FROM payment"),
         )
 
 
@@ -188,8 +188,8 @@ async def test_asking_and_being_told_at_once_is_one_payment(
     )
     assert await paid(engine, street) == (TOTAL_VND, 1)
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM notice_conflict") == 0
-        assert await db.fetchval("SELECT count(*) FROM notice") == 1
+        assert await db.raw.fetchval("SELECT count(*) FROM notice_conflict") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM notice") == 1
 
 
 @pytest.mark.parametrize("adapter", sorted(QUERY))
@@ -242,7 +242,7 @@ async def test_an_amount_beyond_a_ways_limit_is_told_before_the_parent_leaves(
         assert "50.000.000" in refused.text
         assert not street.desks.desks["momo"].movements
         async with transaction(engine) as db:
-            made = await db.fetchval(
+            made = await db.raw.fetchval(
                 "SELECT count(*) FROM checkout WHERE merchant_account_id = $1",
                 world.merchants["momo"][0],
             )

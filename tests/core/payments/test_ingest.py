@@ -60,7 +60,7 @@ async def test_other_content_under_the_same_transaction_is_refused_and_alarmed_o
     assert await balance(engine, world, "bank") == 500_000
     assert await reasons(engine, world) == ["conflicting_duplicate"]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM notice_conflict") == 1
+        assert await db.raw.fetchval("SELECT count(*) FROM notice_conflict") == 1
 
 
 async def test_two_contents_in_one_batch_keep_the_first(engine: AsyncEngine) -> None:
@@ -175,7 +175,7 @@ async def test_only_paid_notices_reach_the_ledger(engine: AsyncEngine, outcome: 
     ]
     assert await balance(engine, world, "bank") == 0
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
 
 
 async def test_platform_money_stands_in_clearing_until_it_is_settled(engine: AsyncEngine) -> None:
@@ -191,7 +191,7 @@ async def test_a_checkout_is_measured_by_what_it_asked_for(engine: AsyncEngine) 
     world = await world_of(engine, [500_000])
     invoice = world.invoices[0]
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference, amount_vnd, expires_at)"
             " VALUES ($1, $2, $3, $4, 400000, now())",
             world.school_id, world.merchants["vnpay"][0], invoice.id, f"{invoice.reference}01",
@@ -315,7 +315,9 @@ async def test_both_providers_at_the_same_moment_make_one_payment(engine: AsyncE
     assert await balance(engine, world, "bank") == 500_000
     async with transaction(engine) as db:
         assert (
-            await db.fetchval("SELECT count(*) FROM notice WHERE confirms_payment_id IS NOT NULL")
+            await db.raw.fetchval(
+                "SELECT count(*) FROM notice WHERE confirms_payment_id IS NOT NULL"
+            )
             == 2
         )
 
@@ -350,14 +352,14 @@ async def test_what_does_not_agree_is_another_payment(engine: AsyncEngine, other
     await record(engine, world, told("S1", 500_000, "nop tien", "FT1"))
     await record(engine, world, other, adapter="vietqrvn")
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 2
 
 
 async def test_one_provider_may_repeat_the_banks_number(engine: AsyncEngine) -> None:
     world = await world_of(engine, [500_000])
     await record(engine, world, told("S1", 500_000, "a", "FT1"), told("S2", 500_000, "a", "FT1"))
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 2
 
 
 async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
@@ -417,7 +419,7 @@ async def test_broken_connections_are_replaced(engine: AsyncEngine) -> None:
     ]
     await asyncio.gather(*(commit_notices(engine, [item]) for item in items[:2]))
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
@@ -444,7 +446,7 @@ async def test_a_school_whose_invoice_is_held_does_not_hold_up_the_others(
     ]
     recorder = GroupCommit(engine, queue_size=10, batch_size=10)
     async with transaction(engine) as db:
-        await db.execute("SELECT id FROM invoice WHERE id = $1 FOR UPDATE", held.invoices[0].id)
+        await db.raw.execute("SELECT id FROM invoice WHERE id = $1 FOR UPDATE", held.invoices[0].id)
         recorder.start()
         answers = await asyncio.gather(
             *(recorder.record([item]) for item in items), return_exceptions=True
@@ -469,11 +471,11 @@ async def test_a_signed_notice_after_an_unsigned_answer_lifts_the_reserve(
     for notices in asked if not together else [[answer, other, signed]]:
         await record(engine, world, *notices, adapter="shopeepay")
     async with transaction(engine) as db:
-        reserved = await db.fetchval("SELECT is_provisional FROM payment")
+        reserved = await db.raw.fetchval("SELECT is_provisional FROM payment")
     assert reserved is not together
     verdicts = await record(engine, world, signed, adapter="shopeepay")
     assert verdicts[0].duplicate
     await record(engine, world, answer, adapter="shopeepay")  # and it does not come back
     async with transaction(engine) as db:
-        rows = await db.fetch("SELECT is_provisional, amount_vnd FROM payment")
+        rows = await db.raw.fetch("SELECT is_provisional, amount_vnd FROM payment")
     assert [tuple(row) for row in rows] == [(False, 500_000)]

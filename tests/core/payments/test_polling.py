@@ -83,8 +83,8 @@ async def ask(
 async def paid(engine: AsyncEngine) -> tuple[int, int]:
     async with transaction(engine) as db:
         return (
-            await db.fetchval("SELECT paid_vnd FROM invoice"),
-            await db.fetchval("SELECT count(*) FROM payment"),
+            await db.raw.fetchval("SELECT paid_vnd FROM invoice"),
+            await db.raw.fetchval("SELECT count(*) FROM payment"),
         )
 
 
@@ -116,7 +116,9 @@ async def test_a_state_that_nobody_defined_is_pending_and_logged_once(
     }
     assert lines == [said]
     async with transaction(engine) as db:
-        row = await db.fetchrow("SELECT outcome, unmapped_status, merchant_reference FROM notice")
+        row = await db.raw.fetchrow(
+            "SELECT outcome, unmapped_status, merchant_reference FROM notice"
+        )
     assert tuple(row) == ("pending", "88", reference)
     assert await paid(engine) == (0, 0)
 
@@ -182,7 +184,7 @@ async def test_one_schools_bad_address_does_not_silence_the_others(
 ) -> None:
     async with transaction(engine) as db:
         other = await make_world(db, [TOTAL_VND], code="TH02")
-        await db.execute(
+        await db.raw.execute(
             'UPDATE merchant_account SET settings = settings || \'{"query_url": "https://a:port/x"}\''
             " WHERE id = $1",
             other.merchants["vnpay"][0],
@@ -191,7 +193,7 @@ async def test_one_schools_bad_address_does_not_silence_the_others(
     await opened(engine, world)
     assert await ask(engine, vnpay_answers("00"), 16) == 2
     async with transaction(engine) as db:
-        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+        rows = await db.raw.fetch("SELECT school_id, paid_vnd FROM invoice")
     assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: 0}
 
 
@@ -202,7 +204,7 @@ async def test_the_provider_is_asked_by_the_time_it_was_told(
     async with transaction(engine) as db:
         merchant = await merchant_in(db, world, "vnpay")
         await open_checkout(db, merchant, world.invoices[0].id, at=at)
-        assert await db.fetchval("SELECT min(created_at) FROM checkout") == at
+        assert await db.raw.fetchval("SELECT min(created_at) FROM checkout") == at
 
 
 async def test_an_answer_that_cannot_be_kept_holds_up_nobody_and_is_not_lost(
@@ -215,12 +217,12 @@ async def test_an_answer_that_cannot_be_kept_holds_up_nobody_and_is_not_lost(
     await opened(engine, world)
     last = 3 * 24 * 60 + 20
     async with transaction(engine) as db:
-        await db.execute("SELECT FROM invoice WHERE school_id = $1 FOR UPDATE", other.school_id)
+        await db.raw.execute("SELECT FROM invoice WHERE school_id = $1 FOR UPDATE", other.school_id)
         assert await ask(engine, vnpay_answers("00"), last) == 2
-        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+        rows = await db.raw.fetch("SELECT school_id, paid_vnd FROM invoice")
     assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: 0}
     assert await ask(engine, vnpay_answers("00"), last + 61) == 1
     async with transaction(engine) as db:
-        rows = await db.fetch("SELECT school_id, paid_vnd FROM invoice")
+        rows = await db.raw.fetch("SELECT school_id, paid_vnd FROM invoice")
     assert dict(rows) == {world.school_id: TOTAL_VND, other.school_id: TOTAL_VND}
     assert await ask(engine, vnpay_answers("00"), 2 * last) == 0

@@ -30,7 +30,7 @@ async def test_siblings_in_one_transfer_are_both_paid_though_one_code_is_mistype
     assert await balance(engine, world, "suspense") == 0
     assert await reasons(engine, world) == []
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT is_corrected FROM payment")
+        assert await db.raw.fetchval("SELECT is_corrected FROM payment")
 
 
 async def test_one_paid_before_leaves_the_rest_to_agree_to_the_dong(engine: AsyncEngine) -> None:
@@ -54,7 +54,7 @@ async def test_amounts_that_disagree_wait_with_both_invoices_proposed(engine: As
     assert await reasons(engine, world) == ["amount_mismatch"] * 2
     assert await balance(engine, world, "suspense") == -600_000
     async with transaction(engine) as db:
-        for row in await db.fetch("SELECT id FROM exception"):
+        for row in await db.raw.fetch("SELECT id FROM exception"):
             proposed = await proposals_for(db, world.school_id, row["id"])
             assert {one.reference for one in proposed} == {a, b}
 

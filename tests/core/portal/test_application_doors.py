@@ -137,7 +137,7 @@ async def test_an_application_is_paid_and_has_its_receipt(
 ) -> None:
     made = (await door.send(HAN)).json()["applications"][0]
     async with transaction(engine) as db:
-        merchant_id = await db.fetchval(
+        merchant_id = await db.raw.fetchval(
             "INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,"
             " sealed_secrets) VALUES ($1, 'sepay', 'k1', $2, 'direct', '') RETURNING id",
             school.id,
@@ -156,7 +156,7 @@ async def test_an_application_is_paid_and_has_its_receipt(
     await commit_notices(engine, [InboundNotice(merchants[school.id, merchant_id], notice, b"{}")])
     assert (await door.get("G01/2026-1")).json()["status"] == "paid"
     async with transaction(engine) as db:
-        token = await db.fetchval("SELECT token FROM payment")
+        token = await db.raw.fetchval("SELECT token FROM payment")
         assert await disagreements(db, school.id) == []
     page = await door.http.get(f"/receipts/{token}")
     assert (page.status_code, "Lớp" in page.text) == (200, False)

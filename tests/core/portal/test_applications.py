@@ -58,7 +58,7 @@ async def school(engine: AsyncEngine) -> FeeSchool:
 
 async def lines_of(db: Driver, file_code: str) -> list[tuple[str, int, int]]:
     """(item, quantity, amount in VND) of an application's invoice."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT f.code, l.quantity, l.amount_vnd FROM application a
           JOIN invoice_line l ON l.invoice_id = a.invoice_id JOIN fee_item f ON f.id = l.fee_item_id
@@ -79,8 +79,10 @@ async def test_a_service_file_drafts_a_service_with_its_procedures(
         drafted = await draft_schedule(
             db, school.id, service_file(EXAM, COPIES), "dv.xlsx", actor="an"
         )
-        row = await db.fetchrow("SELECT kind FROM fee_schedule WHERE id = $1", drafted.schedule_id)
-        items = await db.fetch(
+        row = await db.raw.fetchrow(
+            "SELECT kind FROM fee_schedule WHERE id = $1", drafted.schedule_id
+        )
+        items = await db.raw.fetch(
             "SELECT procedure_code, procedure_name, service_code, service_name FROM fee_item ORDER BY code"
         )
     assert row["kind"] == "application"
@@ -97,7 +99,7 @@ async def test_a_file_without_procedure_columns_leaves_them_as_they_are(
         drafted = await draft_schedule(db, school.id, data, "dot2.xlsx", actor="an")
         assert drafted.is_new
         assert (
-            await db.fetchval("SELECT procedure_code FROM fee_item WHERE code = 'NV'")
+            await db.raw.fetchval("SELECT procedure_code FROM fee_item WHERE code = 'NV'")
             == PROCEDURE[0]
         )
 
@@ -134,11 +136,13 @@ async def test_an_application_has_one_invoice_by_its_wishes(
         ]
         assert await lines_of(db, "HS/2026-07") == [("NV", 5, 100_000)]
         assert all(is_reference(one.reference) for one in made.applications)
-        standing = await db.fetchval("SELECT reference FROM student WHERE code = 'HS/2026-07'")
+        standing = await db.raw.fetchval("SELECT reference FROM student WHERE code = 'HS/2026-07'")
         assert is_reference(standing)
         assert await disagreements(db, school.id) == []
         assert (
-            await db.fetchval("SELECT sum(amount_vnd) FROM transfer WHERE kind = 'invoice_issued'")
+            await db.raw.fetchval(
+                "SELECT sum(amount_vnd) FROM transfer WHERE kind = 'invoice_issued'"
+            )
             == 120_000
         )
         found = await application_by_code(db, school.id, " hs/2026-07 ")
@@ -184,8 +188,8 @@ async def test_the_same_again_is_the_same_and_another_is_refused(
         assert refused.value.status == 409
         assert [fault.code for fault in refused.value.faults] == ["other_application"]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM invoice") == 1
-        assert await db.fetchval("SELECT count(*) FROM application") == 1
+        assert await db.raw.fetchval("SELECT count(*) FROM invoice") == 1
+        assert await db.raw.fetchval("SELECT count(*) FROM application") == 1
 
 
 async def test_a_cancelled_application_stays_cancelled(
@@ -223,7 +227,7 @@ async def test_a_fault_anywhere_writes_nothing(
     assert refused.value.status == 422
     assert [fault.code for fault in refused.value.faults] == [code]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM application") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM application") == 0
 
 
 async def test_two_rows_with_one_code_are_refused(engine: AsyncEngine, school: FeeSchool) -> None:
@@ -263,7 +267,7 @@ async def test_a_service_is_never_issued_to_the_roster(
             await issue(db, KEYS, school.id, service, on=ON, actor="an")
     assert refused.value.code == "not_for_the_roster"
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM invoice") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM invoice") == 0
 
 
 async def test_applicants_are_not_in_the_roster(engine: AsyncEngine, school: FeeSchool) -> None:
@@ -311,8 +315,10 @@ async def test_a_class_may_have_the_name_of_a_service(
         await hand_in(db, school, service, form(NV=1))
         roster = "Mã học sinh,Họ và tên,Lớp\nN1,Lê Bảo Bình,LÁ 1\n".encode()
         await accept_roster(db, KEYS, school.id, roster, "r.csv", YEAR, actor="an")
-        kinds = await db.fetch("SELECT kind FROM school_class WHERE name = 'LÁ 1' ORDER BY kind")
-        enrolled = await db.fetchval(
+        kinds = await db.raw.fetch(
+            "SELECT kind FROM school_class WHERE name = 'LÁ 1' ORDER BY kind"
+        )
+        enrolled = await db.raw.fetchval(
             "SELECT c.kind FROM enrolment e JOIN school_class c ON c.id = e.class_id"
             " JOIN student s ON s.id = e.student_id WHERE s.code = 'N1'"
         )
@@ -335,7 +341,7 @@ async def test_a_code_belongs_to_a_pupil_or_to_an_application(
         with pytest.raises(Problem):
             await accept_roster(db, KEYS, school.id, roster, "r.csv", YEAR, actor="an")
         assert (
-            await db.fetchval("SELECT full_name FROM student WHERE code = 'HS-0001'")
+            await db.raw.fetchval("SELECT full_name FROM student WHERE code = 'HS-0001'")
             == "Trần Gia Hân"
         )
 
@@ -370,8 +376,10 @@ async def test_whatever_is_asked_for_the_books_agree(
     engine: AsyncEngine, school: FeeSchool, asked: list[tuple[int, int]]
 ) -> None:
     async with transaction(engine) as db:
-        service = await db.fetchval("SELECT id FROM fee_schedule") or await open_exam(db, school)
-        before = await db.fetchval("SELECT coalesce(max(id), 0) FROM application")
+        service = await db.raw.fetchval("SELECT id FROM fee_schedule") or await open_exam(
+            db, school
+        )
+        before = await db.raw.fetchval("SELECT coalesce(max(id), 0) FROM application")
         forms = [
             form(f"X{before}-{place:04}", row=place, LPT=exams, BS=copies)
             for place, (exams, copies) in enumerate(asked, start=1)
@@ -381,7 +389,7 @@ async def test_whatever_is_asked_for_the_books_agree(
             130_000 * exams + 5_000 * copies for exams, copies in asked
         ]
         assert await disagreements(db, school.id) == []
-        totals = await db.fetchrow(
+        totals = await db.raw.fetchrow(
             "SELECT (SELECT sum(total_vnd) FROM invoice) AS a, (SELECT sum(amount_vnd) FROM invoice_line) AS b,"
             " (SELECT sum(amount_vnd) FROM transfer WHERE kind = 'invoice_issued') AS c"
         )
@@ -414,7 +422,7 @@ async def test_a_file_is_previewed_and_accepted(engine: AsyncEngine, school: Fee
         preview = await preview_forms(db, school.id, service, data, "hs.xlsx")
         assert preview.faults == ()
         assert (preview.created, preview.unchanged, preview.total_vnd) == (2, 0, 80_000)
-        assert await db.fetchval("SELECT count(*) FROM application") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM application") == 0
         await accept_forms(db, KEYS, school.id, service, data, "hs.xlsx", on=ON, actor="an")
         again = await preview_forms(db, school.id, service, data, "hs.xlsx")
         assert (again.created, again.unchanged, again.total_vnd) == (0, 2, 0)

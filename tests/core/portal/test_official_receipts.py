@@ -81,7 +81,7 @@ async def fetch(engine: AsyncEngine, portal: Portal, minutes: float = 0, **how: 
 
 async def stored(engine: AsyncEngine) -> list[asyncpg.Record]:
     async with transaction(engine) as db:
-        return await db.fetch("SELECT * FROM official_receipt ORDER BY payment_id")
+        return await db.raw.fetch("SELECT * FROM official_receipt ORDER BY payment_id")
 
 
 async def test_an_address_is_fetched_in_the_same_breath_and_kept(
@@ -117,7 +117,7 @@ async def test_money_that_the_bank_told_of_first_has_its_receipt_too(
     await pay(engine, world, "sepay", bank_transaction="FT1")
     await pay(engine, world, "dvcqg", bank_transaction="FT1")
     async with transaction(engine) as db:
-        payments = await db.fetch("SELECT id, channel FROM payment")
+        payments = await db.raw.fetch("SELECT id, channel FROM payment")
     assert await fetch(engine, says()) == len(payments)
     assert {row["payment_id"] for row in await stored(engine)} == {row["id"] for row in payments}
 
@@ -217,7 +217,7 @@ async def test_a_stored_receipt_cannot_be_changed(engine: AsyncEngine, world: Wo
     for change in ("UPDATE official_receipt SET content = 'x'", "DELETE FROM official_receipt"):
         with pytest.raises(asyncpg.PostgresError, match="forbidden"):
             async with transaction(engine) as db:
-                await db.execute(change)
+                await db.raw.execute(change)
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ async def test_the_parent_downloads_it(
 ) -> None:
     await pay(engine, world)
     async with transaction(engine) as db:
-        token = await db.fetchval("SELECT token FROM payment")
+        token = await db.raw.fetchval("SELECT token FROM payment")
     address = f"/receipts/{token}/official.pdf"
     pages = (f"/receipts/{token}", f"/pay/{world.invoices[0].token}")
     assert (await client.get(address)).status_code == 404

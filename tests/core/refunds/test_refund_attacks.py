@@ -182,7 +182,7 @@ async def test_a_demand_waits_while_its_payment_is_contradicted(
     payment_id = await momo.pay(engine, world)
     made = await approved(engine, world, payment_id, wish(TOTAL_VND, Method.PROVIDER))
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id)"
             " VALUES ($1, 'conflicting_duplicate', 'notice:x', 1, '2026-09-10', $2)",
             world.school_id, payment_id,
@@ -260,7 +260,7 @@ async def test_a_duplicate_notice_after_the_refund_changes_nothing(
         )
     async with transaction(engine) as db:
         merchant = await merchant_in(db, world, "sepay")
-        row = await db.fetchrow("SELECT * FROM notice WHERE id = $1", payment_id)
+        row = await db.raw.fetchrow("SELECT * FROM notice WHERE id = $1", payment_id)
     notice = Notice(
         transaction_id=row["transaction_id"],
         outcome=Outcome.PAID,

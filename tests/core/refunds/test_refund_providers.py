@@ -160,7 +160,7 @@ class Counter:
         page = self.desk.open_order(call, now)
         decided = self.desk.decide(page.order_id, is_paid=True, at=now)
         async with transaction(self.engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
                 " amount_vnd, provider_reference, created_at, expires_at)"
                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -204,7 +204,7 @@ async def world(engine: AsyncEngine) -> World:
     async with transaction(engine) as db:
         made = await make_world(db, [TOTAL_VND, 700_000])
         for name, changed in URLS.items():
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE merchant_account SET settings = settings || $2::text::jsonb WHERE id = $1",
                 made.merchants[name][0],
                 json.dumps(changed),

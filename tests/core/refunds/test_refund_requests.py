@@ -81,7 +81,7 @@ async def test_the_database_itself_knows_two_persons(engine: AsyncEngine, world:
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             async with transaction(engine) as db:
-                await db.execute(f"UPDATE refund SET {change} WHERE id = $1", made.id)
+                await db.raw.execute(f"UPDATE refund SET {change} WHERE id = $1", made.id)
 
 
 async def test_up_to_the_limit_one_person_is_enough(engine: AsyncEngine, world: World) -> None:
@@ -188,7 +188,7 @@ async def test_a_request_needs_a_reason_a_method_and_a_payee_that_fit(
             await ask_for(engine, world, payment_id, asked)
         assert refused.value.code == code
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM refund") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM refund") == 0
 
 
 @pytest.mark.parametrize("reason", ["", " \n\t", "\0", "x" * 201])
@@ -278,8 +278,8 @@ async def test_the_payee_is_sealed_and_shown_masked(engine: AsyncEngine, world: 
     assert row.payee.endswith("***4567")
     assert "0071001234567" not in repr(row)
     async with transaction(engine) as db:
-        text = await db.fetchval("SELECT array_agg(r::text)::text FROM refund r")
-        audited = await db.fetchval("SELECT array_agg(a::text)::text FROM audit_entry a")
+        text = await db.raw.fetchval("SELECT array_agg(r::text)::text FROM refund r")
+        audited = await db.raw.fetchval("SELECT array_agg(a::text)::text FROM audit_entry a")
         assert "0071001234567" not in text + audited
         assert "NGUYEN VAN A" not in text + audited
         with pytest.raises(SealBrokenError):

@@ -66,7 +66,7 @@ async def begun(
 async def clearing_vnd(engine: AsyncEngine, world: World) -> int:
     """What MoMo still holds for the school, by the books."""
     async with transaction(engine) as db:
-        found: int = await db.fetchval(
+        found: int = await db.raw.fetchval(
             """
             SELECT coalesce(sum(CASE WHEN t.debit_account_id = a.id THEN t.amount_vnd ELSE -t.amount_vnd END), 0)
               FROM ledger_account a JOIN transfer t ON a.id IN (t.debit_account_id, t.credit_account_id)
@@ -98,7 +98,7 @@ async def test_a_refund_is_sent_followed_and_booked_as_a_reversal(
     assert await clearing_vnd(engine, world) == 0
     assert momo.refunded_vnd == TOTAL_VND
     async with transaction(engine) as db:
-        transfers = await db.fetch(
+        transfers = await db.raw.fetch(
             "SELECT t.*, o.kind AS reversed FROM transfer t JOIN transfer o ON o.id = t.reverses_id"
             " WHERE t.kind = 'refund'"
         )
@@ -246,17 +246,17 @@ async def test_an_account_without_its_keys_sends_nothing_and_is_tried_again(
 ) -> None:
     refund_id = await begun(engine, world, momo)
     async with transaction(engine) as db:
-        kept = await db.fetchval(
+        kept = await db.raw.fetchval(
             "SELECT settings::text FROM merchant_account WHERE id = $1", world.merchants["momo"][0]
         )
-        await db.execute(
+        await db.raw.execute(
             "UPDATE merchant_account SET settings = '{}' WHERE id = $1", world.merchants["momo"][0]
         )
     await momo.follow(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id) == (Status.APPROVED, None)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE merchant_account SET settings = $2::text::jsonb WHERE id = $1",
             world.merchants["momo"][0],
             kept,
@@ -294,7 +294,9 @@ async def test_after_three_days_of_doubt_a_person_sees_it_and_it_is_still_follow
     assert (row.status, row.is_in_doubt) == (Status.DONE, False)
     async with transaction(engine) as db:
         assert (
-            await db.fetchval("SELECT resolution FROM exception WHERE reason = 'refund_unmatched'")
+            await db.raw.fetchval(
+                "SELECT resolution FROM exception WHERE reason = 'refund_unmatched'"
+            )
             == "paid_back"
         )
 

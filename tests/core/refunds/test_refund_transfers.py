@@ -118,7 +118,7 @@ async def test_a_list_holds_what_is_approved_and_is_handed_out_unchanged(
         for _ in range(2):
             again = await download_transfer_list(db, KEYS, world.school_id, made.id, actor="ketoan")
             assert again.content == made.content
-        sealed = await db.fetchval("SELECT sealed_content FROM payout_list")
+        sealed = await db.raw.fetchval("SELECT sealed_content FROM payout_list")
         assert PAYEE.number.encode() not in sealed
     assert (await shown(engine, world, first.id)).status is Status.LISTED
     assert await listed(engine, world) is None
@@ -284,7 +284,7 @@ async def test_money_in_suspense_is_given_back_and_its_exception_closed(
     await confirm(engine, world, rest.id)
     assert await reasons(engine, world) == [("unknown_reference", "paid_back")]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT suspense_reason FROM payment") is None
+        assert await db.raw.fetchval("SELECT suspense_reason FROM payment") is None
 
 
 async def test_credit_goes_before_what_is_settled_unless_the_invoice_is_chosen(
@@ -315,7 +315,7 @@ async def test_every_day_closes_whenever_the_bank_posts_it(
     payment_id = await receive(engine, world, TOTAL_VND, reference, at=at)
     made = await approved(engine, world, payment_id, wish(400_000))
     async with transaction(engine) as db:
-        await db.execute("UPDATE refund SET created_at = $1", at)
+        await db.raw.execute("UPDATE refund SET created_at = $1", at)
     await listed(engine, world)
     await confirm(engine, world, made.id, days[confirmed_on])
     entries = [

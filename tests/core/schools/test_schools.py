@@ -41,13 +41,13 @@ async def test_a_school_is_ready_to_receive_money(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)
         account_id = await new_account(db, school_id)
-        account = await db.fetchrow("SELECT * FROM bank_account WHERE id = $1", account_id)
+        account = await db.raw.fetchrow("SELECT * FROM bank_account WHERE id = $1", account_id)
         assert (account["number"], account["holder"], account["is_default"]) == (
             "0071000123456",
             "TRUONG TIEU HOC HOA SEN",
             True,
         )
-        statement = await db.fetchrow("SELECT * FROM merchant_account")
+        statement = await db.raw.fetchrow("SELECT * FROM merchant_account")
         assert (statement["adapter"], statement["settlement"], statement["bank_account_id"]) == (
             "statement",
             "direct",
@@ -57,7 +57,7 @@ async def test_a_school_is_ready_to_receive_money(engine: AsyncEngine) -> None:
         assert merchant is not None
         assert merchant.account.secrets == {}
         assert merchant.where("0071000123456")[0] == account_id
-        assert await db.fetchval("SELECT name FROM school") == "Trường Tiểu học Hoa Sen"
+        assert await db.raw.fetchval("SELECT name FROM school") == "Trường Tiểu học Hoa Sen"
 
 
 async def test_a_merchant_account_opens_only_under_the_key(engine: AsyncEngine) -> None:
@@ -76,7 +76,7 @@ async def test_a_merchant_account_opens_only_under_the_key(engine: AsyncEngine) 
         )
         assert len(made.account_key) == 32
         assert made.account_key.isalnum()
-        sealed = await db.fetchval(
+        sealed = await db.raw.fetchval(
             "SELECT sealed_secrets FROM merchant_account WHERE id = $1", made.id
         )
         assert b"TOP-SECRET" not in sealed
@@ -100,7 +100,9 @@ async def test_the_default_account_is_one(engine: AsyncEngine) -> None:
 
 
 async def default_number(db: Driver) -> list[str]:
-    return [row[0] for row in await db.fetch("SELECT number FROM bank_account WHERE is_default")]
+    return [
+        row[0] for row in await db.raw.fetch("SELECT number FROM bank_account WHERE is_default")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ async def test_a_bad_bank_account(engine: AsyncEngine, change: dict[str, str], c
         with pytest.raises(Problem) as caught:
             await add_bank_account(db, school_id, **given)
         assert (caught.value.code, caught.value.status) == (code, 422)
-        assert await db.fetchval("SELECT count(*) FROM bank_account") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM bank_account") == 0
 
 
 async def test_what_exists_is_not_made_again(engine: AsyncEngine) -> None:
@@ -205,4 +207,4 @@ async def test_a_bad_school(engine: AsyncEngine, code: str, regime: str) -> None
             await create_school(
                 db, code=code, name="A", address="", province="", accounting_regime=regime
             )
-        assert await db.fetchval("SELECT count(*) FROM school") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM school") == 0

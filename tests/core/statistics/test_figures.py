@@ -83,7 +83,7 @@ async def test_a_payment_waits_until_the_statement_speaks(engine: AsyncEngine) -
     async with transaction(engine) as db:
         states = await state_figures(db, world.school_id, DAY)
         assert states[PaymentState.RECEIVED_UNCONFIRMED] == StateFigures(2, 170_000)
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,"
             " opening_vnd, closing_vnd, line_count, imported_by) VALUES ($1, $2, 'a', 'b', 'mb', $3, $3, 0, 0, 0, 'an')",
             world.school_id,

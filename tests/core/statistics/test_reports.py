@@ -55,7 +55,7 @@ async def pay(
 
 async def reverse(db: Driver, world: World, payment_id: int, on: date) -> None:
     """Take back the journal by which a payment was booked."""
-    journal_id = await db.fetchval(
+    journal_id = await db.raw.fetchval(
         "SELECT min(journal_id) FROM transfer WHERE school_id = $1 AND payment_id = $2",
         world.school_id,
         payment_id,
@@ -85,8 +85,8 @@ async def refund(db: Driver, world: World, payment_id: int, amount_vnd: int, on:
 
 async def with_lines(db: Driver, world: World, lines_vnd: list[int]) -> None:
     """The world's only invoice gets these lines, each of a fee item of its own."""
-    await db.execute("DELETE FROM invoice_line WHERE school_id = $1", world.school_id)
-    await db.execute(
+    await db.raw.execute("DELETE FROM invoice_line WHERE school_id = $1", world.school_id)
+    await db.raw.execute(
         """
         WITH item AS (
           INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)
@@ -122,7 +122,7 @@ async def settled_until(
     db: Driver, world: World, lines_vnd: list[int], until: date
 ) -> Counter[tuple[str, str]]:
     """What is settled of each line by each channel at the end of a day, by the rule."""
-    rows = await db.fetch(
+    rows = await db.raw.fetch(
         """
         SELECT p.channel, coalesce(sum(CASE WHEN a.id = t.credit_account_id THEN t.amount_vnd
                ELSE -t.amount_vnd END) FILTER (WHERE t.business_date <= $3), 0)::bigint AS amount_vnd
@@ -165,7 +165,7 @@ def minus(
 
 async def money_held(db: Driver, world: World, until: date) -> int:
     """What all bank and clearing accounts hold, VND."""
-    kinds = await db.fetch(
+    kinds = await db.raw.fetch(
         "SELECT id FROM ledger_account WHERE school_id = $1 AND kind IN ('bank', 'clearing')",
         world.school_id,
     )
@@ -247,7 +247,7 @@ async def test_reports_are_the_ledger_whatever_happened(
                     parts[key] += vnd
                 assert not_zero(parts) == not_zero(whole)
             held = await balances(db, world.school_id, until)
-            receivable_id = await db.fetchval(
+            receivable_id = await db.raw.fetchval(
                 "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = 'receivable'",
                 world.school_id,
             )
@@ -317,7 +317,7 @@ async def test_a_part_payment_fills_the_lines_in_their_order(engine: AsyncEngine
 async def test_a_debt_ages_from_the_day_after_it_was_due(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100])
-        due_on = await db.fetchval("SELECT due_on FROM invoice")
+        due_on = await db.raw.fetchval("SELECT due_on FROM invoice")
         for days, age in ((0, 0), (1, 1), (30, 1), (31, 2), (60, 2), (61, 3), (90, 3), (91, 4)):
             on = due_on + timedelta(days=days)
             (debt,) = await debt_by_class(db, world.school_id, on)
@@ -335,7 +335,7 @@ async def test_cash_that_is_entered_one_day_is_not_cashless(engine: AsyncEngine)
         for one in world.invoices
     ]
     async with transaction(engine) as db:
-        await db.execute("UPDATE payment SET channel = 'cash' WHERE id = $1", cash)
+        await db.raw.execute("UPDATE payment SET channel = 'cash' WHERE id = $1", cash)
         months = await cashless_by_month(db, world.school_id, DAY)
     assert len(months) == 12
     assert months[0].month == date(2025, 10, 1)
@@ -350,7 +350,7 @@ async def test_the_sector_is_the_sum_of_its_schools(engine: AsyncEngine) -> None
     async with transaction(engine) as db:
         worlds = [await make_world(db, [100_000], code=code) for code in ("A1", "A2", "B1", "C1")]
         for world, province in zip(worlds, ["Hà Nội", "Hà Nội", "Cần Thơ", ""], strict=True):
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE school SET province = $2 WHERE id = $1", world.school_id, province
             )
     for world in worlds[:3]:

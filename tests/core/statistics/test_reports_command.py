@@ -29,7 +29,7 @@ async def schools(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100_000], code="TH01")
         await make_world(db, [100_000], code="TH02")
-        await db.execute(
+        await db.raw.execute(
             "UPDATE school SET province = CASE code WHEN 'TH01' THEN 'Huế' ELSE '' END"
         )
         merchant = await find_merchant(db, KEYS, "sepay", world.merchants["sepay"][1])

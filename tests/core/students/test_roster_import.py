@@ -39,7 +39,9 @@ async def accept(db: Driver, school_id: int, text: str, year: str = YEAR) -> tup
 
 async def everything(db: Driver) -> dict[str, list[Any]]:
     return {
-        table: sorted(repr(dict(row)) for row in await db.fetch(f"SELECT t.*, xmin FROM {table} t"))
+        table: sorted(
+            repr(dict(row)) for row in await db.raw.fetch(f"SELECT t.*, xmin FROM {table} t")
+        )
         for table in TABLES
     }
 
@@ -59,7 +61,7 @@ async def test_an_accepted_list_is_all_there(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)
         await accept(db, school_id, LIST)
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             """
             SELECT s.*, c.name AS class_name, c.grade, g.full_name AS guardian, g.phone, g.email
               FROM student s JOIN enrolment e ON e.student_id = s.id AND e.school_year = $1
@@ -122,7 +124,7 @@ async def test_a_changed_list_changes_what_it_says_and_nothing_else(engine: Asyn
         for table in ("student", "enrolment"):  # of HS001 (absent) and HS003 (a cell left blank)
             assert len(set(before[table]) & set(after[table])) == 2
         assert set(before["guardian"]) < set(after["guardian"])
-        binh = await db.fetchrow(
+        binh = await db.raw.fetchrow(
             "SELECT s.birth_date, g.phone, c.name FROM student s JOIN guardian g ON g.student_id = s.id"
             " JOIN enrolment e ON e.student_id = s.id JOIN school_class c ON c.id = e.class_id"
             " WHERE s.code = 'HS002'"
@@ -138,7 +140,9 @@ async def test_a_corrected_personal_id_is_seen_and_written(engine: AsyncEngine) 
         preview = await preview_roster(db, school_id, corrected.encode(), "ds.csv", YEAR, keys=KEYS)
         assert preview.updated == 1
         assert await accept(db, school_id, corrected) == (0, 1, 2)
-        sealed = await db.fetchval("SELECT personal_id_sealed FROM student WHERE code = 'HS001'")
+        sealed = await db.raw.fetchval(
+            "SELECT personal_id_sealed FROM student WHERE code = 'HS001'"
+        )
         assert unseal(KEYS, "personal-id", sealed) == b"079217000002"
 
 
@@ -146,11 +150,11 @@ async def test_a_new_year_keeps_the_pupils_and_their_references(engine: AsyncEng
     async with transaction(engine) as db:
         school_id = await new_school(db)
         await accept(db, school_id, LIST)
-        references = await db.fetch("SELECT code, reference FROM student ORDER BY code")
+        references = await db.raw.fetch("SELECT code, reference FROM student ORDER BY code")
         moved = LIST.replace("3A", "4A").replace("4B", "5B")
         assert await accept(db, school_id, moved, "2027-2028") == (0, 3, 0)
-        assert await db.fetch("SELECT code, reference FROM student ORDER BY code") == references
-        assert await db.fetchval("SELECT count(*) FROM enrolment") == 6
+        assert await db.raw.fetch("SELECT code, reference FROM student ORDER BY code") == references
+        assert await db.raw.fetchval("SELECT count(*) FROM enrolment") == 6
 
 
 async def test_a_list_with_a_fault_writes_nothing(engine: AsyncEngine) -> None:
@@ -192,7 +196,9 @@ async def test_two_schools_do_not_see_each_other(engine: AsyncEngine) -> None:
         one, other = await new_school(db), await new_school(db, "TH02")
         await accept(db, one, LIST)
         assert await accept(db, other, LIST) == (3, 0, 0)
-        assert await db.fetchval("SELECT count(*) FROM student WHERE school_id = $1", other) == 3
+        assert (
+            await db.raw.fetchval("SELECT count(*) FROM student WHERE school_id = $1", other) == 3
+        )
 
 
 async def test_two_people_accept_the_same_list_at_once(engine: AsyncEngine) -> None:

@@ -74,7 +74,7 @@ async def test_a_roster_is_previewed_then_accepted_then_unchanged(door: Door) ->
     )
     assert (again.json()["created"], again.json()["unchanged"]) == (0, 2)
     async with transaction(door.engine) as db:
-        entry = await db.fetchrow("SELECT * FROM audit_entry WHERE action = 'roster_accepted'")
+        entry = await db.raw.fetchrow("SELECT * FROM audit_entry WHERE action = 'roster_accepted'")
     assert entry["actor"] == "api:SMAS"
 
 
@@ -208,9 +208,9 @@ async def test_one_invoice_in_full(door: Door) -> None:
 async def test_invoices_by_status_class_and_pupil(door: Door) -> None:
     async with transaction(door.engine) as db:
         first, second = door.world.invoices[:2]
-        await db.execute("UPDATE invoice SET due_on = $1", date(2020, 1, 1))
-        await db.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", first.id)
-        code = await db.fetchval("SELECT code FROM student WHERE id = $1", second.student_id)
+        await db.raw.execute("UPDATE invoice SET due_on = $1", date(2020, 1, 1))
+        await db.raw.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", first.id)
+        code = await db.raw.fetchval("SELECT code FROM student WHERE id = $1", second.student_id)
     listed = (await door.get("/invoices", status="cancelled")).json()["items"]
     assert [one["reference"] for one in listed] == [first.reference]
     assert listed[0]["open_vnd"] == 0
@@ -250,7 +250,7 @@ async def test_a_payment_shows_where_it_went(door: Door) -> None:
 
 async def test_exceptions_open_and_resolved(door: Door) -> None:
     async with transaction(door.engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, resolution,"
             " resolved_by, resolved_at) VALUES ($1, 'wrong_account', 'a', 5, $2, NULL, NULL, NULL),"
             " ($1, 'amount_mismatch', 'b', 7, $2, 'accepted', 'lan', now()),"
@@ -287,7 +287,7 @@ async def test_addresses_methods_and_fields_that_do_not_fit(door: Door) -> None:
 
 async def test_a_failure_inside_is_told_without_its_cause(door: Door) -> None:
     async with transaction(door.engine) as db:
-        await db.execute("ALTER TABLE payment RENAME TO moved_away")
+        await db.raw.execute("ALTER TABLE payment RENAME TO moved_away")
     answer = await door.get("/payments")
     problem(answer, 500, "internal_error")
     assert "moved_away" not in answer.text

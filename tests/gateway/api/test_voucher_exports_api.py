@@ -126,7 +126,7 @@ async def test_an_acknowledgement_names_what_was_read_and_stands_once(door: Door
     async with transaction(door.engine) as db:
         actions = [
             row["action"]
-            for row in await db.fetch(
+            for row in await db.raw.fetch(
                 "SELECT action FROM audit_entry WHERE school_id = $1 AND action LIKE 'vouchers.%'"
                 " ORDER BY id",
                 door.world.school_id,
@@ -154,7 +154,7 @@ async def test_an_export_says_what_of_it_is_final(door: Door) -> None:
     export = await made(door)
     assert (export["closed_until"], export["is_final"]) == (None, False)
     async with transaction(door.engine) as db:
-        await db.execute("UPDATE school SET books_locked_until = $1", DAY)
+        await db.raw.execute("UPDATE school SET books_locked_until = $1", DAY)
     (now,) = (await door.get("/voucher-exports")).json()["items"]
     assert (now["closed_until"], now["is_final"], now["locked_until"]) == (
         DAY.isoformat(),

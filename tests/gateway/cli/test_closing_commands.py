@@ -42,8 +42,8 @@ async def test_a_day_is_closed_checked_and_reopened_by_two(
     opened = await hocphi("reopen-day", *WHOSE, "--as", "Hieu truong", "--approve", "--json")
     assert json.loads(opened.stdout)["kind"] == "reopened"
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT books_locked_until FROM school") is None
-        await db.execute("UPDATE school SET books_locked_until = $1", DAY)
+        assert await db.raw.fetchval("SELECT books_locked_until FROM school") is None
+        await db.raw.execute("UPDATE school SET books_locked_until = $1", DAY)
     broken = await hocphi("doctor", "--json")
     found = {one["check"]: one["ok"] for one in json.loads(broken.stdout)["findings"]}
     assert (broken.exit_code, found["closed days of TH01"]) == (1, False)

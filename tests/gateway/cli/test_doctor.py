@@ -19,7 +19,7 @@ async def test_the_doctor_finds_what_is_wrong(engine: AsyncEngine) -> None:
     assert healthy["credentials"]
 
     async with transaction(engine) as db:
-        await db.execute("UPDATE invoice SET paid_vnd = 1")
+        await db.raw.execute("UPDATE invoice SET paid_vnd = 1")
     other_keys = Keys(master=b"x" * 32, reference=KEYS.reference)
     ill = {f.check: f.ok for f in await examine(engine, other_keys)}
     assert not ill["books of TH01"]

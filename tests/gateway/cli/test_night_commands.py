@@ -106,7 +106,7 @@ async def test_a_notification_is_told_apart_from_a_statement(
     done = await hocphi("import-statement", str(file), "--account", world.bank_number, "--json")
     assert json.loads(done.stdout)["new"] == 1
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT sum(paid_vnd) FROM invoice") == 100_000
+        assert await db.raw.fetchval("SELECT sum(paid_vnd) FROM invoice") == 100_000
 
 
 async def test_a_day_that_does_not_close_ends_with_two(engine: AsyncEngine, operator: Path) -> None:

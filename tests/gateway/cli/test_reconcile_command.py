@@ -74,7 +74,7 @@ async def test_a_refused_night_ends_its_school_and_not_the_others(engine: AsyncE
     for world in (ill, well):
         await bring_lines(engine, world)
     async with transaction(engine) as db:  # no door by which lost money could be recorded
-        await db.execute(
+        await db.raw.execute(
             "UPDATE merchant_account SET adapter = 'casso', account_key = 'x' WHERE school_id = $1 AND adapter = 'statement'",
             ill.school_id,
         )

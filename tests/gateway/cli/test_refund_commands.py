@@ -60,4 +60,4 @@ async def test_the_doctor_finds_the_books_whole_after_a_refund(engine: AsyncEngi
     wrong = [one for one in findings if not one.ok and one.check != "durability"]
     assert wrong == []  # the tests' server does without fsync
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT paid_vnd FROM invoice") == 30_000
+        assert await db.raw.fetchval("SELECT paid_vnd FROM invoice") == 30_000

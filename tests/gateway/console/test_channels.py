@@ -186,7 +186,7 @@ async def test_an_undefined_state_is_pending_logged_once_and_shown(
     assert (said[0]["adapter"], said[0]["status"]) == ("vnpay", "88")
     assert reference not in str(lines)
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
         (word,) = await unmapped_words(db, world.school_id)
     assert (word.word, word.count, word.open_count, word.references) == ("88", 1, 1, (reference,))
     shown = (await desk.get(LIST)).text
@@ -335,7 +335,7 @@ async def test_an_approver_turns_a_channel_off_and_on(
     assert "/checkout/vnpay" not in (await desk.client.get(pay)).text
     assert await tell(desk.client, world, "HPX", "00") != "00"
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM notice") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM notice") == 0
     assert (await desk.send(f"{page}/switch", to="off", reason="lần nữa")).status_code == 409
 
     on = await desk.send(f"{page}/switch", to="on", reason="Đã ký lại")
@@ -343,7 +343,7 @@ async def test_an_approver_turns_a_channel_off_and_on(
     reference = await order(engine, world)
     assert await tell(desk.client, world, reference, "00") == "00"
     async with transaction(engine) as db:
-        entries = await db.fetch(
+        entries = await db.raw.fetch(
             "SELECT actor, action, detail->>'reason' AS reason FROM audit_entry WHERE subject = $1 ORDER BY id",
             f"merchant_account:{channel_id}",
         )
@@ -374,7 +374,7 @@ async def test_nobody_else_may_switch(
     statement = f"{LIST}/{world.merchants['statement'][0]}"
     assert (await desk.send(f"{statement}/switch", to="off", reason="x")).status_code == 409
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT bool_and(enabled) FROM merchant_account")
+        assert await db.raw.fetchval("SELECT bool_and(enabled) FROM merchant_account")
 
 
 @pytest.mark.browser

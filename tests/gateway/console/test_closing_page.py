@@ -153,7 +153,7 @@ async def test_the_papers_of_a_record_never_change(
     assert (await desk.get("/console/reconciliation/paper?day=2026-09-30")).status_code == 404
 
     async with transaction(engine) as db:
-        await db.execute("UPDATE school SET address = 'nơi khác'")
+        await db.raw.execute("UPDATE school SET address = 'nơi khác'")
         (kept,) = await records_of(db, world.school_id)
     sheet = await desk.get("/console/reconciliation/paper?number=1&kind=xlsx")
     document = await desk.get("/console/reconciliation/paper?number=1&kind=pdf")

@@ -64,7 +64,7 @@ async def test_an_unknown_bank_is_read_after_its_columns_were_said_once(
     assert "LAN MOT" in looked.text.split('id="read-title"')[1]
     assert "1.250.000" in looked.text.split('id="read-title"')[1]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM file_mapping") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM file_mapping") == 0
 
     saved = await desk.send(
         f"{place}/columns", step="save", header="0.3.1", shown="0.3.1", **CHOSEN
@@ -79,7 +79,7 @@ async def test_an_unknown_bank_is_read_after_its_columns_were_said_once(
     assert "Chấp nhận</button>" in page
     async with transaction(engine) as db:
         kept = await saved_headers(db, world.school_id, bank_account_id=world.bank_account_id)
-        entry = await db.fetchrow(
+        entry = await db.raw.fetchrow(
             "SELECT actor, subject, detail::text AS detail FROM audit_entry WHERE action = 'file_mapping.saved'"
         )
     assert kept == CHOSEN
@@ -155,7 +155,7 @@ async def test_a_mapping_that_cannot_read_is_not_kept(
                 actor="ketoan",
             )
         assert caught.value.status == 422
-        assert await db.fetchval("SELECT count(*) FROM file_mapping") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM file_mapping") == 0
 
 
 async def test_a_known_banks_file_still_reads_beside_what_was_saved_and_what_was_said_can_be_forgotten(

@@ -86,7 +86,7 @@ async def test_a_list_lowers_the_bill_and_the_parent_reads_no_decision(
     await look(page, "schedule")
     async with transaction(engine) as db:
         await issue(db, KEYS, school.id, schedule_id, on=date(2026, 9, 5), actor="co.lan")
-        row = await db.fetchrow(
+        row = await db.raw.fetchrow(
             "SELECT id, token FROM invoice WHERE school_id = $1 AND student_id = $2",
             school.id,
             school.students["3A-1"],

@@ -53,7 +53,7 @@ async def desk(client: httpx.AsyncClient, world: World) -> Desk:
 
 async def count(engine: AsyncEngine, table: str) -> int:
     async with transaction(engine) as db:
-        found: int = await db.fetchval(f"SELECT count(*) FROM {table}")
+        found: int = await db.raw.fetchval(f"SELECT count(*) FROM {table}")
         return found
 
 
@@ -61,7 +61,9 @@ async def suspended(engine: AsyncEngine, world: World, content: str = "nop hoc c
     """The exception of money that arrived with an unreadable text."""
     payment_id = await receive(engine, world, TOTAL_VND, content)
     async with transaction(engine) as db:
-        found: int = await db.fetchval("SELECT id FROM exception WHERE payment_id = $1", payment_id)
+        found: int = await db.raw.fetchval(
+            "SELECT id FROM exception WHERE payment_id = $1", payment_id
+        )
         return found
 
 
@@ -151,7 +153,10 @@ async def test_a_form_of_another_site_changes_nothing(
     assert answer.status_code == 403
     assert "Biểu mẫu đã hết hạn" in answer.text
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM invoice WHERE cancelled_at IS NOT NULL") == 0
+        assert (
+            await db.raw.fetchval("SELECT count(*) FROM invoice WHERE cancelled_at IS NOT NULL")
+            == 0
+        )
 
 
 async def test_another_schools_rows_do_not_exist(
@@ -159,17 +164,17 @@ async def test_another_schools_rows_do_not_exist(
 ) -> None:
     async with transaction(engine) as db:
         other = await make_world(db, [500_000], code="TH02")
-        export_id = await db.fetchval(
+        export_id = await db.raw.fetchval(
             "INSERT INTO voucher_export (school_id, number, format, file_name, content, sha256, voucher_count,"
             " total_vnd, exported_by) VALUES ($1, 1, 'journal-csv', 'a.csv', 'x', 'y', 1, 1, 'an') RETURNING id",
             other.school_id,
         )
-        batch_id = await db.fetchval(
+        batch_id = await db.raw.fetchval(
             "INSERT INTO import_batch (school_id, kind, file_name, content, uploaded_by)"
             " VALUES ($1, 'fees', 'a.csv', 'x', 'an') RETURNING id",
             other.school_id,
         )
-        schedule_id = await db.fetchval(
+        schedule_id = await db.raw.fetchval(
             "SELECT id FROM fee_schedule WHERE school_id = $1", other.school_id
         )
     exception_id = await suspended(engine, other)
@@ -309,7 +314,7 @@ async def test_a_roster_is_written_when_it_is_accepted_and_once(
     again = await desk.send(f"{held.headers['location']}/accept")
     assert again.status_code == 409
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT content FROM import_batch") == b""
+        assert await db.raw.fetchval("SELECT content FROM import_batch") == b""
 
 
 async def test_a_faulty_roster_names_row_column_and_value_and_cannot_be_accepted(
@@ -425,7 +430,7 @@ async def test_money_in_suspense_is_placed_after_a_second_look_and_can_be_taken_
     confirm = await desk.get(f"{address}/place/{invoice.id}")
     assert "phiếu báo thu đủ tiền" in confirm.text
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
+        assert await db.raw.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
     assert (await desk.send(f"{address}/place/{invoice.id}", note=" ")).status_code == 422
     done = await desk.send(f"{address}/place/{invoice.id}", note="Phụ huynh gọi điện")
     assert done.headers["location"] == "/console/exceptions?done=placed"
@@ -440,7 +445,7 @@ async def test_money_in_suspense_is_placed_after_a_second_look_and_can_be_taken_
     undone = await desk.send(f"{address}/undo", note="Nhầm học sinh")
     assert undone.status_code == SEE_OTHER
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
+        assert await db.raw.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
     assert "Không rõ nội dung chuyển khoản" in (await desk.get("/console/exceptions")).text
 
 
@@ -449,7 +454,7 @@ async def test_resolving_needs_a_note_and_moves_no_money(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND + 5, world.invoices[0].reference)
     async with transaction(engine) as db:
-        found = await db.fetchval("SELECT id FROM exception WHERE payment_id = $1", payment_id)
+        found = await db.raw.fetchval("SELECT id FROM exception WHERE payment_id = $1", payment_id)
     address = f"/console/exceptions/{found}/resolve"
     transfers = await count(engine, "transfer")
     assert (await desk.send(address, resolution="explained", note=" ")).status_code == 422
@@ -543,7 +548,7 @@ async def test_an_export_is_made_once_and_downloads_byte_for_byte(
     assert link is not None
     file = await desk.client.get(link[1])
     async with transaction(engine) as db:
-        row = await db.fetchrow("SELECT content, sha256 FROM voucher_export")
+        row = await db.raw.fetchrow("SELECT content, sha256 FROM voucher_export")
     assert file.content == row["content"]
     assert row["sha256"][:12] in page
     assert file.headers["content-disposition"].startswith("attachment")

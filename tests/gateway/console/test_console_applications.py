@@ -90,7 +90,7 @@ async def test_the_console_drafts_imports_and_lists(
     assert "HS-0002" in invoices
     assert "<option" in invoices
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM application") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM application") == 2
 
 
 async def test_the_console_issues_no_service_and_lists_no_roster_as_one(

@@ -80,7 +80,7 @@ async def test_an_approver_chooses_an_account_and_nobody_else(
     assert 'name="account"' not in page.text
     assert (await desk.send("/console/chart-accounts", **wish)).status_code == 403
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM account_override") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM account_override") == 0
     client.cookies.clear()
     desk = await signed_in(client, "hieutruong")
     assert 'name="account"' in (await desk.get("/console/chart-accounts")).text

@@ -27,7 +27,7 @@ async def world(engine: AsyncEngine) -> World:
     day = business_date(now_utc()) - timedelta(days=1)
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO fee_item (school_id, code, name, nature, unit, bank_account_id, is_optional)"
             " VALUES ($1, 'BHYT', 'Bảo hiểm y tế', 'on_behalf', 'năm', $2, false)",
             world.school_id,
@@ -98,7 +98,7 @@ async def test_a_line_is_paid_on_and_taken_back(desk: Desk, engine: AsyncEngine)
     assert (await desk.send(f"{path}/undo", note="ghi nhầm")).status_code == SEE_OTHER
     assert third in await listed(desk)
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM line_journal") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM line_journal") == 0
 
 
 async def test_the_exception_itself_offers_the_desk(desk: Desk) -> None:
@@ -114,7 +114,9 @@ async def test_money_of_the_school_is_no_familys(
 ) -> None:
     await receive(engine, world, 70_000, "chuyen noi bo")
     async with transaction(engine) as db:
-        number = await db.fetchval("SELECT id FROM exception WHERE reason = 'unknown_reference'")
+        number = await db.raw.fetchval(
+            "SELECT id FROM exception WHERE reason = 'unknown_reference'"
+        )
     path = f"/console/exceptions/{number}/own-money"
     assert path in (await desk.get(f"/console/exceptions/{number}")).text
     assert (await desk.send(path, source="own_transfer", note="")).status_code == 422

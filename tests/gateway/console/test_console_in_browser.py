@@ -73,7 +73,7 @@ async def test_an_accountant_places_money_from_suspense(
     await expect(page.get_by_role("status")).to_contain_text("Đã ghi khoản tiền vào phiếu báo thu")
     await expect(page.get_by_text("Không có ngoại lệ nào ở đây.")).to_be_visible()
     async with transaction(engine) as db:
-        paid_vnd = await db.fetchval("SELECT paid_vnd FROM invoice")
+        paid_vnd = await db.raw.fetchval("SELECT paid_vnd FROM invoice")
     assert paid_vnd == TOTAL_VND
 
     await page.get_by_role("link", name="Phiếu báo thu").click()

@@ -129,7 +129,7 @@ async def test_the_parent_sees_it_open_again_and_the_receipt_what_still_stands(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     async with transaction(engine) as db:
-        token = await db.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
+        token = await db.raw.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
     pay = f"/pay/{world.invoices[0].token}"
     assert "Đã thanh toán đủ" in (await desk.client.get(pay)).text
     address, key = await form_of(desk, payment_id)
@@ -138,7 +138,7 @@ async def test_the_parent_sees_it_open_again_and_the_receipt_what_still_stands(
     await approver.get(refund)
     await approver.send(f"{refund}/approve")
     async with transaction(engine) as db:
-        bank_account_id = await db.fetchval("SELECT bank_account_id FROM refund")
+        bank_account_id = await db.raw.fetchval("SELECT bank_account_id FROM refund")
     await desk.send("/console/refunds/lists", bank_account_id=str(bank_account_id), format="xlsx")
     await desk.send(f"{refund}/confirm", day=business_date(now_utc()).isoformat())
     page = (await desk.client.get(pay)).text
@@ -177,7 +177,7 @@ async def test_a_form_with_a_fault_says_so_and_keeps_what_was_typed(
     assert said in answer.text
     assert f'value="{key["key"]}"' in answer.text
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM refund") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM refund") == 0
 
 
 async def test_a_payment_that_is_not_certain_offers_no_form(
@@ -185,7 +185,7 @@ async def test_a_payment_that_is_not_certain_offers_no_form(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     async with transaction(engine) as db:
-        await db.execute("UPDATE payment SET is_provisional = true")
+        await db.raw.execute("UPDATE payment SET is_provisional = true")
     page = await desk.get(f"/console/payments/{payment_id}/refund")
     assert page.status_code == 409
     assert "chưa được sao kê" in page.text

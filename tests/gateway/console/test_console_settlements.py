@@ -74,9 +74,9 @@ async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
     await lumps.bring_lines([lump(payout, "CHUYEN KHOAN")])
     await lumps.night()
     async with transaction(lumps.engine) as db:
-        batch_id = await db.fetchval("SELECT id FROM settlement_batch")
-        line_id = await db.fetchval("SELECT id FROM statement_line")
-        stray_id = await db.fetchval("SELECT id FROM settlement_line WHERE kind = 'refund'")
+        batch_id = await db.raw.fetchval("SELECT id FROM settlement_batch")
+        line_id = await db.raw.fetchval("SELECT id FROM statement_line")
+        stray_id = await db.raw.fetchval("SELECT id FROM settlement_line WHERE kind = 'refund'")
     page = await desk.get(f"{LIST}/{batch_id}")
     assert "CHUYEN KHOAN" in page.text
     refused = await desk.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="")
@@ -99,7 +99,7 @@ async def test_a_held_line_is_said_to_be_no_settlement_on_its_exception(
     await lumps.bring_lines([lump(payout_of(lumps), "MOMO QUYET TOAN")])
     await lumps.night()
     async with transaction(lumps.engine) as db:
-        exception_id = await db.fetchval("SELECT id FROM exception")
+        exception_id = await db.raw.fetchval("SELECT id FROM exception")
     await lumps.bring_file(
         lumps.file(Payout(batch_id="B7", settled_on=NEXT, paid=[lumps.movement(0)]))
     )
@@ -145,7 +145,7 @@ async def test_the_screens_fit(
     await lumps.bring_lines([lump(payout, "CHUYEN KHOAN 10092026 CONG TY ABC")])
     await lumps.night(DAY)
     async with transaction(lumps.engine) as db:
-        batch_id = await db.fetchval("SELECT id FROM settlement_batch")
+        batch_id = await db.raw.fetchval("SELECT id FROM settlement_batch")
     page = await browser.new_page(viewport={"width": width, "height": 900})
     await page.goto(f"{live_server.url}/console/login")
     await page.fill("[name=username]", "ketoan")

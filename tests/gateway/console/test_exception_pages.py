@@ -45,14 +45,17 @@ async def desk(client: httpx.AsyncClient, world: World) -> Desk:
 async def arrived(engine: AsyncEngine, world: World, amount_vnd: int, content: str) -> int:
     payment_id = await receive(engine, world, amount_vnd, content)
     async with transaction(engine) as db:
-        found: int = await db.fetchval("SELECT id FROM exception WHERE payment_id = $1", payment_id)
+        found: int = await db.raw.fetchval(
+            "SELECT id FROM exception WHERE payment_id = $1", payment_id
+        )
         return found
 
 
 async def paid(engine: AsyncEngine) -> list[int]:
     async with transaction(engine) as db:
         return [
-            row["paid_vnd"] for row in await db.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
+            row["paid_vnd"]
+            for row in await db.raw.fetch("SELECT paid_vnd FROM invoice ORDER BY id")
         ]
 
 
@@ -85,7 +88,7 @@ async def test_many_are_previewed_and_nothing_is_done_once_it_has_changed(
     desk: Desk, engine: AsyncEngine, world: World
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "UPDATE student SET code = 'TS-2026.07' WHERE id = $1", world.invoices[0].student_id
         )
     coded = await arrived(engine, world, 100_000, "ts 2026 07 nop tien")

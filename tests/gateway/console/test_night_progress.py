@@ -26,7 +26,7 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
             (world, 3, "running", "prove", None, now_utc() - timedelta(minutes=9)),
             (other, 4, "failed", "", "secret_of_another", now_utc()),
         ):
-            await db.execute(
+            await db.raw.execute(
                 "INSERT INTO night_run (school_id, business_date, state, step, done, total, worker, attempts,"
                 " error_code, started_at, heartbeat_at, finished_at)"
                 " VALUES ($1, $2, $3, $4, 450, 1000, 'host:7', 2, $5, $6, $6, now())",
@@ -55,7 +55,7 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
         assert (await desk.get(f"{PAGE}&watch=1")).headers["refresh"] == "3"
 
         async with transaction(engine) as db:
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE night_run SET state = 'done', result_hash = 'abcdef', finished_at = now()"
             )
         done = await desk.get(f"{PAGE}&watch=1")

@@ -30,7 +30,9 @@ async def world(engine: AsyncEngine) -> World:
     """Two invoices due long ago: one paid with 40,000 VND too much today, one open; 7,000 in suspense."""
     async with transaction(engine) as db:
         world = await make_world(db, [500_000, 300_000])
-        await db.execute("UPDATE invoice SET due_on = $1", business_date(now_utc()) - timedelta(45))
+        await db.raw.execute(
+            "UPDATE invoice SET due_on = $1", business_date(now_utc()) - timedelta(45)
+        )
     await hire(engine, world, "ketoan")
     await receive(engine, world, 540_000, world.invoices[0].reference)
     await receive(engine, world, 7_000, "chuyen tien")

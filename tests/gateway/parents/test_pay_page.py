@@ -47,7 +47,7 @@ async def receive(engine: AsyncEngine, world: World, amount_vnd: int, content: s
     """Money arrives by SePay; the token of its payment."""
     payment_id = await staff.receive(engine, world, amount_vnd, content)
     async with transaction(engine) as db:
-        token: str = await db.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
+        token: str = await db.raw.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
         return token
 
 
@@ -198,7 +198,7 @@ async def test_a_cancelled_invoice_asks_for_nothing(
 ) -> None:
     invoice = world.invoices[0]
     async with transaction(engine) as db:
-        await db.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", invoice.id)
+        await db.raw.execute("UPDATE invoice SET cancelled_at = now() WHERE id = $1", invoice.id)
     page = (await client.get(f"/pay/{invoice.token}")).text
     assert "Phiếu báo thu đã được hủy" in page
     assert "data-copy" not in page
@@ -211,7 +211,7 @@ async def test_the_due_date_is_told_from_today(
     today = business_date(now_utc())
     for days, words in ((3, "Còn 3 ngày"), (0, "Hôm nay là hạn cuối"), (-2, "Quá hạn 2 ngày")):
         async with transaction(engine) as db:
-            await db.execute("UPDATE invoice SET due_on = $1", today + timedelta(days=days))
+            await db.raw.execute("UPDATE invoice SET due_on = $1", today + timedelta(days=days))
         assert words in (await client.get(f"/pay/{token}")).text
 
 
@@ -260,7 +260,7 @@ async def test_checkout_sends_the_parent_to_vnpay_signed(
         seen.append(said["vnp_TxnRef"])
     assert len(set(seen)) == 2
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT merchant_reference, amount_vnd, invoice_id FROM checkout"
             " WHERE merchant_account_id = $1 ORDER BY id",
             world.merchants["vnpay"][0],
@@ -302,8 +302,8 @@ async def test_a_providers_return_is_for_display_only(
     assert moved.status_code == 303
     assert "reports success" in (await client.get(moved.headers["location"])).text
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 0
-        assert await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
+        assert await db.raw.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
 
 
 async def test_a_receipt_says_what_came_and_what_it_settled(
@@ -344,7 +344,7 @@ async def test_money_that_settles_nothing_has_no_receipt(
     token = await receive(engine, world, 5_000, invoice.reference)
     assert (await client.get(f"/receipts/{token}")).status_code == 200
     async with transaction(engine) as db:
-        journal = await db.fetchval(
+        journal = await db.raw.fetchval(
             "SELECT journal_id FROM transfer WHERE invoice_id = $1 AND payment_id IS NOT NULL",
             invoice.id,
         )
@@ -394,7 +394,7 @@ async def test_a_failure_inside_is_a_page_for_people_and_json_for_machines(
     client: httpx.AsyncClient, world: World, engine: AsyncEngine
 ) -> None:
     async with transaction(engine) as db:
-        await db.execute("ALTER TABLE fee_schedule RENAME TO gone")
+        await db.raw.execute("ALTER TABLE fee_schedule RENAME TO gone")
     answer = await client.get(f"/pay/{world.invoices[0].token}")
     assert answer.status_code == 500
     assert "Hệ thống đang gặp sự cố" in answer.text

@@ -92,7 +92,7 @@ def pages(ids: dict[str, int]) -> list[str]:
 
 async def state(engine: AsyncEngine) -> tuple[object, ...]:
     async with transaction(engine) as db:
-        return tuple(await db.fetchrow(COUNTS))
+        return tuple(await db.raw.fetchrow(COUNTS))
 
 
 async def test_another_school_finds_nothing_behind_any_number(

@@ -40,7 +40,7 @@ async def sandbox_server(
             "momo": {"api_url": f"{url}/sandbox/momo/v2/gateway/api"},
         }
         async with transaction(engine) as db:
-            await db.executemany(
+            await db.raw.executemany(
                 "UPDATE merchant_account SET settings = settings || $2::jsonb WHERE adapter = $1",
                 [(name, json.dumps(more)) for name, more in at_desks.items()],
             )
@@ -80,8 +80,8 @@ async def booked(engine: AsyncEngine) -> tuple[int, int]:
     """(what is paid on the invoice, how many payments there are)."""
     async with transaction(engine) as db:
         return (
-            await db.fetchval("SELECT paid_vnd FROM invoice"),
-            await db.fetchval("SELECT count(*) FROM payment"),
+            await db.raw.fetchval("SELECT paid_vnd FROM invoice"),
+            await db.raw.fetchval("SELECT count(*) FROM payment"),
         )
 
 

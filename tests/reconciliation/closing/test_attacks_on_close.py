@@ -21,9 +21,9 @@ from reconciliation.jobs import night as run
 async def tamper(engine: AsyncEngine, *statements: str) -> None:
     """As nobody but the owner of the database may."""
     async with transaction(engine) as db:
-        await db.execute("SET LOCAL session_replication_role = replica")
+        await db.raw.execute("SET LOCAL session_replication_role = replica")
         for sql in statements:
-            await db.execute(sql)
+            await db.raw.execute(sql)
 
 
 async def test_a_last_close_that_was_taken_away_is_missed(engine: AsyncEngine) -> None:
@@ -108,14 +108,14 @@ async def test_while_fees_are_issued_for_long_a_night_and_a_close_say_so(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def impatient(db: Driver, school_id: int, day: date) -> from_suspense.Released:
-        await db.execute("SET LOCAL lock_timeout = '50ms'")
+        await db.raw.execute("SET LOCAL lock_timeout = '50ms'")
         return await from_suspense.release_income(db, school_id, day)
 
     world = await quiet_day(engine)
     for room in (run, closing):
         monkeypatch.setattr(room, "release_income", impatient)
     async with transaction(engine) as db:
-        await db.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", world.school_id)
+        await db.raw.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", world.school_id)
         for doing in (run.reconcile(engine, world.school_id, DAY), close(engine, world)):
             with pytest.raises(Problem) as caught:
                 await doing

@@ -57,7 +57,7 @@ async def test_a_proved_day_is_closed_and_its_night_stays_as_it_was(engine: Asyn
     assert await locked(engine, world) == DAY
     async with transaction(engine) as db:
         (record,) = await records_of(db, world.school_id)
-        vouched = await db.fetchrow(
+        vouched = await db.raw.fetchrow(
             "SELECT count(*) AS count, sum(amount_vnd)::bigint AS sum_vnd FROM transfer WHERE business_date <= $1",
             DAY,
         )
@@ -129,13 +129,15 @@ async def test_money_told_late_is_booked_on_the_first_open_day(engine: AsyncEngi
     night = await reconcile(engine, world.school_id, NEXT)
 
     async with transaction(engine) as db:
-        payment = await db.fetchrow(
+        payment = await db.raw.fetchrow(
             "SELECT business_date, booked_on, id FROM payment WHERE amount_vnd = 200000"
         )
-        days = await db.fetch(
+        days = await db.raw.fetch(
             "SELECT DISTINCT business_date FROM transfer WHERE payment_id = $1", payment["id"]
         )
-        paid = await db.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", world.invoices[1].id)
+        paid = await db.raw.fetchval(
+            "SELECT paid_vnd FROM invoice WHERE id = $1", world.invoices[1].id
+        )
         assert await open_day(db, world.school_id, DAY) == NEXT
         assert await open_day(db, world.school_id, NEXT) == NEXT
     assert (payment["business_date"], payment["booked_on"]) == (DAY, NEXT)
@@ -156,10 +158,10 @@ async def test_the_database_refuses_a_posting_on_a_closed_day(engine: AsyncEngin
       SELECT school_id, journal_id, 'suspense', debit_account_id, credit_account_id, 1, unnest($1::date[])
         FROM transfer LIMIT $2"""
     async with transaction(engine) as db:
-        await db.execute(copied, [NEXT], 1)
+        await db.raw.execute(copied, [NEXT], 1)
     with pytest.raises(asyncpg.CheckViolationError, match="the books are closed until"):
         async with transaction(engine) as db:
-            await db.execute(copied, [NEXT, DAY], 2)
+            await db.raw.execute(copied, [NEXT, DAY], 2)
 
 
 async def test_a_file_with_a_new_line_on_a_closed_day_is_refused(engine: AsyncEngine) -> None:
@@ -225,7 +227,7 @@ async def test_reopening_takes_two_persons_and_leaves_every_record(engine: Async
     assert await close(engine, world, NEXT) == 5
     async with transaction(engine) as db:
         records = await records_of(db, world.school_id)
-        audited = await db.fetch(
+        audited = await db.raw.fetch(
             "SELECT action FROM audit_entry WHERE action LIKE 'day.%' ORDER BY id"
         )
     assert [record.kind for record in records] == [
@@ -315,7 +317,7 @@ async def test_records_can_neither_be_changed_nor_removed(engine: AsyncEngine) -
     ):
         with pytest.raises(asyncpg.RestrictViolationError):
             async with transaction(engine) as db:
-                await db.execute(change)
+                await db.raw.execute(change)
 
 
 @pytest.mark.parametrize(
@@ -346,10 +348,10 @@ async def test_tampering_is_found(engine: AsyncEngine, tampering: str, fault: st
     world = await quiet_day(engine)
     await close(engine, world)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "SET LOCAL session_replication_role = replica"
         )  # as nobody but an owner may
-        await db.execute(tampering)
+        await db.raw.execute(tampering)
     found, *_ = (await checked(engine, world)).faults
     assert found.startswith(fault)
 
@@ -409,7 +411,7 @@ async def test_payments_and_closes_at_once_leave_closed_days_alone(engine: Async
     assert sorted(said[:2]) == ["1", "day_closed"]
     assert await checked(engine, world) == Verified(records=1, faults=())
     async with transaction(engine) as db:
-        booked = await db.fetchval("SELECT count(*) FROM payment WHERE content = 'khong ro'")
+        booked = await db.raw.fetchval("SELECT count(*) FROM payment WHERE content = 'khong ro'")
         record = (await records_of(db, world.school_id))[0]
     assert booked == 12
     await next_day(engine, world, Entry(NEXT, 7_000, "lai", "FT2"))

@@ -113,7 +113,7 @@ async def live(engine: AsyncEngine, world: World, event: Late | Decide | Refund 
 
 async def _decide(engine: AsyncEngine, world: World, event: Decide) -> None:
     async with transaction(engine) as db:
-        found = await db.fetch(
+        found = await db.raw.fetch(
             "SELECT id FROM exception WHERE school_id = $1 ORDER BY id", world.school_id
         )
         if len(found) <= event.nth:
@@ -134,7 +134,7 @@ async def _decide(engine: AsyncEngine, world: World, event: Decide) -> None:
 
 async def _refund(engine: AsyncEngine, world: World, nth: int) -> None:
     async with transaction(engine) as db:
-        found = await db.fetch(
+        found = await db.raw.fetch(
             "SELECT id FROM payment WHERE school_id = $1 ORDER BY id", world.school_id
         )
     if len(found) <= nth:

@@ -93,7 +93,7 @@ async def go(engine: AsyncEngine, lines: list[Line], way: Way) -> Outcome:
 async def outcome_of(engine: AsyncEngine, world: World) -> Outcome:
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
-        is_closed = await db.fetchval(
+        is_closed = await db.raw.fetchval(
             "SELECT bool_and(difference_vnd = 0) FROM daily_proof WHERE business_date = $1"
             " AND body->>'account' = $2",
             DAY,

@@ -45,7 +45,7 @@ def test_a_night_begins_at_its_hour_in_vietnam(at: datetime, day: date) -> None:
 async def test_each_school_is_queued_once_at_its_own_hour(engine: AsyncEngine) -> None:
     first, second = await schools(engine, 2)
     async with transaction(engine) as db:
-        await db.execute("UPDATE school SET night_hour = 3 WHERE id = $1", second.school_id)
+        await db.raw.execute("UPDATE school SET night_hour = 3 WHERE id = $1", second.school_id)
     eve = DAY - timedelta(1)
 
     assert await queue_at(engine, DUE - A_MINUTE) == 2
@@ -82,7 +82,7 @@ async def test_days_missed_are_caught_up_in_their_order(engine: AsyncEngine) -> 
     await run_queue(engine)
     # nobody works for three days; the last of them was run by hand when it was over
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO night_run (school_id, business_date, state, result_hash, started_at, finished_at)"
             " VALUES ($1, $2, 'done', 'x', $3, $3)",
             two.school_id,
@@ -123,7 +123,7 @@ async def test_what_lies_long_back_is_not_made_up_for(engine: AsyncEngine) -> No
 async def test_a_day_run_before_it_was_over_is_run_again(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO night_run (school_id, business_date, state, result_hash, started_at, finished_at)"
             " VALUES ($1, $2, 'done', 'x', $3, $3)",
             world.school_id,
@@ -136,7 +136,7 @@ async def test_a_day_run_before_it_was_over_is_run_again(engine: AsyncEngine) ->
 async def test_a_night_that_runs_by_hand_is_left_alone_while_it_lives(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO night_run (school_id, business_date, state, started_at, heartbeat_at)"
             " VALUES ($1, $2, 'running', $3, $3)",
             world.school_id,
@@ -152,15 +152,15 @@ async def test_what_a_lost_worker_held_goes_to_the_others_once(engine: AsyncEngi
     await queue_at(engine, DUE)
     async with transaction(engine) as db:
         ids = [
-            await db.fetchval("SELECT worker_id FROM procrastinate_register_worker_v1()")
+            await db.raw.fetchval("SELECT worker_id FROM procrastinate_register_worker_v1()")
             for _ in range(2)
         ]
         alive, lost = ids
         for worker_id in (alive, lost, None):
-            await db.execute(
+            await db.raw.execute(
                 "SELECT procrastinate_fetch_job_v2(NULL, $1)", worker_id
             )  # NULL: its worker was pruned
-        await db.execute(
+        await db.raw.execute(
             "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '2 minutes' WHERE id = $1",
             lost,
         )
@@ -181,7 +181,7 @@ async def test_what_a_lost_worker_held_goes_to_the_others_once(engine: AsyncEngi
 async def test_a_failed_night_waits_for_the_schools_next_night(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO night_run (school_id, business_date, state, error_code, started_at, finished_at)"
             " VALUES ($1, $2, 'failed', 'no_statement_door', $3, $3)",
             world.school_id,

@@ -112,14 +112,14 @@ async def until(engine: AsyncEngine, question: str, *args: object) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             async with transaction(engine) as db:
-                if await db.fetchval(question, *args):
+                if await db.raw.fetchval(question, *args):
                     return
             await asyncio.sleep(0.01)
 
 
 async def payments(engine: AsyncEngine) -> int:
     async with transaction(engine) as db:
-        return await db.fetchval("SELECT count(*) FROM payment")
+        return await db.raw.fetchval("SELECT count(*) FROM payment")
 
 
 async def test_a_worker_killed_at_any_point_is_followed_by_another(
@@ -138,7 +138,7 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
             # at its first look at matches; when all is written, just before the commit
             for table in ("match", "daily_proof"):
                 async with transaction(engine) as db:
-                    await db.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                    await db.raw.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
                     pid = await workers.ask("start")
                     await until(engine, BLOCKED, table)
                     await workers.end(pid, signal.SIGKILL)
@@ -146,23 +146,23 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
             # after the commit, before anybody was told
             async with transaction(engine) as told:
                 async with transaction(engine) as db:
-                    await db.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")
+                    await db.raw.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")
                     pid = await workers.ask("start")
                     await until(engine, BLOCKED, "daily_proof")
-                    await told.execute("LOCK TABLE night_run IN EXCLUSIVE MODE")
+                    await told.raw.execute("LOCK TABLE night_run IN EXCLUSIVE MODE")
                 await until(engine, "SELECT count(*) > 0 FROM daily_proof")
                 await workers.end(pid, signal.SIGKILL)
             assert await payments(engine) == LINES
             # somewhere
             async with transaction(engine) as db:
-                attempts = await db.fetchval("SELECT attempts FROM night_run")
+                attempts = await db.raw.fetchval("SELECT attempts FROM night_run")
             pid = await workers.ask("start")
             await until(engine, "SELECT attempts > $1 FROM night_run", attempts)
             await asyncio.sleep(random.uniform(0, 0.5))
             await workers.end(pid, signal.SIGKILL)
 
             async with transaction(engine) as db:
-                before = await db.fetchval("SELECT max(id) FROM procrastinate_workers")
+                before = await db.raw.fetchval("SELECT max(id) FROM procrastinate_workers")
             pid = await workers.ask("start")
             await until(engine, "SELECT max(id) > $1 FROM procrastinate_workers", before)
             await until(engine, "SELECT state = 'done' FROM night_run")

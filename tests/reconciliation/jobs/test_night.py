@@ -323,10 +323,10 @@ async def test_a_late_notice_that_nothing_ties_to_its_line_is_shown_as_a_twin(
     assert result.exceptions == {reason: 1, "missing_in_statement": 1}
     assert proof_of(result, world.bank_number).is_closed
     async with transaction(engine) as db:
-        twin = await db.fetchval(
+        twin = await db.raw.fetchval(
             "SELECT (detail->>'twin_payment_id')::bigint FROM exception WHERE reason = 'missing_in_statement'"
         )
-        assert twin == await db.fetchval("SELECT id FROM payment WHERE channel = 'statement'")
+        assert twin == await db.raw.fetchval("SELECT id FROM payment WHERE channel = 'statement'")
 
 
 async def test_schools_do_not_see_each_other(engine: AsyncEngine) -> None:

@@ -77,7 +77,7 @@ async def live(
     result = await reconcile(engine, world.school_id, DAY)
     async with transaction(engine) as db:
         assert await disagreements(db, world.school_id) == []
-        stands = [tuple(row) for row in await db.fetch(STANDS)]
+        stands = [tuple(row) for row in await db.raw.fetch(STANDS)]
     return result.result_hash, result.proofs, stands
 
 

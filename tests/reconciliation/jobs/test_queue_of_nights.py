@@ -32,7 +32,7 @@ from reconciliation.jobs.queue import conninfo_of
 async def created(engine: AsyncEngine, world: World) -> int:
     """Payments that were made of the school's statement."""
     async with transaction(engine) as db:
-        return await db.fetchval(
+        return await db.raw.fetchval(
             "SELECT count(*) FROM match WHERE school_id = $1 AND rule = 'created_from_statement'",
             world.school_id,
         )
@@ -49,7 +49,7 @@ async def test_workers_share_the_schools_and_run_each_night_once(engine: AsyncEn
     assert await runs(engine) == [(world.school_id, DAY, "done", 1) for world in worlds]
     assert {await created(engine, world) for world in worlds} == {4}
     async with transaction(engine) as db:
-        names = await db.fetch("SELECT DISTINCT worker FROM night_run")
+        names = await db.raw.fetch("SELECT DISTINCT worker FROM night_run")
     assert len(names) > 1
     # by hand it comes to the same
     told = await hashes(engine)
@@ -65,7 +65,7 @@ async def test_one_schools_trouble_is_its_own_and_is_tried_again(engine: AsyncEn
     for world in (ill, well):
         await bring_lines(engine, world)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "ALTER TABLE match ADD CONSTRAINT secret_name"
             f" CHECK (school_id <> {ill.school_id} OR rule = 'Nguyen Minh Anh')"
         )
@@ -78,9 +78,9 @@ async def test_one_schools_trouble_is_its_own_and_is_tried_again(engine: AsyncEn
     ]
     assert await waiting(engine) == [(ill.school_id, str(DAY), "todo")]
     async with transaction(engine) as db:
-        when = await db.fetchval("SELECT scheduled_at > now() FROM procrastinate_jobs")
+        when = await db.raw.fetchval("SELECT scheduled_at > now() FROM procrastinate_jobs")
         (state,) = await night_states(db, ill.school_id, DAY)
-        await db.execute("ALTER TABLE match DROP CONSTRAINT secret_name")
+        await db.raw.execute("ALTER TABLE match DROP CONSTRAINT secret_name")
     assert when
     assert (state.error_code, state.attempts) == ("CheckViolationError", 1)
     assert await queue_at(engine, DUE + timedelta(days=1)) == 2  # its day waits already
@@ -100,7 +100,7 @@ async def test_the_text_of_an_error_is_not_logged(
     (world,) = await schools(engine, 1)
     await bring_lines(engine, world)
     async with transaction(engine) as db:
-        await db.execute("ALTER TABLE match ADD CONSTRAINT nguyen_minh_anh CHECK (rule = '')")
+        await db.raw.execute("ALTER TABLE match ADD CONSTRAINT nguyen_minh_anh CHECK (rule = '')")
     await queue_at(engine, DUE)
     with caplog.at_level("DEBUG", logger="procrastinate"):
         for _ in range(8):
@@ -121,7 +121,7 @@ async def test_a_night_done_since_it_was_queued_is_not_run_again(engine: AsyncEn
     await run_queue(engine)
     assert await waiting(engine) == []
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT worker FROM night_run") == "by hand"
+        assert await db.raw.fetchval("SELECT worker FROM night_run") == "by hand"
 
 
 async def test_a_night_that_finds_another_under_way_comes_later(engine: AsyncEngine) -> None:
@@ -145,7 +145,9 @@ async def test_progress_is_seen_while_the_night_runs(engine: AsyncEngine) -> Non
     (world,) = await schools(engine, 1)
     await bring_lines(engine, world)
     async with transaction(engine) as db:
-        await db.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")  # the night waits at its end
+        await db.raw.execute(
+            "LOCK TABLE daily_proof IN EXCLUSIVE MODE"
+        )  # the night waits at its end
         night = asyncio.create_task(run_night(engine, world.school_id, DAY, worker="w"))
         seen = set()
         while ("prove", True) not in seen:
@@ -177,8 +179,10 @@ async def test_a_night_killed_at_any_statement_leaves_nothing_half_done(
                 break
         assert await created(engine, world) == 0
         async with transaction(engine) as db:
-            assert await db.fetchval("SELECT count(*) FROM payment") == 0
-            assert [row[0] for row in await db.fetch("SELECT state FROM night_run")] == ["failed"]
+            assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
+            assert [row[0] for row in await db.raw.fetch("SELECT state FROM night_run")] == [
+                "failed"
+            ]
         fatal += 1
     assert fatal > 15
     assert result.created == 4

@@ -57,7 +57,7 @@ async def write_line(
 ) -> Fact:
     """A line as the import writes it: exact readings, or else the corrected ones."""
     fact = fact_of(0, f"line{number:03}", world.bank_account_id, raw)
-    line_id = await db.fetchval(
+    line_id = await db.raw.fetchval(
         'INSERT INTO statement_line (school_id, statement_id, bank_account_id, "row", posted_on, credit_vnd,'
         " debit_vnd, content, bank_transaction_id, identity, reference, is_corrected)"
         " VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11) RETURNING id",
@@ -85,7 +85,7 @@ async def write_payment(
     placed = [*fact.exact, *fact.corrected]
     reference = placed[0] if len(placed) == 1 else None
     at = datetime.combine(fact.day, datetime.min.time(), UTC)
-    notice_id = await db.fetchval(
+    notice_id = await db.raw.fetchval(
         "INSERT INTO notice (school_id, merchant_account_id, transaction_id, outcome, amount_vnd, paid_at,"
         " business_date, content, merchant_reference, payee_account, bank_transaction_id, fingerprint, raw,"
         " verdict) VALUES ($1, $2, $3, 'paid', $4, $5, $6, $7, '', '', $8, '', '', 'recorded') RETURNING id",
@@ -98,7 +98,7 @@ async def write_payment(
         fact.content,
         fact.bank_transaction_id,
     )
-    await db.execute(
+    await db.raw.execute(
         "INSERT INTO payment (school_id, id, merchant_account_id, bank_account_id, channel, amount_vnd, paid_at,"
         " business_date, content, bank_transaction_id, reference, is_corrected)"
         " VALUES ($1, $2, $3, $4, 'sepay', $5, $6, $7, $8, $9, $10, $11)",
@@ -143,7 +143,7 @@ async def test_the_night_pairs_what_the_rules_pair(
                 for number, raw in enumerate(payment_facts)
             ]
             await pair_until(db, world.school_id, DAY, lambda *_: None)
-            rows = await db.fetch(
+            rows = await db.raw.fetch(
                 "SELECT statement_line_id, payment_id, rule, evidence::text FROM match"
                 " WHERE school_id = $1 AND rule <> 'created_from_statement'",
                 world.school_id,
@@ -162,7 +162,7 @@ async def test_the_night_pairs_what_the_rules_pair(
 
 
 async def _statement(db: Driver, world: World) -> int:
-    number: int = await db.fetchval(
+    number: int = await db.raw.fetchval(
         "INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,"
         " opening_vnd, closing_vnd, line_count, imported_by)"
         " VALUES ($1, $2, 'f', 's', 'mb', $3, $3, 0, 0, 0, 'an') RETURNING id",
@@ -184,7 +184,7 @@ async def test_pairs_without_a_rival_never_leave_the_database(engine: AsyncEngin
             await write_payment(db, world, number, raw)
         assert await gather(db, world.school_id, DAY) == 40
         assert await pair_exactly(db, world.school_id) == 40
-        assert await db.fetchval("SELECT count(*) FROM open_line") == 0
+        assert await db.raw.fetchval("SELECT count(*) FROM open_line") == 0
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -195,7 +195,7 @@ async def test_pairs_without_a_rival_never_leave_the_database(engine: AsyncEngin
 )
 async def test_the_database_compacts_as_we_do(engine: AsyncEngine, texts: list[str]) -> None:
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             f"SELECT t, {compact_sql('t')} FROM unnest($1::text[]) AS u(t)", texts
         )
     assert [row[1] for row in rows] == [compact(row[0]) for row in rows]

@@ -51,7 +51,7 @@ async def test_a_debit_is_booked_and_taken_back_once_by_two_at_once(engine: Asyn
     assert codes(await at_once(fee(), own(), fee())) == ["already_resolved"] * 2
     assert codes(await at_once(undo(), undo())) == ["not_booked"]
     async with transaction(engine) as db:
-        rows = await db.fetch(
+        rows = await db.raw.fetch(
             "SELECT count(*) FILTER (WHERE kind IN ('bank_fee', 'own_transfer')) AS booked,"
             " count(*) FILTER (WHERE kind = 'reversal') AS reversed FROM transfer WHERE school_id = $1",
             world.school_id,

@@ -53,7 +53,7 @@ async def test_each_kind_of_debit_leaves_the_proof_whole(engine: AsyncEngine) ->
         assert (standing.collected_vnd, standing.standing_vnd) == (INSURANCE_VND, 0)
         names = {
             json.loads(row["evidence"])["name"]
-            for row in await db.fetch("SELECT evidence::text AS evidence FROM line_journal")
+            for row in await db.raw.fetch("SELECT evidence::text AS evidence FROM line_journal")
         }
         assert names == {"bank_fee", "own_transfer", f"paid_on:BHYT={INSURANCE_VND}"}
         assert (await verify_chain(db, world.school_id)).broken_at is None
@@ -115,7 +115,7 @@ async def test_no_more_is_paid_on_than_stands_unless_a_person_says_so(engine: As
         )
         (standing,) = await on_behalf_of(db, world.school_id)
         assert standing.standing_vnd == -1
-        detail = await db.fetchval(
+        detail = await db.raw.fetchval(
             "SELECT detail::text FROM audit_entry WHERE action = 'debit.booked'"
         )
         assert json.loads(detail)["beyond_collected"] == ["BHYT"]
@@ -147,12 +147,12 @@ async def test_what_falls_on_a_closed_day_is_booked_on_the_first_open_one(
     next_day = DAY + timedelta(1)
     async with transaction(engine) as db:
         await book_bank_fees(db, world.school_id, [first], actor="an")
-        await db.execute("UPDATE school SET books_locked_until = $1", DAY)
+        await db.raw.execute("UPDATE school SET books_locked_until = $1", DAY)
         await book_bank_fees(db, world.school_id, [second], actor="an")
         assert (await debit_of(db, world.school_id, first)).booked_on == DAY
         assert (await debit_of(db, world.school_id, second)).booked_on == next_day
         await undo_debit(db, world.school_id, first, actor="an", reason="nhầm")
-        days = await db.fetch("SELECT business_date FROM transfer WHERE kind = 'reversal'")
+        days = await db.raw.fetch("SELECT business_date FROM transfer WHERE kind = 'reversal'")
         assert [row["business_date"] for row in days] == [next_day]
     opening_vnd = OPENING_VND + 100_000 + INSURANCE_VND - 33_000
     await bring_day(engine, world, [Entry(next_day, 1_000, "lai tien gui", "FT2")], opening_vnd)

@@ -66,7 +66,7 @@ async def books(engine: AsyncEngine, world: World) -> dict[int, int]:
 
 async def suspense_vnd(db: Driver, world: World) -> int:
     found = await balances(db, world.school_id, DAY.replace(year=2100))
-    account = await db.fetchval(
+    account = await db.raw.fetchval(
         "SELECT id FROM ledger_account WHERE school_id = $1 AND kind = 'suspense'", world.school_id
     )
     return -found.get(account, 0)
@@ -165,7 +165,9 @@ async def test_placed_money_is_written_to_suspense_and_the_proof_stays_zero(
     async with transaction(engine) as db:
         assert await suspense_vnd(db, world) == 130_000
         assert await states_of_invoices(db, world.school_id, [world.invoices[0].id]) == {}
-        kinds = await db.fetch("SELECT DISTINCT kind, memo FROM transfer WHERE kind = 'suspended'")
+        kinds = await db.raw.fetch(
+            "SELECT DISTINCT kind, memo FROM transfer WHERE kind = 'suspended'"
+        )
         assert [tuple(one) for one in kinds] == [("suspended", "Phụ huynh nộp nhầm con")]
     result = await reconcile(engine, world.school_id, DAY)
     assert proof_of(result, world.bank_number).difference_vnd == 0
@@ -217,7 +219,7 @@ async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
     world = await world_of(engine, [100_000])
     await pay(engine, world, "S1", 80_000, "khong phai truong nay")
     async with transaction(engine) as db:
-        await db.execute("UPDATE payment SET is_provisional = false")
+        await db.raw.execute("UPDATE payment SET is_provisional = false")
     (row,) = await rows_of(engine, world)
     before = await books(engine, world)
     wish = Return(method=Method.PAYOUT, payee=PAYEE, key="k1")
@@ -275,7 +277,7 @@ async def test_a_colleague_is_asked_sees_it_first_and_answers(engine: AsyncEngin
         said = [(one.kind, one.author) for one in await notes_of(db, world.school_id, oldest)]
         assert said == [("question", "oanh"), ("note", "oanh"), ("answer", "binh")]
         assert await asked_of(db, world.school_id, "binh") == 0
-        details = await db.fetch(
+        details = await db.raw.fetch(
             "SELECT detail::text FROM audit_entry WHERE action LIKE 'exception.%'"
         )
     assert not any("3A" in row["detail"] for row in details)
@@ -303,14 +305,14 @@ async def test_two_people_at_one_exception_one_wins_and_the_other_is_told(
     )
     assert sorted(outcomes) == ["409 already_resolved", "placed"]
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT sum(paid_vnd)::bigint FROM invoice") == 100_000
+        assert await db.raw.fetchval("SELECT sum(paid_vnd)::bigint FROM invoice") == 100_000
 
 
 async def test_many_are_placed_as_previewed_or_not_at_all(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000, 200_000, 300_000, 400_000])
     async with transaction(engine) as db:
         for n, code in enumerate(("HS-2026.01", "HS-2026.02", "123456", "HS-2026.04")):
-            await db.execute(
+            await db.raw.execute(
                 "UPDATE student SET code = $2 WHERE id = $1", world.invoices[n].student_id, code
             )
     await pay(engine, world, "S1", 150_000, "nop hoc phi HS 2026 01")
@@ -363,7 +365,7 @@ async def test_many_are_suspended_or_explained_each_payment_once(engine: AsyncEn
         await pay(engine, world, f"S{n}", invoice.total_vnd + 10, invoice.reference)
     rows = await rows_of(engine, world)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, payment_id)"
             " VALUES ($1, 'missing_notice', 'x', 1, $2, $3)", world.school_id, DAY, rows[0].payment_id,
         )  # fmt: skip
@@ -406,7 +408,7 @@ async def test_no_sequence_of_decisions_loses_a_dong(
     engine: AsyncEngine, steps: list[tuple[str, int, int, int]]
 ) -> None:
     async with transaction(engine) as db:
-        taken = await db.fetchval("SELECT count(*) FROM school")
+        taken = await db.raw.fetchval("SELECT count(*) FROM school")
 
     async with transaction(engine) as db:
         world = await make_world(db, [60_000, 90_000, 50_000, 70_000], code=f"H{taken}")
@@ -445,7 +447,7 @@ async def test_no_sequence_of_decisions_loses_a_dong(
             assert await suspense_vnd(db, world) == sum(
                 row.money.suspense_vnd for row in waiting if row.place is Place.WAITING
             )
-            assert await db.fetchval(
+            assert await db.raw.fetchval(
                 "SELECT count(*) FROM invoice WHERE paid_vnd > total_vnd OR paid_vnd < 0"
             ) == 0  # fmt: skip
     assert refusals <= {409, 422}

@@ -70,7 +70,7 @@ async def test_two_accounts_whose_batches_have_one_name_are_judged_apart(
     other = await second_account(lumps)
     await lumps.set_terms(100)
     async with transaction(engine) as db:
-        await db.execute(
+        await db.raw.execute(
             "INSERT INTO settlement_terms (school_id, merchant_account_id, valid_from, fee_basis_points,"
             " fixed_vnd, vat_percent, settled_within_days, set_by)"
             " SELECT school_id, $2, valid_from, fee_basis_points, fixed_vnd, vat_percent, 2, 'an'"

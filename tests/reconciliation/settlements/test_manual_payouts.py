@@ -30,7 +30,7 @@ SILENT = "CHUYEN KHOAN 0910"
 
 async def one(db: Driver, table: str, **where: Any) -> Any:
     condition = " AND ".join(f"{name} = ${index + 1}" for index, name in enumerate(where))
-    return await db.fetchrow(f"SELECT * FROM {table} WHERE {condition}", *where.values())
+    return await db.raw.fetchrow(f"SELECT * FROM {table} WHERE {condition}", *where.values())
 
 
 async def reported(engine: AsyncEngine, text: str) -> tuple[Lumps, Payout]:
@@ -74,7 +74,7 @@ async def test_a_lump_that_waits_in_suspense_is_settled_and_taken_back(
     assert lumps.bank(result).is_closed
     async with transaction(engine) as db:
         assert (await verify_chain(db, lumps.school_id)).broken_at is None
-        steps = await db.fetch(
+        steps = await db.raw.fetch(
             "SELECT action FROM audit_entry WHERE school_id = $1", lumps.school_id
         )
     assert {row["action"] for row in steps} >= {"settlement.booked", "settlement.undone"}
@@ -115,7 +115,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
     async with transaction(engine) as db:
         batch = await one(db, "settlement_batch", name="B20260910")
         line = await one(db, "statement_line", school_id=lumps.school_id)
-        await db.execute(
+        await db.raw.execute(
             "UPDATE settlement_line SET gross_vnd = gross_vnd + 1, net_vnd = net_vnd + 1"
         )
         for note, code in (("", "note_required"), ("vì sao", "lump_differs")):
@@ -124,7 +124,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
                     db, lumps.school_id, batch["id"], line["id"], actor="an", note=note
                 )
             assert caught.value.code == code
-        await db.execute(
+        await db.raw.execute(
             "UPDATE settlement_line SET gross_vnd = gross_vnd - 1, net_vnd = net_vnd - 1"
         )
     assert payout_vnd(payout, TERMS) != payout_vnd(other, TERMS)

@@ -173,7 +173,7 @@ async def test_a_fee_beyond_the_contract_is_told_with_its_difference(engine: Asy
     await lumps.night()
     assert await lumps.exceptions() == [("fee_variance", 1_000 + 100, None)]
     async with transaction(engine) as db:  # the contract says otherwise since
-        await db.execute("UPDATE settlement_terms SET tolerance_vnd = 1000")
+        await db.raw.execute("UPDATE settlement_terms SET tolerance_vnd = 1000")
     await lumps.night()
     assert await lumps.exceptions() == [("fee_variance", 1_100, "matched_later")]
 

@@ -67,8 +67,8 @@ async def test_a_notification_and_the_statement_count_once_in_every_order(
     assert await paid_vnd(engine, world) == [100_000]
     assert proof_of(result, world.bank_number).difference_vnd == 0
     async with transaction(engine) as db:
-        assert await db.fetchval("SELECT count(*) FROM payment") == 2
-        assert await db.fetchval("SELECT count(*) FROM match") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM payment") == 2
+        assert await db.raw.fetchval("SELECT count(*) FROM match") == 2
     assert "missing_in_statement" not in {
         reason for reason, _, _ in await exceptions(engine, world)
     }

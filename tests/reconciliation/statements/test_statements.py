@@ -155,6 +155,6 @@ async def test_a_mapped_file_of_any_bank_comes_in(engine: AsyncEngine) -> None:
         imported = await import_statement(
             db, world.school_id, world.bank_account_id, data, "x.csv", actor="an", layout=layout
         )
-        rows = await db.fetch("SELECT credit_vnd, debit_vnd FROM statement_line ORDER BY row")
+        rows = await db.raw.fetch("SELECT credit_vnd, debit_vnd FROM statement_line ORDER BY row")
     assert imported.lines == 2
     assert [tuple(row) for row in rows] == [(5_000, 0), (0, 2_000)]

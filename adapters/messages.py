@@ -1,0 +1,150 @@
+"""Texts for people, before their language is chosen: the Vietnamese text and the values it names.
+
+`msg("Ngày {day:date} chưa đến.", day=day)` makes one. The Vietnamese text is the message's id; its
+English stands in a catalogue that these functions do not know. A field says how its value is printed:
+`{amount:vnd}`, `{day:date}`, `{month:month}`, `{when:moment}`, `{count:number}`, or `{name}` as it is. No text
+may be put together from pieces in code, and no value is printed in two ways.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+
+Lang = Literal["vi", "en"]
+Field = tuple[str, str]
+"""Name and format of a field, such as ("amount", "vnd")."""
+
+_VN: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+_MONEY: Final = {"vi": "{} đ", "en": "VND {}"}
+_DAY: Final = {"vi": "dd/MM/yyyy", "en": "yyyy-MM-dd"}
+_MONTH: Final = {"vi": "MM/yyyy", "en": "MM/yyyy"}
+_MOMENT: Final = {"vi": "HH:mm dd/MM/yyyy", "en": "yyyy-MM-dd HH:mm"}
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text in no language yet. `params` may hold other messages, or tuples of them.
+
+    `context` tells apart two meanings of one Vietnamese text. As a string it is Vietnamese.
+    """
+
+    id: str
+    params: Mapping[str, object] = field(default_factory=dict, hash=False)
+    context: str = ""
+
+    def __str__(self) -> str:
+        return fill(self.id, self.params, "vi", str)
+
+
+def msg(vi: str, /, **params: object) -> Message:
+    """A text of the catalogue. `vi` must be a literal, or it is not found for translation."""
+    return Message(vi, params)
+
+
+def pmsg(context: str, vi: str, /, **params: object) -> Message:
+    """A text whose Vietnamese needs another English in this `context`. Both must be literals."""
+    return Message(vi, params, context)
+
+
+def fill(
+    text: str, params: Mapping[str, object], lang: Lang, translate: Callable[[Message], str]
+) -> str:
+    """`text` with its fields printed in `lang`; messages among the values go through `translate`.
+
+    Raises KeyError for a field without a value, ValueError for an unknown format and TypeError for
+    a value that its format cannot print.
+    """
+    return "".join(
+        literal if found is None else literal + _print(params[found[0]], found[1], lang, translate)
+        for literal, found in _parts(text)
+    )
+
+
+def fields_of(text: str) -> frozenset[Field]:
+    """The fields that a text names. Raises ValueError when a brace or a format is wrong."""
+    return frozenset(found for _, found in _parts(text) if found is not None)
+
+
+def format_vnd(amount_vnd: int, lang: Lang) -> str:
+    """Money for people: "1.250.000 đ", in English "VND 1,250,000". Raises TypeError for a float."""
+    return _MONEY[lang].format(format_number(amount_vnd, lang))
+
+
+def format_number(number: int, lang: Lang) -> str:
+    """A whole number: "1.250", in English "1,250". Raises TypeError for a float."""
+    return format_decimal(_as(int, number), format="#,##0", locale=lang)
+
+
+def format_day(day: date, lang: Lang) -> str:
+    """A business date: "05/09/2026", in English "2026-09-05". Raises TypeError for a datetime."""
+    if isinstance(day, datetime):
+        raise TypeError("a business date is a date, not a datetime")
+    return format_date(_as(date, day), _DAY[lang], locale=lang)
+
+
+def format_month(month: date, lang: Lang) -> str:
+    """The month of a day: "09/2026" in both languages."""
+    return format_date(_as(date, month), _MONTH[lang], locale=lang)
+
+
+def format_moment(instant: datetime, lang: Lang) -> str:
+    """An aware instant in Vietnam's time: "07:05 05/09/2026", in English "2026-09-05 07:05".
+
+    Raises ValueError when it is naive.
+    """
+    if _as(datetime, instant).utcoffset() is None:
+        raise ValueError("an instant needs its time zone before it can be shown")
+    return format_datetime(instant.astimezone(_VN), _MOMENT[lang], locale=lang)
+
+
+def _print(value: object, how: str, lang: Lang, translate: Callable[[Message], str]) -> str:
+    match how:
+        case "vnd":
+            return format_vnd(_as(int, value), lang)
+        case "number":
+            return format_number(_as(int, value), lang)
+        case "date":
+            return format_day(_as(date, value), lang)
+        case "month":
+            return format_month(_as(date, value), lang)
+        case "moment":
+            return format_moment(_as(datetime, value), lang)
+    if isinstance(value, Message):
+        return translate(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(_print(one, "", lang, translate) for one in value)
+    return str(value)
+
+
+_FORMATS: Final = frozenset({"", "vnd", "number", "date", "month", "moment"})
+
+
+def _as(kind: type[_Value], value: object) -> _Value:
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} is needed, not a {type(value).__name__}")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _parts(text: str) -> tuple[tuple[str, Field | None], ...]:
+    return tuple(_parse(text))
+
+
+def _parse(text: str) -> Iterator[tuple[str, Field | None]]:
+    for literal, name, how, conversion in string.Formatter().parse(text):
+        if name is None:
+            yield literal, None
+            continue
+        if not name.isidentifier() or conversion or how not in _FORMATS:
+            raise ValueError(f"not a field of a text: {{{name}:{how}}}")
+        yield literal, (name, how or "")
