@@ -19,7 +19,7 @@ from typing import Final
 import httpx
 
 from core.kit.clock import now_utc
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from demo.plan import (
     SEED,
     Plan,
@@ -47,7 +47,7 @@ FIRST_AT_A_COUNTER: Final = 900_001
 WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
 
 
-def failed(vi: str, en: str) -> Problem:
+def failed(vi: str, en: str) -> DomainError:
     """The gateway did not do what the demo shows it doing."""
     return Problem(
         "demo_failed", vi=f"Bản demo không đạt: {vi}.", en=f"Demo failed: {en}.", status=500

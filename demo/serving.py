@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from litestar import Litestar
 
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from demo.day import failed
 
 HOST = "127.0.0.1"

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from demo.course import take_course
 from demo.day import failed
 from demo.report import Report, invitation

@@ -15,9 +15,9 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from core.kit.problem import Problem
-from gateway.api.base import answer_problem
+from core.kit.errors import DomainError
 from gateway.pages.rendering import page
+from gateway.problems import answer_problem, status_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     headers = dict(getattr(error, "headers", None) or {})
     words = _WORDS.get(status, _WORDS[500] if status >= 500 else _OTHER)
     advice = (words.advice_vi, words.advice_en)
-    if isinstance(error, Problem) and status != 404:
+    if isinstance(error, DomainError) and status != 404:
         advice = (error.vi, error.en)
     return page(
         request,
@@ -97,8 +97,8 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, Problem):
-        return error.status
+    if isinstance(error, DomainError):
+        return status_of(error)
     if isinstance(error, asyncpg.DataError):  # text that no database holds, such as a NUL
         return 422
     return error.status_code if isinstance(error, HTTPException) else 500

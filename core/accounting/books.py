@@ -17,7 +17,7 @@ from core.accounting.export import UNCONFIRMED
 from core.accounting.overrides import overrides_of
 from core.accounting.vouchers import describe
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 
 MAX_LINES = 200_000
 """Lines of a detail ledger at most: what a spreadsheet still opens; longer periods are asked for in parts."""

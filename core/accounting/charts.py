@@ -15,7 +15,7 @@ from datetime import date
 from importlib import resources
 from typing import Any
 
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from core.accounting.export import JSON
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ async def acknowledge(
     return is_same
 
 
-def other_content() -> Problem:
+def other_content() -> DomainError:
     """The refusal of an acknowledgement that names another content."""
     return Problem(
         "other_content",

@@ -23,7 +23,7 @@ from core.accounting.overrides import overrides_of
 from core.accounting.vouchers import Booked, VoucherLine, make_vouchers
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 
 MAX_JOURNALS = 100_000
 """Journals in one file at most; the next export goes on from there."""

@@ -11,7 +11,7 @@ from datetime import date
 from core.accounting.charts import Override, accounts_on, chart_for
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 
 ACCOUNT = re.compile(r"[0-9]{3}[0-9A-Z.-]{0,12}")
 """Three digits of the circular, then what the school's own chart adds (1121, 131.HS, 5311-02)."""

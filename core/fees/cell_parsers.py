@@ -26,8 +26,8 @@ from adapters.tabular.spreadsheet import (
     show,
 )
 from core.fees.columns import Column
+from core.kit.faults import Fault
 from core.kit.money import MAX_VND, format_vnd
-from core.kit.problem import Fault
 from core.kit.text import unaccent
 
 T = TypeVar("T")

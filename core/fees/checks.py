@@ -21,7 +21,7 @@ from core.fees.scopes import (
     forecast,
     lines_of_class,
 )
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

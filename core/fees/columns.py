@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from adapters.tabular.spreadsheet import Row, Sheet, column_letter, normalise_header
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 
 _HEADER_WITHIN = 50
 

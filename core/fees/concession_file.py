@@ -23,7 +23,7 @@ from core.fees.cell_parsers import (
 )
 from core.fees.columns import Role, Table, find_table
 from core.fees.items import is_section
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 
 MAX_ROWS = 20_000
 _NEEDED = {

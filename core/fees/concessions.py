@@ -19,7 +19,8 @@ from core.fees.relief import SCHOOL
 from core.fees.service import lock_fees, person, unreadable
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem
+from core.kit.errors import Problem
+from core.kit.faults import Fault
 
 SAMPLE_ROWS = 20
 

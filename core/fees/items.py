@@ -27,8 +27,8 @@ from core.fees.cell_parsers import (
 )
 from core.fees.columns import Role, Table
 from core.fees.scopes import ALL, APPLICATION, class_key, parse_scopes
+from core.kit.faults import Fault
 from core.kit.money import MAX_VND, format_vnd
-from core.kit.problem import Fault
 
 MAX_LINES = 2_000
 _TOTALS = ("tong cong", "tong", "cong", "total")

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.fees.relief import Grant
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from adapters.tabular.spreadsheet import Sheet, normalise_header
 from core.fees.cell_parsers import fault_at, parse_code, parse_words, read_cell
 from core.fees.columns import Role, Table
 from core.fees.items import FeeLine, is_section, is_total
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

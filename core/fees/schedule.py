@@ -21,7 +21,7 @@ from core.fees.items import Claim, FeeLine, item_rows, read_lines
 from core.fees.registrations import Registration, read_registrations, unread_registrations
 from core.fees.scopes import APPLICATION, class_key
 from core.fees.titles import FIRST_MONTH, Stated, read_titles
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 
 _LATEST_DUE = timedelta(days=366)
 

@@ -21,7 +21,8 @@ from core.fees.schedule import ScheduleFile, read_schedule
 from core.fees.scopes import Forecast, SchoolClass
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
+from core.kit.faults import Fault
 from core.ledger.service import open_books
 
 LINEAR = "SET LOCAL enable_nestloop = off"
@@ -214,7 +215,7 @@ def _read(data: bytes, file_name: str) -> ScheduleFile:
         raise unreadable(error) from error
 
 
-def unreadable(error: FileError) -> Problem:
+def unreadable(error: FileError) -> DomainError:
     """A file that cannot be read as a whole, for the person who sent it (422)."""
     return Problem(
         error.code,

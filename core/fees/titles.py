@@ -23,7 +23,7 @@ from adapters.tabular.spreadsheet import (
 )
 from core.fees.cell_parsers import fault_at, parse_month, read_cell
 from core.fees.columns import Column
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 from core.kit.text import unaccent
 
 T = TypeVar("T")

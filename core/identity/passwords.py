@@ -9,7 +9,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 
 MIN_LENGTH, MAX_LENGTH = 10, 256
 

@@ -23,7 +23,7 @@ from core.identity.passwords import (
 )
 from core.kit.clock import now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 
 SESSION_LIFE = timedelta(hours=12)
 ATTEMPT_WINDOW = timedelta(minutes=15)

@@ -12,7 +12,7 @@ from datetime import date
 from core.fees.service import lock_fees
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.ledger.postings import Event
 from core.ledger.service import next_journal
 

@@ -12,7 +12,7 @@ from core.invoices.payment_states import PAYMENT_STATE, PaymentState
 from core.invoices.search import InvoiceStatus, status_of
 from core.invoices.virtual import VA_PREFIX, virtual_or
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 
 MAX_ROWS = 500
 """Lines, payments or transfers shown of one invoice; a school's invoice has a dozen."""

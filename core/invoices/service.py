@@ -15,7 +15,7 @@ from typing import Any
 from core.fees.service import LINEAR, lock_fees
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.kit.reference import make_references
 from core.kit.seal import Keys
 from core.ledger.postings import Event

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 
 
 async def lock_reconciliation(db: Driver, school_id: int) -> None:

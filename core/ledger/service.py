@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.ledger.postings import Books, Event, Posting
 
 POSTING_COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Final
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.merchants.service import STATEMENT
 
 MAX_REASON: Final = 200

@@ -14,7 +14,8 @@ from adapters import IPN
 from adapters.virtual import is_prefix
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import Problem, not_found
+from core.kit.faults import Fault
 from core.kit.seal import Keys, seal_secrets, unseal_secrets
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from adapters import IPN
 from adapters.banks import bank
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.kit.seal import Keys, seal_secrets
 from core.kit.text import unaccent
 from core.ledger.service import open_books

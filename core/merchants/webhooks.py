@@ -13,7 +13,7 @@ from adapters import REGISTER
 from adapters.contract import Refused, RefusedError
 from core.identity.audit import audit
 from core.kit.database import transaction
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 from core.kit.seal import Keys
 from core.merchants.directory import Merchant, merchants_by_id
 from core.merchants.provider_client import UnansweredError, send
@@ -98,7 +98,7 @@ async def _registrable(
         return found[school_id, merchant_account_id]
 
 
-def _not_kept(adapter: str, error: RefusedError) -> Problem:
+def _not_kept(adapter: str, error: RefusedError) -> DomainError:
     """Why the provider did not keep the address, in words for the operator."""
     if error.reason is Refused.UNAUTHENTICATED:
         vi = f"{adapter} không nhận thông tin kết nối của trường."

@@ -12,7 +12,7 @@ from typing import Final
 
 from adapters import NUMBERED, QUERY
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.kit.reference import ALPHABET, code_of
 from core.merchants.directory import Merchant
 

@@ -19,7 +19,8 @@ from core.fees.service import lock_fees
 from core.identity.audit import audit
 from core.invoices.service import NUMBERS, TIMEOUT_S, WRITE
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import Problem, not_found
+from core.kit.faults import Fault
 from core.kit.reference import make_references
 from core.kit.seal import Keys
 from core.kit.text import unaccent

@@ -26,8 +26,8 @@ from adapters.tabular.spreadsheet import (
 )
 from core.fees.cell_parsers import fault_at, parse_quantity, read_cell
 from core.fees.columns import Column
+from core.kit.faults import Fault
 from core.kit.money import MAX_VND, format_vnd
-from core.kit.problem import Fault
 from core.students.values import ValueFault, read_name
 
 T = TypeVar("T")

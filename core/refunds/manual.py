@@ -11,7 +11,7 @@ from typing import Any
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.refunds.booking import Settled, book_refunds
 from core.refunds.service import Status, close, doubt_identity, locked, tidy
 

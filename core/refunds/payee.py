@@ -7,7 +7,8 @@ import re
 from dataclasses import asdict, dataclass
 
 from adapters.banks import bank
-from core.kit.problem import Fault, Problem
+from core.kit.errors import Problem
+from core.kit.faults import Fault
 from core.kit.seal import Keys, seal, unseal
 from core.kit.text import mask_account, unaccent
 

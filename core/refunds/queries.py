@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from core.kit.seal import Keys
 from core.refunds.codes import code_of, transfer_text
 from core.refunds.payee import unseal_payee

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.kit.seal import Keys, seal, unseal
 from core.refunds.payee import unseal_payee
 from core.refunds.service import IS_DISPUTED

@@ -18,8 +18,8 @@ from typing import Any
 from adapters import REFUND
 from core.identity.audit import Detail, audit
 from core.kit.database import Driver
+from core.kit.errors import DomainError, Problem, not_found
 from core.kit.money import MAX_VND, format_vnd
-from core.kit.problem import Problem, not_found
 from core.kit.seal import Keys
 from core.ledger.positions import NOTHING, PaymentPosition, payment_positions
 from core.refunds.codes import code_of
@@ -512,7 +512,7 @@ async def answer_doubts(
     )
 
 
-def _moved_on() -> Problem:
+def _moved_on() -> DomainError:
     return Problem(
         "refund_moved_on",
         vi="Khoản hoàn tiền đã chuyển sang bước khác; hãy tải lại trang.",

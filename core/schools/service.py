@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
+from core.kit.faults import Fault
 from core.ledger.service import open_books
 
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,31}")
 _REGIME = re.compile(r"TT[0-9]{1,3}/[0-9]{4}")
 
 
-def refused(code: str, column: str, value: str, vi: str, en: str) -> Problem:
+def refused(code: str, column: str, value: str, vi: str, en: str) -> DomainError:
     fault = Fault(code=code, vi=vi, en=en, column=column, value=value)
     return Problem(code, vi=vi, en=en, status=422, faults=(fault,))
 

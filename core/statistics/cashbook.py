@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 
 FLOW_DAYS: Final = 14
 

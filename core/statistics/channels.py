@@ -14,7 +14,7 @@ from typing import Final
 
 from core.kit.clock import start_of_day
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 
 WINDOW_DAYS: Final = 30
 CONFIRMED_WITHIN: Final = 2

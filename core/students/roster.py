@@ -21,7 +21,7 @@ from adapters.tabular.spreadsheet import (
     read_sheets,
     show,
 )
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 from core.students.headers import Field, Header, column_name, find_header
 from core.students.values import (
     ValueFault,

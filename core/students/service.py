@@ -17,7 +17,8 @@ from adapters.contract import FileError
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem
+from core.kit.errors import DomainError, Problem
+from core.kit.faults import Fault
 from core.kit.reference import make_references
 from core.kit.seal import Keys, keyed_hash, seal
 from core.kit.text import unaccent
@@ -97,7 +98,7 @@ _FILE_ERRORS = {
 }
 
 
-def file_problem(error: FileError) -> Problem:
+def file_problem(error: FileError) -> DomainError:
     """A file that cannot be read as a whole, for the person who sent it: 413 or 422."""
     return Problem(
         error.code,

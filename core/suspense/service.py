@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.ledger.positions import POSITIONS, Part
 from core.ledger.postings import Books, Event, Posting
 from core.refunds.service import UNDER_WAY

@@ -18,7 +18,8 @@ from core.identity.service import ApiCaller
 from core.invoices.search import InvoiceStatus
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Fault, not_found
+from core.kit.errors import not_found
+from core.kit.faults import Fault
 from core.portal.applications import refuse, submit
 from core.portal.forms import form_of_json
 from core.portal.queries import ApplicationRow, application_by_code

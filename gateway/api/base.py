@@ -11,24 +11,21 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
-import msgspec
-from litestar import Request, Response, Router
+from litestar import Request, Router
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import ControllerRouterHandler
 
 from core.identity.service import ApiCaller, caller_of_key
 from core.kit.database import transaction
-from core.kit.problem import Fault, Problem
+from core.kit.errors import Problem
 from gateway.context import AppContext
+from gateway.problems import of_status
 
 PREFIX = "/api/v1"
-PROBLEM_JSON = "application/problem+json"
 MAX_PAGE = 200
 SHEET_TYPES = (
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -41,100 +38,6 @@ SHEET_TYPES = (
 HttpRequest = Request[Any, Any, Any]
 
 
-class FaultBody(msgspec.Struct, frozen=True):
-    """One thing wrong with an input. `row` counts from 1; 0: the fault is of no row."""
-
-    code: str
-    row: int
-    column: str
-    value: str
-    vi: str
-    en: str
-
-
-class ProblemBody(msgspec.Struct, frozen=True):
-    """RFC 9457, with a stable `code`, the same sentence in both languages and the faults."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    faults: list[FaultBody]
-
-
-def fault_bodies(faults: Sequence[Fault]) -> list[FaultBody]:
-    """Faults as the API shows them."""
-    return [FaultBody(f.code, f.row, f.column, f.value, f.vi, f.en) for f in faults]
-
-
-_STATUS_WORDS = {
-    400: ("bad_request", "Yêu cầu không hợp lệ.", "The request is not valid."),
-    401: ("unauthenticated", "Cần khóa API hợp lệ.", "A valid API key is needed."),
-    403: ("forbidden", "Không được phép.", "Not allowed."),
-    404: ("not_found", "Không có địa chỉ này.", "There is nothing at this address."),
-    405: (
-        "method_not_allowed",
-        "Địa chỉ này không nhận phương thức này.",
-        "The address does not take this method.",
-    ),
-    413: ("body_too_large", "Nội dung gửi lên quá lớn.", "The body is too large."),
-    415: ("unsupported_media_type", "Kiểu nội dung không được hỗ trợ.", "Unsupported media type."),
-    429: ("too_many_requests", "Quá nhiều yêu cầu.", "Too many requests."),
-    500: (
-        "internal_error",
-        "Hệ thống gặp sự cố; hãy thử lại.",
-        "Something went wrong on our side; try again.",
-    ),
-    503: ("unavailable", "Hệ thống tạm ngừng; hãy thử lại.", "Unavailable for now; try again."),
-}
-
-
-def answer_problem(error: Exception) -> Response[ProblemBody]:
-    """Any error as application/problem+json. An unexpected one is told as 500 and nothing more."""
-    headers: dict[str, str] = {}
-    if isinstance(error, Problem):
-        told = error
-    elif isinstance(error, HTTPException):
-        headers = dict(error.headers or {})
-        told = _of_http(error)
-    else:
-        told = _of_status(500)
-    if told.status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = 'Bearer realm="hocphi"'
-    body = ProblemBody(
-        type=f"urn:hocphi:problem:{told.code}",
-        title=told.en,
-        status=told.status,
-        detail=told.vi,
-        code=told.code,
-        faults=fault_bodies(told.faults),
-    )
-    return Response(body, status_code=told.status, media_type=PROBLEM_JSON, headers=headers)
-
-
-def _of_status(status: int, faults: tuple[Fault, ...] = ()) -> Problem:
-    code, vi, en = _STATUS_WORDS.get(status, _STATUS_WORDS[500 if status >= 500 else 400])
-    return Problem(code, vi=vi, en=en, status=status, faults=faults)
-
-
-def _of_http(error: HTTPException) -> Problem:
-    """Litestar's own refusals; of a validation only the fields and what they should be are told."""
-    faults = [
-        Fault(
-            code="bad_field",
-            column=str(entry.get("key", ""))[:60],
-            vi="Giá trị không hợp lệ hoặc còn thiếu.",
-            en=str(entry.get("message", ""))[:200],
-        )
-        for entry in (error.extra if isinstance(error.extra, list) else [])
-        if isinstance(entry, dict)
-    ]
-    # A path parameter of the wrong kind reads as an address that does not exist.
-    status = 404 if isinstance(error, NotFoundException) else error.status_code
-    return _of_status(status, tuple(faults) if status == HTTPStatus.BAD_REQUEST else ())
-
-
 async def api_caller(request: HttpRequest, context: NamedDependency[AppContext]) -> ApiCaller:
     """Whoever holds the bearer key. Raises Problem (401)."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -143,7 +46,7 @@ async def api_caller(request: HttpRequest, context: NamedDependency[AppContext])
             caller = await caller_of_key(db, key.strip())
         if caller is not None:
             return caller
-    raise _of_status(401)
+    raise of_status(401)
 
 
 def api_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
@@ -190,7 +93,7 @@ async def read_upload(request: HttpRequest) -> Upload:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         found = [Upload(await file.read(), _tidy(file.filename)) for file in files[:2]]
     else:
-        raise _of_status(415)
+        raise of_status(415)
     if len(found) != 1 or not found[0].data:
         raise Problem(
             "no_file",

@@ -17,7 +17,7 @@ from litestar.params import FromQuery, JSONBody, PathParameter
 from core.identity.service import ApiCaller
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from core.payments.ingest.group_commit import announce_paid
 from gateway.api.base import cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext

@@ -15,8 +15,9 @@ from core.identity.service import ApiCaller
 from core.invoices.service import issue
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from gateway.api.base import FaultBody, HttpRequest, UploadOperation, fault_bodies, read_upload
+from gateway.api.base import HttpRequest, UploadOperation, read_upload
 from gateway.context import AppContext
+from gateway.problems import FaultBody, fault_bodies
 
 
 class FeeLineBody(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from core.invoices.search import InvoiceStatus
 from core.invoices.virtual import virtual_or
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from gateway.api.base import MAX_PAGE, cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext
 

@@ -11,8 +11,9 @@ from core.identity.service import ApiCaller
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.students.service import accept_roster, preview_roster, school_year_of
-from gateway.api.base import FaultBody, HttpRequest, UploadOperation, fault_bodies, read_upload
+from gateway.api.base import HttpRequest, UploadOperation, read_upload
 from gateway.context import AppContext
+from gateway.problems import FaultBody, fault_bodies
 
 
 class RosterImport(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
 from gateway.context import keys_of
 from gateway.settings import settings

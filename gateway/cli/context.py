@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
 from core.kit.database import create_engine, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.embedded import running
 from gateway.settings import Settings, settings
 
@@ -68,7 +68,7 @@ def report_errors() -> Iterator[None]:
     """Turn a Problem into messages on stderr and exit status 1."""
     try:
         yield
-    except Problem as problem:
+    except DomainError as problem:
         click.echo(f"{problem.vi}\n{problem.en}", err=True)
         for fault in problem.faults:
             place = f"dòng {fault.row}, {fault.column}: " if fault.row else ""

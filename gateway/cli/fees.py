@@ -27,8 +27,8 @@ from core.fees.service import (
 from core.invoices.service import Issued, issue
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
+from core.kit.faults import Fault
 from core.kit.money import format_vnd
-from core.kit.problem import Fault
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
 from gateway.context import keys_of
 from gateway.settings import settings

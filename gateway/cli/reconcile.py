@@ -22,8 +22,8 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit.database import transaction
+from core.kit.errors import Problem
 from core.kit.money import format_vnd
-from core.kit.problem import Problem
 from gateway.cli.context import json_option, print_result, run
 from gateway.console.frame.labels import words
 from gateway.settings import settings

@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.identity.service import ROLES, create_api_key, create_user, revoke_api_key
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import Problem, not_found
+from core.kit.faults import Fault
 from core.merchants.credentials import replace_credentials
 from core.merchants.directory import CACHE_S
 from core.merchants.provider_client import provider_client

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.settlements import LAYOUTS
 from adapters.tabular.spreadsheet import MAX_FILE_BYTES
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
 from reconciliation.settlements.files import SettlementImported, import_settlement
 from reconciliation.settlements.terms import Terms, basis_points, set_terms

@@ -13,7 +13,7 @@ from adapters.statements import LAYOUTS, Layout, mapped
 from adapters.statements import Mapping as Columns
 from adapters.tabular.spreadsheet import MAX_FILE_BYTES
 from core.kit.database import transaction
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
 from reconciliation.statements.imports import Imported, import_statement
 from reconciliation.statements.mappings import save_mapping

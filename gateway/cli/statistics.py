@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
+from core.kit.errors import Problem
 from core.kit.money import format_vnd
-from core.kit.problem import Problem
 from core.statistics.cashless import (
     Cashless,
     ProvinceCashless,

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit.clock import now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from core.merchants.provider_client import provider_client
 from core.payments.polling import BATCH, ask_about_checkouts, withdraw_overtaken
@@ -128,7 +128,7 @@ def carries_on(event: str, **about: object) -> Iterator[None]:
     """Log whatever goes wrong, without its text, and go on: the next round tries again."""
     try:
         yield
-    except Problem as problem:
+    except DomainError as problem:
         log.warning(event, code=problem.code, **about)
     except Exception as error:  # noqa: BLE001 - one school's trouble must not stop the others
         log.error(event, error=type(error).__name__, **about)  # noqa: TRY400 - the text may hold names

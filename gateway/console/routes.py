@@ -9,7 +9,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.kit.seal import Keys, keyed_hash
 from gateway.console.books import chart_accounts, closing, exports, proof, reports, today
 from gateway.console.frame import sign_in

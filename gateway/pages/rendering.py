@@ -24,8 +24,8 @@ from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
 from core.kit.clock import VN
+from core.kit.errors import not_found
 from core.kit.money import format_vnd
-from core.kit.problem import not_found
 
 Lang = Literal["vi", "en"]
 

@@ -24,8 +24,8 @@ from core.invoices.qr import qr_png, qr_svg
 from core.invoices.queries import PublicInvoice, invoice_by_token, receipts_of_invoice
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
+from core.kit.errors import Problem, not_found
 from core.kit.money import format_vnd
-from core.kit.problem import Problem, not_found
 from core.merchants.directory import Merchant
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.checkouts import name_order, open_checkout

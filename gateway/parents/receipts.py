@@ -17,8 +17,8 @@ from litestar.params import FromPath
 from adapters.ways import words_of
 from core.invoices.queries import PublicReceipt, receipt_by_token
 from core.kit.database import transaction
+from core.kit.errors import not_found
 from core.kit.money import amount_in_words_vi
-from core.kit.problem import not_found
 from core.portal.receipts import PDF, receipt_of_token
 from gateway.context import AppContext
 from gateway.pages.rendering import lang_of, page, strict_headers

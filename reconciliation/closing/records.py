@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from core.kit.seal import Keys, keyed_hash
 
 FORMAT: Final = b"hocphi close 1\n"

@@ -21,9 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.fees.income_recognition import release_income
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
+from core.kit.errors import Problem
+from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation, unless_busy
 from core.kit.money import format_vnd
-from core.kit.problem import Fault, Problem
 from core.kit.seal import Keys
 from core.payments.ingest.group_commit import announce_paid
 from reconciliation.closing.close_body import close_body

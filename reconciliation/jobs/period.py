@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.progress import run_night
 from reconciliation.proof.day import DayResult
 
@@ -27,7 +27,7 @@ class SchoolNights:
 
     code: str
     days: tuple[DayResult, ...]
-    problem: Problem | None = None
+    problem: DomainError | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -65,7 +65,7 @@ async def reconcile_period(
                     results.append(
                         await run_night(engine, school_id, day, worker=worker, on_progress=note)
                     )
-                except Problem as problem:
+                except DomainError as problem:
                     return SchoolNights(code, tuple(results), problem)
         return SchoolNights(code, tuple(results))
 

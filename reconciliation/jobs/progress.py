@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit.clock import now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.due import SILENCE_S
 from reconciliation.jobs.night import reconcile
 from reconciliation.matching.pairing import Progress
@@ -110,7 +110,7 @@ async def run_night(
 
 def code_of(error: Exception) -> str:
     """What may be told of an error: a Problem's code, else its kind. Its text may hold names."""
-    return error.code if isinstance(error, Problem) else type(error).__name__
+    return error.code if isinstance(error, DomainError) else type(error).__name__
 
 
 @asynccontextmanager

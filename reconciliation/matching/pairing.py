@@ -15,7 +15,7 @@ from typing import Any
 from adapters.contract import Notice, Outcome, VerdictKind
 from core.kit.clock import VN
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.kit.reference import LENGTH, find_references
 from core.merchants.directory import Merchant, statement_merchants
 from core.payments.ingest.inbound import InboundNotice

@@ -16,7 +16,7 @@ from typing import Any
 from core.exceptions.resolutions import MATCHED_LATER
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from reconciliation.matching.findings import count_by_reason
 from reconciliation.matching.pairing import Progress
 from reconciliation.matching.refund_debits import REFUND_RULE

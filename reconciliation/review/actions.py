@@ -55,7 +55,7 @@ _NOT_RETURNED = frozenset({Reason.MISSING_IN_STATEMENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentPosition:
+class ExceptionState:
     """An exception as the rules see it.
 
     credit_vnd: what of its money is a pupil's credit, VND. steps: its own postings that stand.
@@ -70,13 +70,13 @@ class PaymentPosition:
     has_refund: bool = False
 
 
-def actions_for(standing: PaymentPosition) -> tuple[Action, ...]:
+def actions_for(standing: ExceptionState) -> tuple[Action, ...]:
     """What may be done now, the likeliest first."""
     talk = (Action.NOTE,) if standing.resolution else (Action.NOTE, Action.ASK)
     return (*_moves(standing), *_ends(standing), *talk)
 
 
-def _moves(standing: PaymentPosition) -> tuple[Action, ...]:
+def _moves(standing: ExceptionState) -> tuple[Action, ...]:
     if standing.resolution or standing.reason not in _ABOUT_PAYMENTS:
         return ()
     returned = () if standing.reason in _NOT_RETURNED else (Action.RETURN,)
@@ -87,7 +87,7 @@ def _moves(standing: PaymentPosition) -> tuple[Action, ...]:
     return ()
 
 
-def _ends(standing: PaymentPosition) -> tuple[Action, ...]:
+def _ends(standing: ExceptionState) -> tuple[Action, ...]:
     undo = (Action.UNDO,) if _can_undo(standing) else ()
     if standing.resolution:
         return undo
@@ -96,7 +96,7 @@ def _ends(standing: PaymentPosition) -> tuple[Action, ...]:
     return undo if waits else (Action.EXPLAIN, *undo)
 
 
-def _can_undo(standing: PaymentPosition) -> bool:
+def _can_undo(standing: ExceptionState) -> bool:
     if standing.resolution is None or standing.resolution == PLACED:
         return standing.steps > 0
     return standing.resolution in BY_WORD or (

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.ledger.positions import payment_positions
 from core.ledger.postings import Posting
 from core.ledger.service import books_of, lock_invoices, post, sync_invoice_totals

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from core.identity.audit import audit
 from core.kit.database import Driver
+from core.kit.errors import Problem, not_found
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Problem, not_found
 from core.ledger.postings import Event, Posting
 from core.ledger.service import account_of, open_day, post, reverse_journal
 from reconciliation.review.notes import said

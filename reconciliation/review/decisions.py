@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from core.kit.seal import Keys
 from core.refunds.payee import Payee
 from core.refunds.service import (

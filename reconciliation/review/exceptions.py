@@ -14,9 +14,9 @@ from typing import Any
 
 from core.kit.clock import business_date
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 from core.ledger.positions import NOTHING, Part, payment_positions
-from reconciliation.review.actions import Action, PaymentPosition, Place, actions_for
+from reconciliation.review.actions import Action, ExceptionState, Place, actions_for
 
 STEPS = "steps"
 """In an exception's detail: its own journals that stand, the oldest first."""
@@ -78,7 +78,7 @@ class ExceptionRow:
     def actions(self) -> tuple[Action, ...]:
         """What may be done now."""
         return actions_for(
-            PaymentPosition(
+            ExceptionState(
                 reason=self.reason,
                 place=self.place,
                 resolution=self.resolution,
@@ -304,7 +304,7 @@ async def lock_for(
     return row
 
 
-def _refusal(row: ExceptionRow, action: Action) -> Problem:
+def _refusal(row: ExceptionRow, action: Action) -> DomainError:
     if action in {Action.PLACE, Action.SPLIT}:
         return Problem(
             "not_in_suspense",

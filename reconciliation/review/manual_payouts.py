@@ -16,8 +16,8 @@ from typing import Any, Final
 from core.exceptions.resolutions import MATCHED_LATER
 from core.identity.audit import audit
 from core.kit.database import Driver
+from core.kit.errors import Problem, not_found
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Problem, not_found
 from core.ledger.positions import payment_positions
 from core.ledger.service import next_journal, open_day, post, reverse_journal
 from core.refunds.booking import Settled, book_refunds

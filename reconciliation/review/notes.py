@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem
+from core.kit.errors import Problem
 from reconciliation.review.actions import Action
 from reconciliation.review.exceptions import lock_for
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 from core.ledger.positions import NOTHING, payment_positions
 from core.ledger.postings import Event, Posting
 from core.ledger.service import account_of, next_journal, post, reverse_journal

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from core.kit.errors import Problem, not_found
 from core.kit.money import format_vnd
-from core.kit.problem import Problem, not_found
 from core.ledger.positions import payment_positions
 from core.ledger.service import (
     books_of,

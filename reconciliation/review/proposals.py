@@ -21,7 +21,7 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from core.kit.reference import find_references
 from core.kit.text import compact, unaccent
 

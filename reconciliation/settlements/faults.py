@@ -11,8 +11,8 @@ from typing import Final
 
 from adapters.settlements import Kind, Settlement, SettlementLine, name_of
 from core.kit.database import Driver
+from core.kit.faults import Fault
 from core.kit.money import format_vnd
-from core.kit.problem import Fault
 
 
 @dataclass(frozen=True, slots=True)

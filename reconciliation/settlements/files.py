@@ -21,8 +21,9 @@ from adapters.settlements import Layout, Settlement, SettlementLine, read_settle
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from core.kit.errors import Problem, not_found
+from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Fault, Problem, not_found
 from reconciliation.settlements.faults import (
     LATER,
     NamedLine,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from core.kit.database import Driver
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 
 LISTED: Final = 200
 LINES_SHOWN: Final = 500

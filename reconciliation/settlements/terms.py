@@ -12,7 +12,7 @@ from datetime import date
 
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from core.kit.database import Driver
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 from reconciliation.statements.reading import Line, Unread
 
 NEW_ON_CLOSED_DAYS = """

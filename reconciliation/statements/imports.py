@@ -18,8 +18,9 @@ from adapters.statements import Layout
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from core.kit.errors import Problem, not_found
+from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Fault, Problem, not_found
 from reconciliation.statements.closed_days import fault_of_closed_day
 from reconciliation.statements.mappings import saved_layout
 from reconciliation.statements.reading import Line, Unread, ValidatedStatement, read_file

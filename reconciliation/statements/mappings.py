@@ -20,7 +20,8 @@ from adapters.tabular.columns import HeaderRow, header_rows
 from adapters.tabular.spreadsheet import normalise_header, read_sheets
 from core.identity.audit import audit
 from core.kit.database import Driver
-from core.kit.problem import Fault, Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
+from core.kit.faults import Fault
 
 _SPOKEN: Final = frozenset({"provider", "kinds", "settled"})  # of a settlement, but no columns
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -273,7 +274,7 @@ def _check_roles(kind: str, headers: Mapping[str, str]) -> None:
         )
 
 
-def _refusal(error: FileError) -> Problem:
+def _refusal(error: FileError) -> DomainError:
     return Problem(
         error.code,
         vi=f"{error.detail}.",

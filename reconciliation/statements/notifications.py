@@ -22,8 +22,9 @@ from adapters.wire import VIETNAM
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from core.kit.errors import Problem
+from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Fault, Problem
 from core.kit.text import compact
 from core.merchants.directory import Merchant, notification_merchants
 from core.merchants.service import open_notifications

@@ -21,8 +21,9 @@ from datetime import date
 from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
 from adapters.statements import Layout, read_statement
 from adapters.statements.balances import StatedBalance, is_newest_first
+from core.kit.errors import Problem
+from core.kit.faults import Fault
 from core.kit.money import format_vnd
-from core.kit.problem import Fault, Problem
 from core.kit.reference import find_references
 from core.kit.text import compact
 

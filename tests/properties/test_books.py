@@ -15,7 +15,7 @@ from support.factories import KEYS, World, make_world
 
 from adapters.contract import Notice, Outcome, VerdictKind
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
 from core.ledger.service import reverse_journal
 from core.merchants.directory import find_merchant
@@ -134,7 +134,7 @@ async def _reverse_payment(engine: AsyncEngine, world: World, nth: int) -> int:
             return 0
         try:
             await reverse_journal(db, world.school_id, rows[nth]["journal_id"], FAR, "nhầm")
-        except Problem as problem:
+        except DomainError as problem:
             if problem.code != "already_reversed":
                 raise
             return 0

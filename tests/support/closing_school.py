@@ -7,11 +7,12 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import OPENING_VND, bring_day, pay, world_of
+from support.errors import status_of
 from support.factories import DAY, KEYS, World
 from support.statement_files import Entry
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from reconciliation.closing.records import (
     Verified,
@@ -73,5 +74,5 @@ async def next_day(engine: AsyncEngine, world: World, *entries: Entry) -> None:
     await bring_day(engine, world, entries, OPENING_VND + 100_000)
 
 
-def problem_code(caught: pytest.ExceptionInfo[Problem]) -> tuple[str, int]:
-    return caught.value.code, caught.value.status
+def problem_code(caught: pytest.ExceptionInfo[DomainError]) -> tuple[str, int]:
+    return caught.value.code, status_of(caught.value)

@@ -8,7 +8,7 @@ from support.factories import KEYS
 from support.fee_school import FeeSchool, approved, fee_file, xlsx
 
 from core.kit.database import Driver
-from core.kit.problem import Fault
+from core.kit.faults import Fault
 from core.portal.applications import Submitted, submit
 from core.portal.forms import Form, form_of_json
 

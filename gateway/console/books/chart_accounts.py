@@ -14,7 +14,7 @@ from core.accounting.charts import Override, accounts_on, chart_for, purposes
 from core.accounting.overrides import set_override
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen, typed
 from gateway.context import AppContext
 
@@ -63,7 +63,7 @@ async def choose_account(
         )
         async with transaction(context.engine) as db:
             await set_override(db, staff.school_id, chosen, actor=staff.actor)
-    except Problem as problem:
+    except DomainError as problem:
         return await _accounts_screen(request, context, staff, problem)
     return goto(request, PAGE, done="account_chosen")
 
@@ -80,7 +80,7 @@ def _day(text: str) -> date:
 
 
 async def _accounts_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
 ) -> Response[Any]:
     today = business_date(now_utc())
     async with transaction(context.engine) as db:

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, URLEncodedBody
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.console.books.close_panel import APPROVER
 from gateway.console.books.proof import PAGE, date_or_none, day_screen
 from gateway.console.books.proof_documents import (
@@ -106,7 +106,7 @@ async def _done(
 ) -> Response[Any]:
     try:
         await doing
-    except Problem as problem:
+    except DomainError as problem:
         return await day_screen(request, context, staff, day, problem)
     return goto(request, PAGE, day=day.isoformat(), done=done)
 
@@ -123,7 +123,7 @@ async def paper(
     """The paper of a close record by its `number`, else of a day that is proved and not closed."""
     try:
         made = await _paper(context, staff, day, number)
-    except Problem as problem:
+    except DomainError as problem:
         return screen(request, "problem.html", active="proof", problem=problem)
     # off the loop: typesetting takes a while, and payments go on arriving meanwhile
     write, extension = (proof_xlsx, "xlsx") if kind == "xlsx" else (proof_pdf, "pdf")

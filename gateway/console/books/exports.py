@@ -20,7 +20,7 @@ from core.accounting.export import export_vouchers
 from core.accounting.overrides import overrides_of
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.console.frame.labels import EXPORT_FORMAT
 from gateway.console.frame.screen import (
     HttpRequest,
@@ -66,7 +66,7 @@ async def make_export(
     try:
         async with transaction(context.engine) as db:
             made = await export_vouchers(db, staff.school_id, data.format, actor=staff.actor)
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="exported" if made else "nothing")
 
@@ -95,7 +95,7 @@ async def make_book(
                 book: Book = await trial_balance(db, staff.school_id, since, until)
             else:
                 book = await detail_ledger(db, staff.school_id, account, since, until)
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, problem)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     made = await asyncio.to_thread(write_book, book)
@@ -114,7 +114,7 @@ def _day(text: str) -> date:
 
 
 async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         made = await newest_deliveries(db, staff.school_id, MAX_LISTED)

@@ -17,7 +17,7 @@ from litestar.params import FromQuery, URLEncodedBody
 from core.invoices.payment_states import state_figures
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.statistics.days import day_proofs, day_standings
 from gateway.console.books.close_panel import closing_of
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen
@@ -63,7 +63,7 @@ async def run_day(
         return await day_screen(request, context, staff, business_date(now_utc()), problem)
     try:
         await run_night(context.engine, staff.school_id, chosen, worker="console")
-    except Problem as problem:
+    except DomainError as problem:
         return await day_screen(request, context, staff, chosen, problem)
     return goto(request, PAGE, day=chosen.isoformat(), done="reconciled")
 
@@ -73,7 +73,7 @@ async def day_screen(
     context: AppContext,
     staff: Staff,
     day: date,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
     *,
     watch: bool = False,
 ) -> Response[Any]:

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 from core.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
 from core.statistics.cashless import cashless_by_month
 from core.statistics.reports import collected_by_item, debt_by_class, in_table
@@ -34,6 +34,7 @@ from gateway.console.frame.screen import (
 )
 from gateway.context import AppContext
 from gateway.pages.rendering import lang_of
+from gateway.problems import status_of
 
 PAGE: Final = "/console/reports"
 TABS: Final[dict[str, Words]] = {
@@ -107,8 +108,8 @@ async def show_report(
     """One report. Dates as date fields send them; what cannot be read is said, and today shown."""
     try:
         asked = _asked(kind, since, until, account)
-    except Problem as problem:
-        if problem.status == 404:
+    except DomainError as problem:
+        if status_of(problem) == 404:
             raise
         return await _report_screen(request, context, staff, _asked(kind, "", "", ""), problem)
     return await _report_screen(request, context, staff, asked)
@@ -137,7 +138,7 @@ async def _report_screen(
     context: AppContext,
     staff: Staff,
     asked: Asked,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         report = await _make(db, staff.school_id, asked)

@@ -22,10 +22,11 @@ from litestar.template.base import csrf_token
 
 from core.identity.service import User, user_of
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.console.frame.labels import DONE, words
 from gateway.context import AppContext
 from gateway.pages.rendering import in_lang, lang_of, page
+from gateway.problems import status_of
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +106,7 @@ def screen(
     *,
     active: str = "",
     status_code: int = 200,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
     **context: object,
 ) -> Response[str]:
     """A page of the console. `active`: the entry of the navigation; `problem`: why an action was refused."""
@@ -118,7 +119,7 @@ def screen(
         "problem": problem,
         "done": DONE.get(request.query_params.get("done", "")),
     }
-    status = problem.status if problem else status_code
+    status = status_of(problem) if problem else status_code
     return page(request, f"console/{template}", status_code=status, **{**frame, **context})
 
 
@@ -145,7 +146,7 @@ def to_login(request: HttpRequest, _: LoginNeededError) -> Response[Any]:
     return goto(request, LOGIN, next=request.url.path)
 
 
-def show_problem(request: HttpRequest, problem: Problem) -> Response[Any]:
+def show_problem(request: HttpRequest, problem: DomainError) -> Response[Any]:
     """A refusal as a page of its own."""
     return screen(request, "problem.html", problem=problem)
 
@@ -172,11 +173,11 @@ def show_failure(request: HttpRequest, error: Exception) -> Response[Any]:
     )
 
 
-def _missing(_: HTTPException) -> Problem:
+def _missing(_: HTTPException) -> DomainError:
     return Problem("not_found", vi="Không có trang này.", en="There is no such page.", status=404)
 
 
-def _foreign_form(_: HTTPException) -> Problem:
+def _foreign_form(_: HTTPException) -> DomainError:
     return Problem(
         "form_expired",
         vi="Biểu mẫu đã hết hạn hoặc không gửi từ trang này. Hãy quay lại, tải lại trang rồi thử lại.",
@@ -185,7 +186,7 @@ def _foreign_form(_: HTTPException) -> Problem:
     )
 
 
-def _too_large(_: HTTPException) -> Problem:
+def _too_large(_: HTTPException) -> DomainError:
     return Problem(
         "file_too_large",
         vi="Tệp quá lớn. Hãy chia nhỏ tệp rồi tải lên lại.",
@@ -194,7 +195,7 @@ def _too_large(_: HTTPException) -> Problem:
     )
 
 
-def _unreadable(error: HTTPException) -> Problem:
+def _unreadable(error: HTTPException) -> DomainError:
     return Problem(
         "bad_request",
         vi="Yêu cầu không hợp lệ.",

@@ -12,7 +12,7 @@ from litestar.params import URLEncodedBody
 
 from core.identity.service import log_in, log_out
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from gateway.console.frame.screen import COOKIE, HOME, LOGIN, HttpRequest, goto, screen
 from gateway.context import AppContext
 from gateway.network import client_ip
@@ -46,7 +46,7 @@ async def sign_in(
             data.password,
             client_ip(request, context.settings.trusted_proxies),
         )
-    except Problem as problem:
+    except DomainError as problem:
         return screen(
             request, "login.html", problem=problem, wanted=wanted, username=data.username[:100]
         )

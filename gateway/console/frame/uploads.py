@@ -14,7 +14,7 @@ from litestar.datastructures import UploadFile
 
 from core.kit.clock import now_utc
 from core.kit.database import Driver
-from core.kit.problem import Problem, not_found
+from core.kit.errors import Problem, not_found
 
 KEPT = timedelta(days=1)
 MAX_LISTED = 50

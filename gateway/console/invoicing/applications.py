@@ -13,7 +13,7 @@ from litestar.params import FromQuery
 
 from core.fees.queries import get_schedule
 from core.kit.database import transaction
-from core.kit.problem import not_found
+from core.kit.errors import not_found
 from core.portal.queries import applications_of
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, number_or_none, screen

@@ -21,7 +21,7 @@ from adapters.contract import FileError
 from adapters.tabular.columns import HeaderRow, guess, header_rows, likeliest
 from adapters.tabular.spreadsheet import Sheet, read_sheets, show
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen
 from gateway.console.frame.uploads import Batch, held_file
 from gateway.context import AppContext
@@ -117,7 +117,7 @@ async def choose_columns(
                     **_account(batch),
                 )
             return goto(request, PREVIEW_OF[batch.kind].format(batch_id), done="columns_saved")
-        except Problem as refusal:
+        except DomainError as refusal:
             problem = refusal
     return await _columns_screen(
         request, context, staff, batch, sheets, rows, form, saved=saved, problem=problem
@@ -137,7 +137,7 @@ def _account(batch: Batch) -> dict[str, int]:
     return {of: int(batch.parameters[of])}
 
 
-def _table(batch: Batch) -> tuple[tuple[Sheet, ...], tuple[HeaderRow, ...], Problem | None]:
+def _table(batch: Batch) -> tuple[tuple[Sheet, ...], tuple[HeaderRow, ...], DomainError | None]:
     """The sheets, the rows that may be headers, and why there are none. Call it in a thread."""
     try:
         sheets = read_sheets(batch.content, batch.file_name)
@@ -149,7 +149,7 @@ def _table(batch: Batch) -> tuple[tuple[Sheet, ...], tuple[HeaderRow, ...], Prob
     return sheets, rows, None
 
 
-def _no_table(vi: str) -> Problem:
+def _no_table(vi: str) -> DomainError:
     return Problem(
         "no_table", vi=vi, en="This file is no table with headers over its columns.", status=422
     )
@@ -198,15 +198,15 @@ async def _columns_screen(
     form: _Form | None,
     *,
     saved: Mapping[str, str],
-    problem: Problem | None,
+    problem: DomainError | None,
 ) -> Response[Any]:
     preview: object = None
-    misread: Problem | None = None
+    misread: DomainError | None = None
     if form is not None:
         try:
             async with transaction(context.engine) as db:
                 preview = await _preview(db, staff, batch, form.chosen)
-        except Problem as refusal:
+        except DomainError as refusal:
             misread = refusal
     sheet = sheets[form.header.sheet] if form else None
     return screen(

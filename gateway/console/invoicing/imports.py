@@ -17,7 +17,7 @@ from core.fees.queries import list_schedules
 from core.fees.service import draft_schedule, preview_schedule
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem, not_found
+from core.kit.errors import DomainError, Problem, not_found
 from core.portal.applications import accept_forms, preview_forms
 from core.students.service import (
     accept_roster,
@@ -36,6 +36,7 @@ from gateway.console.frame.uploads import (
     mark_accepted,
 )
 from gateway.context import AppContext
+from gateway.problems import status_of
 from reconciliation.statements.imports import import_statement, preview_statement
 from reconciliation.statements.notifications import (
     import_notifications,
@@ -75,7 +76,7 @@ async def upload(
                 parameters=parameters,
                 actor=staff.actor,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _imports_screen(request, context, staff, problem)
     return goto(request, f"{LIST}/{batch_id}")
 
@@ -104,8 +105,8 @@ async def accept(
             batch = await _held_here(db, staff, batch_id, lock=True)
             next_page = await _write(db, context, staff, batch)
             await mark_accepted(db, staff.school_id, batch_id)
-    except Problem as problem:
-        if problem.status in {404, 409}:
+    except DomainError as problem:
+        if status_of(problem) in {404, 409}:
             raise
         return await _preview_screen(request, context, staff, batch_id, problem)
     return _after(request, next_page)
@@ -247,7 +248,7 @@ def _parameters(kind: str, form: Any) -> dict[str, str]:
 
 
 async def _imports_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
 ) -> Response[Any]:
     first = int(school_year_of(business_date(now_utc()))[:4])
     async with transaction(context.engine) as db:
@@ -276,7 +277,7 @@ async def _preview_screen(
     context: AppContext,
     staff: Staff,
     batch_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     """The preview; a file that cannot be read at all is told so and can only be dropped."""
     async with transaction(context.engine) as db:
@@ -284,7 +285,7 @@ async def _preview_screen(
         preview: object = None
         try:
             preview = await _preview(db, context, staff, batch)
-        except Problem as unreadable:
+        except DomainError as unreadable:
             problem = problem or unreadable
     return screen(
         request,

@@ -26,7 +26,7 @@ from core.invoices.search import (
 )
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.match_reasons import matched_of
 from gateway.console.frame.screen import (
@@ -142,7 +142,7 @@ async def cancel(
                 actor=staff.actor,
                 reason=typed(data.reason, MAX_REASON),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _invoice_screen(request, context, staff, invoice_id, problem)
     return goto(request, f"{LIST}/{invoice_id}", done="cancelled")
 
@@ -175,7 +175,7 @@ async def _invoice_screen(
     context: AppContext,
     staff: Staff,
     invoice_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         invoice = await invoice_detail(db, staff.school_id, invoice_id)

@@ -15,7 +15,7 @@ from core.invoices.schedule_totals import total_schedule
 from core.invoices.service import issue
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, number_or_none, screen
 from gateway.context import AppContext
@@ -67,7 +67,7 @@ async def approve(
                 actor=staff.actor,
                 version=number_or_none(data.version),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _schedule_screen(request, context, staff, schedule_id, problem)
     return goto(request, f"/console/schedules/{schedule_id}", done="approved")
 
@@ -90,7 +90,7 @@ async def issue_invoices(
                 on=business_date(now_utc()),
                 actor=staff.actor,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _schedule_screen(request, context, staff, schedule_id, problem)
     return goto(request, f"/console/schedules/{schedule_id}", done="issued")
 
@@ -100,7 +100,7 @@ async def _schedule_screen(
     context: AppContext,
     staff: Staff,
     schedule_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         detail = await get_schedule(db, staff.school_id, schedule_id)

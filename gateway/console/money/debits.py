@@ -14,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from gateway.console.frame.screen import (
     HttpRequest,
     NoteForm,
@@ -102,7 +102,7 @@ async def book_fees(
                 actor=staff.actor,
                 note=typed(str(form.get("note", "")), MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="debits_booked")
 
@@ -131,7 +131,7 @@ async def book_debit(
     try:
         async with transaction(context.engine) as db:
             await _book(db, staff, exception_id, fields)
-    except Problem as problem:
+    except DomainError as problem:
         return await _debit_screen(request, context, staff, exception_id, problem, fields)
     return goto(request, f"{LIST}/{exception_id}", done="debit_booked")
 
@@ -154,7 +154,7 @@ async def undo(
                 actor=staff.actor,
                 reason=typed(data.note, MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _debit_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{LIST}/{exception_id}", done="undone")
 
@@ -193,7 +193,7 @@ async def book_own(
                 actor=staff.actor,
                 note=typed(data.note, MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _own_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{EXCEPTIONS}/{exception_id}/own-money", done="debit_booked")
 
@@ -220,7 +220,7 @@ async def undo_own(
                 actor=staff.actor,
                 reason=typed(data.note, MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _own_screen(request, context, staff, exception_id, problem)
     return goto(request, f"{EXCEPTIONS}/{exception_id}", done="undone")
 
@@ -278,7 +278,7 @@ def _amounts(fields: dict[str, str]) -> dict[int, int]:
 
 
 async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         lines = await open_debits(db, staff.school_id)
@@ -298,7 +298,7 @@ async def _debit_screen(
     context: AppContext,
     staff: Staff,
     exception_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
     fields: dict[str, str] | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
@@ -317,7 +317,7 @@ async def _own_screen(
     context: AppContext,
     staff: Staff,
     exception_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)

@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.di import NamedDependency
 
 from core.kit.database import borrowed, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.payments.ingest.allocate import Reason
 from core.payments.ingest.group_commit import announce_paid
 from gateway.console.frame.screen import HttpRequest, Staff, goto, number_or_none, screen, typed
@@ -57,7 +57,7 @@ async def confirm(
                 actor=staff.actor,
                 note=chosen.note,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _preview_screen(request, context, staff, chosen, problem)
     async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
@@ -87,7 +87,7 @@ async def _preview_screen(
     context: AppContext,
     staff: Staff,
     chosen: Chosen,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         exception_ids: Sequence[int] = chosen.exception_ids

@@ -20,7 +20,7 @@ from adapters.banks import banks
 from core.invoices.search import MAX_QUERY, Wanted, find_invoices
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.refunds.payee import read_payee
 from core.refunds.service import MAX_REASON, Method, Refundable, refundable
 from gateway.console.frame.screen import (
@@ -138,7 +138,7 @@ async def split(
                 note=typed(fields.get("note", ""), MAX_TEXT),
                 mark=fields.get("mark"),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _split_screen(request, context, staff, exception_id, fields, problem)
     await announce(context, staff, moved)
     if moved.waiting_vnd:
@@ -179,7 +179,7 @@ async def return_money(
                 note=typed(data.note, MAX_REASON),
                 mark=data.mark,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _return_screen(request, context, staff, exception_id, data, problem)
     return goto(request, f"/console/refunds/{made.id}", done="refund_requested")
 
@@ -223,7 +223,7 @@ async def _split_screen(
     staff: Staff,
     exception_id: int,
     fields: Mapping[str, str],
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     text = typed(fields.get("text", ""), MAX_QUERY)
     async with transaction(context.engine) as db:
@@ -289,7 +289,7 @@ async def _return_screen(
     staff: Staff,
     exception_id: int,
     form: ReturnForm | None,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     found: Refundable | None = None
     async with transaction(context.engine) as db:
@@ -298,7 +298,7 @@ async def _return_screen(
         if row.payment_id is not None:
             try:
                 found = await refundable(db, staff.school_id, row.payment_id)
-            except Problem as uncertain:
+            except DomainError as uncertain:
                 problem = problem or uncertain
         accounts = await db.raw.fetch(
             "SELECT id, number FROM bank_account WHERE school_id = $1 ORDER BY id", staff.school_id
@@ -320,7 +320,7 @@ async def _return_screen(
     )
 
 
-def _check_action(row: ExceptionRow, action: Action, problem: Problem | None) -> None:
+def _check_action(row: ExceptionRow, action: Action, problem: DomainError | None) -> None:
     """A form for what cannot be done is not shown; why an attempt failed is. Raises Problem (409)."""
     if action not in row.actions and problem is None:
         raise Problem(

@@ -18,7 +18,7 @@ from core.invoices.detail import invoice_detail
 from core.invoices.search import MAX_QUERY, InvoicePage, Wanted, find_invoices
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.payments.ingest.allocate import Reason
 from core.payments.ingest.group_commit import announce_paid
 from core.statistics.exceptions import facts_of, open_by_reason
@@ -188,7 +188,7 @@ async def place(
                 note=typed(data.note, MAX_TEXT),
                 mark=data.mark,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _confirm_screen(request, context, staff, exception_id, invoice_id, problem)
     await announce(context, staff, moved)
     return goto(request, LIST, done="placed")
@@ -213,7 +213,7 @@ async def suspend(
                 note=typed(data.note, MAX_TEXT),
                 mark=data.mark,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await exception_screen(request, context, staff, exception_id, problem=problem)
     await announce(context, staff, moved)
     return goto(request, f"{LIST}/{exception_id}", done="suspended")
@@ -239,7 +239,7 @@ async def resolve(
                 note=typed(data.note, MAX_TEXT),
                 mark=data.mark,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, LIST, done="resolved")
 
@@ -263,7 +263,7 @@ async def undo(
                 reason=typed(data.note, MAX_TEXT),
                 mark=data.mark,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await exception_screen(request, context, staff, exception_id, problem=problem)
     if moved:
         await announce(context, staff, moved)
@@ -283,7 +283,7 @@ async def note(
         async with transaction(context.engine) as db:
             text = typed(data.note, MAX_TEXT)
             await add_note(db, staff.school_id, exception_id, actor=staff.actor, text=text)
-    except Problem as problem:
+    except DomainError as problem:
         return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, f"{LIST}/{exception_id}", done="noted")
 
@@ -307,7 +307,7 @@ async def ask(
                 colleague=data.colleague,
                 text=typed(data.note, MAX_TEXT),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await exception_screen(request, context, staff, exception_id, problem=problem)
     return goto(request, f"{LIST}/{exception_id}", done="asked")
 
@@ -324,7 +324,7 @@ async def exception_screen(
     staff: Staff,
     exception_id: int,
     *,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
     text: str | None = None,
 ) -> Response[Any]:
     """One exception with all that can be done about it; `text`: what invoices are looked for."""
@@ -379,7 +379,7 @@ async def _confirm_screen(
     staff: Staff,
     exception_id: int,
     invoice_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)

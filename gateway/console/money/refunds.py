@@ -19,7 +19,7 @@ from litestar.params import FromQuery, URLEncodedBody
 from adapters.banks import banks
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.payments.ingest.group_commit import announce_paid
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.payee import Payee, read_payee
@@ -166,7 +166,7 @@ async def request(
             made = await request_refund(
                 db, context.keys, staff.school_id, payment_id, wish, actor=staff.actor
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _request_screen(request, context, staff, payment_id, data, problem)
     return goto(request, f"{LIST}/{made.id}", done="refund_requested")
 
@@ -194,7 +194,7 @@ async def approve(
         _check_approver(staff)
         async with transaction(context.engine) as db:
             await approve_refund(db, staff.school_id, refund_id, actor=staff.actor)
-    except Problem as problem:
+    except DomainError as problem:
         return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_approved")
 
@@ -212,7 +212,7 @@ async def reject(
         _check_approver(staff)
         async with transaction(context.engine) as db:
             await reject_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
-    except Problem as problem:
+    except DomainError as problem:
         return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_rejected")
 
@@ -229,7 +229,7 @@ async def cancel(
     try:
         async with transaction(context.engine) as db:
             await cancel_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
-    except Problem as problem:
+    except DomainError as problem:
         return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_cancelled")
 
@@ -254,7 +254,7 @@ async def confirm(
                 bank_transaction_id=data.bank_transaction_id,
                 actor=staff.actor,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _refund_screen(request, context, staff, refund_id, problem)
     async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
@@ -274,7 +274,7 @@ async def fail(
         async with transaction(context.engine) as db:
             await _check_word(db, context, staff, refund_id)
             await fail_refund(db, staff.school_id, refund_id, actor=staff.actor, note=data.note)
-    except Problem as problem:
+    except DomainError as problem:
         return await _refund_screen(request, context, staff, refund_id, problem)
     return goto(request, f"{LIST}/{refund_id}", done="refund_failed")
 
@@ -297,7 +297,7 @@ async def make_list(
                 extension=data.format,
                 actor=staff.actor,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, "", None, problem)
     return goto(request, LIST, done="listed" if made else "nothing_to_list")
 
@@ -346,7 +346,7 @@ async def _list_screen(
     staff: Staff,
     show: str,
     before_id: int | None,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     chosen = show if show in SHOWN else ""
     async with transaction(context.engine) as db:
@@ -382,14 +382,14 @@ async def _request_screen(
     staff: Staff,
     payment_id: int,
     form: RefundForm | None,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     found: Refundable | None = None
     async with transaction(context.engine) as db:
         payment = await payment_facts(db, staff.school_id, payment_id)
         try:
             found = await refundable(db, staff.school_id, payment_id)
-        except Problem as uncertain:
+        except DomainError as uncertain:
             problem = problem or uncertain
         earlier = await list_refunds(db, context.keys, staff.school_id, payment_id=payment_id)
         parts = found.standing.parts if found else ()
@@ -427,7 +427,7 @@ async def _refund_screen(
     context: AppContext,
     staff: Staff,
     refund_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         refund = await find_refund(db, context.keys, staff.school_id, refund_id)

@@ -16,7 +16,7 @@ from litestar.params import URLEncodedBody
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.payments.ingest.group_commit import announce_paid
 from gateway.console.frame.screen import (
     HttpRequest,
@@ -30,6 +30,7 @@ from gateway.console.frame.screen import (
 )
 from gateway.console.frame.uploads import drop_file, file_of, held_file, hold_file, mark_accepted
 from gateway.context import AppContext
+from gateway.problems import status_of
 from reconciliation.review.exceptions import ExceptionRow
 from reconciliation.review.manual_payouts import (
     candidate_batches,
@@ -107,7 +108,7 @@ async def upload_settlement(
                 parameters={"merchant_account_id": channel},
                 actor=staff.actor,
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, problem)
     return goto(request, f"{LIST}/files/{file_id}")
 
@@ -147,8 +148,8 @@ async def accept_settlement(
                 actor=staff.actor,
             )
             await mark_accepted(db, staff.school_id, file_id)
-    except Problem as problem:
-        if problem.status in {404, 409}:
+    except DomainError as problem:
+        if status_of(problem) in {404, 409}:
             raise
         return await _file_screen(request, context, staff, file_id, problem)
     return goto(request, LIST, done="accepted")
@@ -181,7 +182,7 @@ async def save_terms(
         channel, terms = _terms(data)
         async with transaction(context.engine) as db:
             await set_terms(db, staff.school_id, channel, terms, actor=staff.actor)
-    except Problem as problem:
+    except DomainError as problem:
         return await _list_screen(request, context, staff, problem)
     return goto(request, LIST, done="terms_set")
 
@@ -216,7 +217,7 @@ async def settle(
                 actor=staff.actor,
                 note=typed(data.note, MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _batch_screen(request, context, staff, batch_id, problem)
     return goto(request, f"{LIST}/{batch_id}", done="settled")
 
@@ -239,7 +240,7 @@ async def undo(
                 actor=staff.actor,
                 reason=typed(data.note, MAX_NOTE),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _batch_screen(request, context, staff, batch_id, problem)
     return goto(request, f"{LIST}/{batch_id}", done="unsettled")
 
@@ -263,7 +264,7 @@ async def take_back(
             touched = await record_taken_back(
                 db, staff.school_id, line_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _batch_screen(request, context, staff, batch_id, problem)
     async with borrowed(context.engine) as db:
         await announce_paid(db, touched)
@@ -330,7 +331,7 @@ def _vnd(text: str) -> int:
 
 
 async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: Problem | None = None
+    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
 ) -> Response[Any]:
     today = business_date(now_utc())
     async with transaction(context.engine) as db:
@@ -357,7 +358,7 @@ async def _file_screen(
     context: AppContext,
     staff: Staff,
     file_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         held = await held_file(db, staff.school_id, file_id)
@@ -370,7 +371,7 @@ async def _file_screen(
                 held.content,
                 held.file_name,
             )
-        except Problem as unreadable:
+        except DomainError as unreadable:
             problem = problem or unreadable
     return screen(
         request,
@@ -387,7 +388,7 @@ async def _batch_screen(
     context: AppContext,
     staff: Staff,
     batch_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         batch = await find_batch(db, staff.school_id, batch_id)

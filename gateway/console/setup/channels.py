@@ -18,7 +18,7 @@ from adapters import CREATE, IPN, REDIRECT
 from adapters.banks import bank
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError, Problem
 from core.merchants.channel_status import MAX_REASON, switch_channel
 from core.merchants.directory import CACHE_S
 from core.merchants.service import STATEMENT
@@ -107,7 +107,7 @@ async def switch(
                 actor=staff.actor,
                 reason=typed(data.reason, MAX_REASON + 1),
             )
-    except Problem as problem:
+    except DomainError as problem:
         return await _channel_screen(request, context, staff, channel_id, problem)
     done = "channel_enabled" if is_enabled else "channel_disabled"
     return goto(request, f"{LIST}/{channel_id}", done=done)
@@ -153,7 +153,7 @@ async def _channel_screen(
     context: AppContext,
     staff: Staff,
     channel_id: int,
-    problem: Problem | None = None,
+    problem: DomainError | None = None,
 ) -> Response[Any]:
     today = business_date(now_utc())
     async with transaction(context.engine) as db:

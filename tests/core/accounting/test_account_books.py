@@ -30,7 +30,7 @@ from core.accounting.books import (
 from core.accounting.charts import Override, chart_for
 from core.accounting.overrides import set_override
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.postings import Event
 
 FIRST = date(2026, 1, 1)
@@ -217,12 +217,12 @@ async def test_a_period_in_which_the_accounts_change_is_refused_with_the_day(
     async with transaction(engine) as db:
         own = Override(purpose="bank", valid_from=date(2026, 10, 1), account="1121")
         await set_override(db, world.school_id, own, actor="duyet")
-    with pytest.raises(Problem, match=r"accounts_change.*2026-10-01"):
+    with pytest.raises(DomainError, match=r"accounts_change.*2026-10-01"):
         await balance_of(engine, world, FIRST, LAST)
     before = await balance_of(engine, world, FIRST, date(2026, 9, 30))
     after = await balance_of(engine, world, date(2026, 10, 1), LAST)
     assert row_of(before, "112").closing_vnd == row_of(after, "1121").opening_vnd == 9_370_000
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await ledger_of(engine, world, "112", date(2026, 10, 1), LAST)
     ledger = await ledger_of(engine, world, "1121", date(2026, 10, 1), LAST)
     assert (ledger.opening_vnd, ledger.entries) == (9_370_000, ())
@@ -234,7 +234,7 @@ async def test_a_private_school_closes_its_year_where_the_circular_changes(
     world = await busy_world(engine)
     async with transaction(engine) as db:
         await db.raw.execute("UPDATE school SET accounting_regime = 'TT99/2025'")
-    with pytest.raises(Problem, match=r"accounts_change.*2026-01-01"):
+    with pytest.raises(DomainError, match=r"accounts_change.*2026-01-01"):
         await balance_of(engine, world, date(2025, 7, 1), LAST)
     row = row_of(await balance_of(engine, world, FIRST, LAST), "112")
     assert row.name == "Tiền gửi không kỳ hạn"
@@ -242,15 +242,15 @@ async def test_a_private_school_closes_its_year_where_the_circular_changes(
 
 async def test_refusals(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     world = await busy_world(engine)
-    with pytest.raises(Problem, match="bad_period"):
+    with pytest.raises(DomainError, match="bad_period"):
         await balance_of(engine, world, LAST, FIRST)
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await ledger_of(engine, world, "999", FIRST, LAST)
-    with pytest.raises(Problem, match="no_chart"):
+    with pytest.raises(DomainError, match="no_chart"):
         await balance_of(engine, world, date(1990, 1, 1), date(1990, 2, 1))
     async with transaction(engine) as db:
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await trial_balance(db, 10**9, FIRST, LAST)
     monkeypatch.setattr(books, "MAX_LINES", 3)
-    with pytest.raises(Problem, match="period_too_long"):
+    with pytest.raises(DomainError, match="period_too_long"):
         await ledger_of(engine, world, "112", FIRST, LAST)

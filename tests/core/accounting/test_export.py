@@ -14,7 +14,7 @@ from support.voucher_exports import MISA_HEADERS
 from core.accounting.charts import chart_for
 from core.accounting.export import download, export_vouchers
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.service import reverse_journal
 
 
@@ -144,9 +144,9 @@ async def test_exports_cannot_be_changed_or_seen_by_others(engine: AsyncEngine) 
     assert made
     async with transaction(engine) as db:
         other = await make_world(db, [], code="B")
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await download(db, other.school_id, made.id)
-        with pytest.raises(Problem, match="unknown_format"):
+        with pytest.raises(DomainError, match="unknown_format"):
             await export_vouchers(db, world.school_id, "pdf", actor="an")
     with pytest.raises((DBAPIError, Exception), match="append-only"):
         async with transaction(engine) as db:
@@ -171,5 +171,5 @@ def test_a_voucher_falls_under_the_circular_of_its_date(regime: str, on: date, f
     ("regime", "on"), [("TT1/1999", date(2026, 1, 1)), ("TT24/2024", date(2010, 1, 1))]
 )
 def test_a_date_without_a_chart_is_refused(regime: str, on: date) -> None:
-    with pytest.raises(Problem, match="no_chart"):
+    with pytest.raises(DomainError, match="no_chart"):
         chart_for(regime, on)

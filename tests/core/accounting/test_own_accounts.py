@@ -16,7 +16,7 @@ from core.accounting.charts import Override, accounts_on, charts, purposes
 from core.accounting.overrides import overrides_of, set_override
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.models import ledger_account
 
 
@@ -68,7 +68,7 @@ async def test_each_choice_stands_in_the_audit_chain(engine: AsyncEngine) -> Non
 async def test_what_was_exported_does_not_change(engine: AsyncEngine) -> None:
     world = await paid_world(engine)
     assert await export(engine, world, "misa-receipts")
-    with pytest.raises(Problem, match="already_exported"):
+    with pytest.raises(DomainError, match="already_exported"):
         await choose(engine, world, "bank", "1121", DAY)
     async with transaction(engine) as db:
         assert await overrides_of(db, world.school_id) == ()
@@ -78,19 +78,19 @@ async def test_what_was_exported_does_not_change(engine: AsyncEngine) -> None:
 @pytest.mark.parametrize("account", ["11", "ABC", "112 1", "112;1", "1121" * 5, "112a", "=112", ""])
 async def test_an_account_that_is_none_is_refused(engine: AsyncEngine, account: str) -> None:
     world = await paid_world(engine)
-    with pytest.raises(Problem, match="bad_account"):
+    with pytest.raises(DomainError, match="bad_account"):
         await choose(engine, world, "bank", account, DAY)
 
 
 async def test_unknown_purposes_days_and_schools_are_refused(engine: AsyncEngine) -> None:
     world = await paid_world(engine)
-    with pytest.raises(Problem, match="unknown_purpose"):
+    with pytest.raises(DomainError, match="unknown_purpose"):
         await choose(engine, world, "gold", "1121", DAY)
-    with pytest.raises(Problem, match="no_chart"):
+    with pytest.raises(DomainError, match="no_chart"):
         await choose(engine, world, "bank", "1121", date(1990, 1, 1))
     own = Override(purpose="bank", valid_from=DAY, account="1121")
     async with transaction(engine) as db:
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await set_override(db, 10**9, own, actor="duyet")
 
 

@@ -26,7 +26,7 @@ from core.fees.concessions import ConcessionResult, accept_concessions, preview_
 from core.fees.relief import Grant, shares
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 
 HEADER = (
     *("STT", "Mã học sinh", "Họ tên", "Mã khoản thu", "Tỷ lệ (%)", "Nguồn", "Số quyết định"),
@@ -172,7 +172,7 @@ async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSch
             ("not_the_schools_to_concede", 5, "BH"),
             ("concession_differs", 6, "70%"),
         }
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await accept_concessions(db, school.id, data, NAME, actor="co.lan")
         assert refused.value.faults == preview.faults
         assert await db.raw.fetchval("SELECT count(*) FROM concession") == 1

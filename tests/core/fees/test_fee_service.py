@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.fee_school import (
     ACCOUNT,
     BUS,
@@ -25,7 +26,7 @@ from core.fees.queries import get_schedule, list_schedules
 from core.fees.service import approve_schedule, draft_schedule, preview_schedule
 from core.identity.audit import verify_chain
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 
 NAME = "khoan-thu.xlsx"
 
@@ -95,7 +96,7 @@ async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSch
             ("not_enrolled", 4, "CU"),
             ("out_of_scope", 5, "3A-1"),
         }
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await draft_schedule(db, school.id, data, NAME, actor="co.lan")
         assert refused.value.faults == preview.faults
         assert await db.raw.fetchval("SELECT count(*) FROM fee_item") == 0
@@ -166,7 +167,7 @@ async def test_a_corrected_file_is_the_same_draft_in_its_next_version(
         detail = await get_schedule(db, school.id, first.schedule_id)
         assert [(line.item_code, line.account) for line in detail.lines] == [("AN", ACCOUNT)]
         assert await db.raw.fetchval("SELECT count(*) FROM fee_registration") == 0
-        with pytest.raises(Problem, match="schedule_changed"):
+        with pytest.raises(DomainError, match="schedule_changed"):
             await approve_schedule(db, school.id, second.schedule_id, actor="thay.hung", version=1)
         await approve_schedule(db, school.id, second.schedule_id, actor="thay.hung", version=2)
 
@@ -196,12 +197,12 @@ async def test_only_another_person_approves_and_only_once(
             (" Co.Lan ", "same_person"),
             ("  ", "actor_missing"),
         ):
-            with pytest.raises(Problem, match=code):
+            with pytest.raises(DomainError, match=code):
                 await approve_schedule(db, school.id, drafted.schedule_id, actor=actor)
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await approve_schedule(db, school.id + 1, drafted.schedule_id, actor="thay.hung")
         await approve_schedule(db, school.id, drafted.schedule_id, actor="thay.hung")
-        with pytest.raises(Problem, match="not_a_draft"):
+        with pytest.raises(DomainError, match="not_a_draft"):
             await approve_schedule(db, school.id, drafted.schedule_id, actor="thay.hung")
         (row,) = await list_schedules(db, school.id)
         assert (row.status, row.drafted_by, row.approved_by) == ("approved", "co.lan", "thay.hung")
@@ -235,9 +236,9 @@ async def test_an_unreadable_file_is_a_problem_in_the_users_language(
     engine: AsyncEngine, school: FeeSchool
 ) -> None:
     async with transaction(engine) as db:
-        with pytest.raises(Problem, match="truncated") as refused:
+        with pytest.raises(DomainError, match="truncated") as refused:
             await preview_schedule(db, school.id, fee_file([LUNCH])[:900], NAME)
-    assert refused.value.status == 422
+    assert status_of(refused.value) == 422
     assert NAME in refused.value.vi
 
 

@@ -24,7 +24,7 @@ from core.identity.service import (
 )
 from core.kit.clock import now_utc
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.schools.service import create_school
 
 PASSWORD = "mật khẩu rất dài"
@@ -55,7 +55,7 @@ async def new_user(engine: AsyncEngine, school_id: int, username: str = "Lan") -
 
 
 async def refusal(engine: AsyncEngine, username: str, password: str, ip: str = "1.2.3.4") -> str:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await log_in(engine, username, password, ip)
     return caught.value.code
 
@@ -170,7 +170,7 @@ async def test_a_bad_user(
 ) -> None:
     given = {"username": "lan", "display_name": "Lan", "password": PASSWORD, "role": "approver"}
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await create_user(db, school_id, **{**given, **change})
         assert caught.value.code == code
 
@@ -181,7 +181,7 @@ async def test_a_username_belongs_to_one_person_anywhere(
     await new_user(engine, school_id)
     async with transaction(engine) as db:
         other = await new_school(db, "TH02")
-    with pytest.raises(Problem, match="username_taken"):
+    with pytest.raises(DomainError, match="username_taken"):
         await new_user(engine, other, "lan")
 
 
@@ -198,9 +198,9 @@ async def test_an_api_key_opens_one_school_until_it_is_revoked(
         assert await school_of_key(db, "\ud800") is None
         stored = await db.raw.fetchval("SELECT key_hash FROM api_key")
         assert key.encode() not in bytes(stored)
-        with pytest.raises(Problem, match="key_name_taken"):
+        with pytest.raises(DomainError, match="key_name_taken"):
             await create_api_key(db, school_id, "SMAS")
         await revoke_api_key(db, school_id, "SMAS")
         assert await school_of_key(db, key) is None
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await revoke_api_key(db, school_id, "SMAS")

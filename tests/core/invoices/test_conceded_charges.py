@@ -37,7 +37,7 @@ from core.invoices.queries import invoice_by_token
 from core.invoices.schedule_totals import total_schedule
 from core.invoices.service import Issued, issue
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
 from core.ledger.service import reverse_journal
 
@@ -194,7 +194,7 @@ async def test_a_bill_of_which_nothing_is_left_is_booked_without_an_invoice(
     assert (await issue_at(engine, school, schedule_id)).invoices == 2
     async with transaction(engine) as db:
         again = await approved(db, school, fee_file([own, TUITION]))
-    with pytest.raises(Problem, match="charged_before"):
+    with pytest.raises(DomainError, match="charged_before"):
         await issue_at(engine, school, again)
 
 
@@ -245,7 +245,7 @@ async def test_a_semester_becomes_income_month_by_month(
         assert "prepaid" not in left
         assert left["income"] == -full_vnd
         journal = await db.raw.fetchval("SELECT max(journal_id) FROM income_release")
-        with pytest.raises(Problem, match="journal_of_invoice"):
+        with pytest.raises(DomainError, match="journal_of_invoice"):
             await reverse_journal(db, school.id, journal, ON, "nhầm")
 
 
@@ -265,7 +265,7 @@ async def test_a_month_charged_ahead_is_not_charged_again(
         )
     await issue_at(engine, school, first)
     for overlapping in (january, december):
-        with pytest.raises(Problem, match="charged_before"):
+        with pytest.raises(DomainError, match="charged_before"):
             await issue_at(engine, school, overlapping)
     assert (await issue_at(engine, school, february)).invoices == 3
 
@@ -291,7 +291,7 @@ async def test_a_service_is_not_charged_ahead(engine: AsyncEngine, school: FeeSc
         [(*BOOK[:8], "Hồ sơ", 3)], header=AHEAD, titles=(*TITLES, ("Tên dịch vụ: Thi",))
     )
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await draft_schedule(db, school.id, data, "f.xlsx", actor="co.lan")
     assert [fault.code for fault in refused.value.faults] == ["months_of_service"]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS
 from support.fee_school import (
     ACCOUNT,
@@ -33,7 +34,7 @@ from core.identity.audit import verify_chain
 from core.invoices.cancel import cancel_invoice
 from core.invoices.service import Issued, issue
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.reference import is_reference
 from core.ledger.queries import balances, disagreements
 
@@ -179,13 +180,13 @@ async def test_what_is_not_approved_or_charges_nobody_is_not_issued(
 ) -> None:
     async with transaction(engine) as db:
         drafted = await draft_schedule(db, school.id, fee_file([BUS]), "f.xlsx", actor="co.lan")
-    with pytest.raises(Problem, match="not_approved"):
+    with pytest.raises(DomainError, match="not_approved"):
         await issue_now(engine, school, drafted.schedule_id)
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await issue_now(engine, school, drafted.schedule_id + 1)
     async with transaction(engine) as db:
         await approve_schedule(db, school.id, drafted.schedule_id, actor="thay.hung")
-    with pytest.raises(Problem, match="nobody_to_charge"):
+    with pytest.raises(DomainError, match="nobody_to_charge"):
         await issue_now(engine, school, drafted.schedule_id)
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM invoice") == 0
@@ -202,9 +203,9 @@ async def test_an_item_is_not_charged_twice_in_a_month(
             db, school, fee_file([INSURANCE], titles=(*TITLES, ("Đợt thu: Bảo hiểm",)))
         )
     await issue_now(engine, school, first)
-    with pytest.raises(Problem, match="charged_before") as refused:
+    with pytest.raises(DomainError, match="charged_before") as refused:
         await issue_now(engine, school, second)
-    assert refused.value.status == 409
+    assert status_of(refused.value) == 409
     assert (await issue_now(engine, school, october)).invoices == 9
     assert (await issue_now(engine, school, insurance)).invoices == 9
     async with transaction(engine) as db:
@@ -230,7 +231,7 @@ async def test_schools_do_not_meet(engine: AsyncEngine, school: FeeSchool) -> No
         other = await make_school(db, {"3A": 5}, code="TH02")
         mine = await approved(db, school, fee_file([LUNCH]))
         theirs = await approved(db, other, fee_file([LUNCH]))
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await issue_now(engine, school, theirs)
     await issue_now(engine, school, mine)
     async with transaction(engine) as db:
@@ -291,7 +292,7 @@ async def test_lines_totals_and_ledger_agree_for_any_schedule(
         assert preview.forecast is not None
         schedule_id = await approved(db, school, data)
         if preview.forecast.invoice_count == 0:
-            with pytest.raises(Problem, match="nobody_to_charge"):
+            with pytest.raises(DomainError, match="nobody_to_charge"):
                 await issue(db, KEYS, school.id, schedule_id, on=ON, actor="co.lan")
             return
         issued = await issue(db, KEYS, school.id, schedule_id, on=ON, actor="co.lan")

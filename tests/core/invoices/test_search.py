@@ -12,7 +12,7 @@ from core.invoices.cancel import cancel_invoice
 from core.invoices.detail import invoice_detail
 from core.invoices.search import InvoiceStatus, Wanted, find_invoices
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
 from core.ledger.service import books_of
 
@@ -128,7 +128,7 @@ async def test_cancelling_reverses_the_issue_and_keeps_the_books_in_agreement(
         assert detail.status is InvoiceStatus.CANCELLED
         assert detail.open_vnd == 0
         assert [entry.memo for entry in detail.entries] == ["", "Phát hành nhầm"]
-        with pytest.raises(Problem, match="already_cancelled"):
+        with pytest.raises(DomainError, match="already_cancelled"):
             await cancel_invoice(
                 db, world.school_id, invoice.id, on=DAY, actor="ketoan", reason="again"
             )

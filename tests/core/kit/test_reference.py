@@ -69,9 +69,9 @@ def accidents(content: str, reference: str) -> bool:
 
 def wrong_symbols(reference: str, places: tuple[int, ...], steps: tuple[int, ...]) -> str:
     symbols = list(reference)
-    for allocate, step in zip(places, steps, strict=True):
-        old = ALPHABET.index(symbols[len(PREFIX) + allocate])
-        symbols[len(PREFIX) + allocate] = ALPHABET[(old + step) % 32]
+    for place, step in zip(places, steps, strict=True):
+        old = ALPHABET.index(symbols[len(PREFIX) + place])
+        symbols[len(PREFIX) + place] = ALPHABET[(old + step) % 32]
     return "".join(symbols)
 
 
@@ -122,9 +122,9 @@ def test_neighbours_and_keys_look_unrelated():
 
 def test_every_single_wrong_symbol_is_put_right():
     for reference in make_references(range(40), KEY):
-        for allocate in range(10):
+        for place in range(10):
             for step in range(1, 32):
-                wrong = wrong_symbols(reference, (allocate,), (step,))
+                wrong = wrong_symbols(reference, (place,), (step,))
                 assert not is_reference(wrong)
                 assert find_references(wrong) == (Found(reference, True, 0),)
 
@@ -162,10 +162,10 @@ def test_chance_reads_one_of_1024_as_exact_and_310_as_corrected():
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_wrong_letter_in_the_prefix_is_corrected_only_with_the_symbols_exact(allocate: int):
+def test_a_wrong_letter_in_the_prefix_is_corrected_only_with_the_symbols_exact(place: int):
     reference = make_reference(77, KEY)
-    for letter in set(ALPHABET) - {PREFIX[allocate]}:
-        wrong = reference[:allocate] + letter + reference[allocate + 1 :]
+    for letter in set(ALPHABET) - {PREFIX[place]}:
+        wrong = reference[:place] + letter + reference[place + 1 :]
         assert not is_reference(wrong)
         assert Found(reference, True, 0) in find_references(wrong)
         for symbol in range(10):

@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import make_world
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import disagreements
 from core.ledger.service import reverse_journal
 
@@ -22,7 +23,7 @@ async def test_the_journal_that_issued_an_invoice_is_not_reversed(engine: AsyncE
         journal_id = await db.raw.fetchval(
             "SELECT journal_id FROM transfer WHERE kind = 'invoice_issued'"
         )
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await reverse_journal(db, world.school_id, journal_id, ON, "nhầm")
         assert refused.value.code == "journal_of_invoice"
         assert await disagreements(db, world.school_id) == []
@@ -31,6 +32,6 @@ async def test_the_journal_that_issued_an_invoice_is_not_reversed(engine: AsyncE
 async def test_a_journal_that_does_not_exist_is_not_found(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await reverse_journal(db, world.school_id, 987_654, ON, "nhầm")
-    assert refused.value.status == 404
+    assert status_of(refused.value) == 404

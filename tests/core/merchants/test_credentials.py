@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS, SECRETS, SETTINGS, World, make_world, merchant_in
 from support.serving import BASE_URL, gateway_client
 
 from adapters import IPN
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.merchants import directory as merchants
 from core.merchants.credentials import check_credentials, replace_credentials
 from sandbox import casso
@@ -143,13 +144,13 @@ async def test_a_bad_replacement_changes_nothing(
     columns: list[str],
 ) -> None:
     before = await kept(engine, world, adapter)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await replaced(
             engine, world, adapter,
             secrets={"api_key": "NEW VALUE", **secrets} if adapter == "sepay" else secrets,
             settings=settings,
         )  # fmt: skip
-    assert (caught.value.code, caught.value.status) == ("bad_credentials", 422)
+    assert (caught.value.code, status_of(caught.value)) == ("bad_credentials", 422)
     assert sorted(fault.column for fault in caught.value.faults) == columns
     assert "VALUE" not in str(caught.value.faults)
     assert await kept(engine, world, adapter) == before
@@ -164,7 +165,7 @@ async def test_a_name_that_an_adapter_no_longer_knows_can_be_taken_away(
             """UPDATE merchant_account SET settings = settings || '{"of_old": "1"}' WHERE id = $1""",
             world.merchants["vnpay"][0],
         )
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await replaced(engine, world, "vnpay", secrets={"hash_secret": "new"})
     assert [fault.column for fault in caught.value.faults] == ["settings.of_old"]
     changed = await replaced(
@@ -179,9 +180,9 @@ async def test_accounts_that_are_not_the_schools_or_have_no_keys(
 ) -> None:
     async with transaction(engine) as db:
         other = await make_world(db, [500_000], code="TH02")
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await replaced(engine, world, "vnpay", secrets={"hash_secret": "x"}, school_id=other.school_id)  # fmt: skip
-    with pytest.raises(Problem, match="no_credentials"):
+    with pytest.raises(DomainError, match="no_credentials"):
         await replaced(engine, world, "statement", secrets={"key": "x"})
     assert (await kept(engine, world, "vnpay"))[0] == SECRETS["vnpay"]
 
@@ -232,7 +233,7 @@ TEXTS = st.dictionaries(
 def test_whatever_is_given_is_checked_or_refused_by_name(
     adapter: str, secrets: dict[str, str], settings: dict[str, str]
 ) -> None:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         check_credentials(adapter, secrets, settings)
     assert caught.value.code == "bad_credentials"
     assert all(fault.value == "" for fault in caught.value.faults)
@@ -241,7 +242,7 @@ def test_whatever_is_given_is_checked_or_refused_by_name(
 @pytest.mark.parametrize("prefix", ["toolongprefix", "ABCDEFGH", "A-1", "đa"])
 def test_a_prefix_that_fits_no_virtual_account_is_refused(prefix: str) -> None:
     secrets = {"username": "u", "password": "p", "jwt_secret": "j" * 32}
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         check_credentials("mb", secrets, {"va_prefix": prefix})
     assert [fault.column for fault in caught.value.faults] == ["settings.va_prefix"]
     check_credentials("mb", secrets, {"va_prefix": "MBHP1"})

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS, SECRETS, SETTINGS, World, make_world
 from support.serving import BASE_URL, gateway_client
 
 from adapters import REGISTER
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.merchants import provider_client as calling
 from core.merchants.channel_status import switch_channel
 from core.merchants.credentials import replace_credentials
@@ -101,9 +102,9 @@ async def test_payos_keeps_the_address_and_its_test_is_no_money(
 @pytest.mark.parametrize("trouble", [Trouble.ERROR, Trouble.HTML, Trouble.NOTHING])
 async def test_a_desk_in_trouble_is_said_so(office: Office, trouble: Trouble) -> None:
     office.desks.trouble("payos", trouble)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await office.register()
-    assert (caught.value.code, caught.value.status) == ("webhook_not_registered", 502)
+    assert (caught.value.code, status_of(caught.value)) == ("webhook_not_registered", 502)
     assert (office.kept, await office.audited()) == ({}, 0)
     await office.register()
     assert await office.audited() == 1
@@ -114,7 +115,7 @@ async def test_a_lost_answer_is_unknown_and_asked_for_again(
 ) -> None:
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
     office.desks.trouble("payos", Trouble.LOST_ANSWER)
-    with pytest.raises(Problem, match="unanswered"):
+    with pytest.raises(DomainError, match="unanswered"):
         await office.register()
     assert await office.audited() == 0
     await office.register()
@@ -127,7 +128,7 @@ async def test_credentials_that_payos_does_not_take(office: Office) -> None:
             db, KEYS, office.world.school_id, office.world.merchants["payos"][0],
             secrets={"api_key": "WRONG-KEY"}, settings={}, actor="operator",
         )  # fmt: skip
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await office.register()
     assert caught.value.code == "webhook_not_registered"
     assert "không nhận thông tin kết nối" in caught.value.vi
@@ -137,7 +138,7 @@ async def test_credentials_that_payos_does_not_take(office: Office) -> None:
 
 async def test_what_cannot_be_registered(office: Office) -> None:
     for adapter in sorted(office.world.merchants.keys() - REGISTER.keys()):
-        with pytest.raises(Problem, match="no_register_call"):
+        with pytest.raises(DomainError, match="no_register_call"):
             await office.register(adapter)
     async with transaction(office.engine) as db:
         other = await make_world(db, [500_000], code="TH02")
@@ -145,9 +146,9 @@ async def test_what_cannot_be_registered(office: Office) -> None:
             db, office.world.school_id, office.world.merchants["payos"][0],
             is_enabled=False, actor="operator", reason="Thử",
         )  # fmt: skip
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         await office.register(school_id=other.school_id)
-    with pytest.raises(Problem, match="channel_is_off"):
+    with pytest.raises(DomainError, match="channel_is_off"):
         await office.register()
     assert (office.kept, await office.audited()) == ({}, 0)
 
@@ -157,6 +158,6 @@ async def test_an_account_without_its_keys_calls_nobody(office: Office) -> None:
         await db.raw.execute(
             "UPDATE merchant_account SET sealed_secrets = '' WHERE adapter = 'payos'"
         )
-    with pytest.raises(Problem, match="account_incomplete"):
+    with pytest.raises(DomainError, match="account_incomplete"):
         await office.register()
     assert office.kept == {}

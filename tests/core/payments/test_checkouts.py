@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import World, make_world, merchant_in
 
 from core.kit.clock import now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.reference import ALPHABET, find_references
 from core.payments.checkouts import AT_ONCE, LIFETIME, OpenCheckout, attempt_code, open_checkout
 
@@ -51,18 +52,18 @@ async def test_it_asks_for_what_is_open(engine: AsyncEngine, world: World) -> No
     assert (await opened(engine, world)).amount_vnd == TOTAL_VND - 300_000
     async with transaction(engine) as db:
         await db.raw.execute("UPDATE invoice SET paid_vnd = total_vnd")
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await opened(engine, world)
-    assert (refused.value.status, refused.value.code) == (409, "nothing_to_pay")
+    assert (status_of(refused.value), refused.value.code) == (409, "nothing_to_pay")
 
 
 async def test_too_many_alive_are_refused_until_they_end(engine: AsyncEngine, world: World) -> None:
     at = now_utc()
     for _ in range(AT_ONCE):
         await opened(engine, world, at=at)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await opened(engine, world, at=at)
-    assert refused.value.status == 429
+    assert status_of(refused.value) == 429
     later = await opened(engine, world, at=at + LIFETIME + timedelta(seconds=1))
     assert later.merchant_reference.endswith(attempt_code(AT_ONCE))
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS
 from support.fee_school import FeeSchool, make_school, xlsx
 from support.portal_school import ON, hand_in, open_exam, open_wishes
@@ -15,7 +16,8 @@ from support.serving import gateway_client
 
 from core.identity.service import create_api_key
 from core.kit.database import transaction
-from core.kit.problem import Fault, Problem
+from core.kit.errors import DomainError
+from core.kit.faults import Fault
 from core.portal.applications import accept_forms, preview_forms
 from core.portal.forms import form_of_json
 from core.portal.receipts import may_fetch
@@ -44,10 +46,10 @@ async def test_one_code_on_two_sheets_is_refused_by_its_row(
     async with transaction(engine) as db:
         preview = await preview_forms(db, school.id, service, book, "hs.xlsx")
         assert [fault.code for fault in preview.faults] == ["duplicate_file_code"]
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         async with transaction(engine) as db:
             await accept_forms(db, KEYS, school.id, service, book, "hs.xlsx", on=ON, actor="an")
-    assert refused.value.status == 422
+    assert status_of(refused.value) == 422
     assert [fault.code for fault in refused.value.faults] == ["duplicate_file_code"]
 
 
@@ -67,7 +69,7 @@ async def test_wishes_outside_their_range_are_refused(
         service = await open_wishes(db, school)
     faults: list[Fault] = []
     form = form_of_json(1, "G01-0001", "Trần Gia Hân", {"NV": number}, faults)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         async with transaction(engine) as db:
             await hand_in(db, school, service, form)
     assert [fault.code for fault in refused.value.faults] == ["bad_quantity"]

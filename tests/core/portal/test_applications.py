@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS
 from support.fee_school import (
     LUNCH,
@@ -42,7 +43,7 @@ from core.invoices.queries import invoice_by_token
 from core.invoices.search import Wanted, classes_of, find_invoices
 from core.invoices.service import issue
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.reference import is_reference
 from core.ledger.queries import disagreements
 from core.portal.applications import accept_forms, preview_forms
@@ -182,10 +183,10 @@ async def test_the_same_again_is_the_same_and_another_is_refused(
         (service, form(name="Lê An", NV=2)),
         (exam, form()),
     ):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             async with transaction(engine) as db:
                 await hand_in(db, school, other_service, form("MOI-0001", row=1), other)
-        assert refused.value.status == 409
+        assert status_of(refused.value) == 409
         assert [fault.code for fault in refused.value.faults] == ["other_application"]
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM invoice") == 1
@@ -221,10 +222,10 @@ async def test_a_fault_anywhere_writes_nothing(
 ) -> None:
     async with transaction(engine) as db:
         service = await open_wishes(db, school)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         async with transaction(engine) as db:
             await hand_in(db, school, service, form("TOT-0001", NV=1), wrong)  # type: ignore[arg-type]
-    assert refused.value.status == 422
+    assert status_of(refused.value) == 422
     assert [fault.code for fault in refused.value.faults] == [code]
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM application") == 0
@@ -233,7 +234,7 @@ async def test_a_fault_anywhere_writes_nothing(
 async def test_two_rows_with_one_code_are_refused(engine: AsyncEngine, school: FeeSchool) -> None:
     async with transaction(engine) as db:
         service = await open_wishes(db, school)
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await hand_in(db, school, service, form(NV=1), form(row=2, NV=1))
     assert [(fault.code, fault.row) for fault in refused.value.faults] == [
         ("duplicate_file_code", 2)
@@ -251,7 +252,7 @@ async def test_only_an_approved_service_takes_applications(
         (roster, "not_a_service"),
         (999, "not_found"),
     ):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             async with transaction(engine) as db:
                 await hand_in(db, school, service, form(NV=1))
         assert refused.value.code == code
@@ -262,7 +263,7 @@ async def test_a_service_is_never_issued_to_the_roster(
 ) -> None:
     async with transaction(engine) as db:
         service = await open_wishes(db, school)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         async with transaction(engine) as db:
             await issue(db, KEYS, school.id, service, on=ON, actor="an")
     assert refused.value.code == "not_for_the_roster"
@@ -332,13 +333,13 @@ async def test_a_code_belongs_to_a_pupil_or_to_an_application(
     async with transaction(engine) as db:
         service = await open_wishes(db, school)
         await hand_in(db, school, service, form("HS-0001", NV=1))
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await hand_in(db, school, service, form("3A-1", NV=1))
-        assert (refused.value.status, refused.value.faults[0].code) == (409, "code_of_pupil")
+        assert (status_of(refused.value), refused.value.faults[0].code) == (409, "code_of_pupil")
         roster = "Mã học sinh,Họ và tên,Lớp\nHS-0001,Lê Bảo Bình,3A\n".encode()
         preview = await preview_roster(db, school.id, roster, "r.csv", YEAR, keys=KEYS)
         assert [(fault.code, fault.row) for fault in preview.faults] == [("code_of_application", 2)]
-        with pytest.raises(Problem):
+        with pytest.raises(DomainError):
             await accept_roster(db, KEYS, school.id, roster, "r.csv", YEAR, actor="an")
         assert (
             await db.raw.fetchval("SELECT full_name FROM student WHERE code = 'HS-0001'")

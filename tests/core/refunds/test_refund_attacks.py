@@ -25,7 +25,7 @@ from support.refund_school import (
 from adapters.contract import Notice, Outcome
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
 from core.refunds import sending
@@ -55,8 +55,8 @@ async def momo(world: World) -> AsyncIterator[Wallet]:
 
 
 async def refused(attempt: object) -> str:
-    """The code of the Problem that an attempt ends with."""
-    with pytest.raises(Problem) as caught:
+    """The code of the DomainError that an attempt ends with."""
+    with pytest.raises(DomainError) as caught:
         await attempt  # type: ignore[misc]
     return caught.value.code
 
@@ -282,7 +282,7 @@ async def test_a_duplicate_notice_after_the_refund_changes_nothing(
 def test_a_holder_cannot_be_a_formula_or_a_new_cell(holder: str) -> None:
     try:
         payee = read_payee("970436", "0071001234567", holder)
-    except Problem:
+    except DomainError:
         return
     assert payee.holder[0].isalnum()
     assert not set(payee.holder) & set("=+@|;'\"\t\r\n")
@@ -292,7 +292,7 @@ def test_a_holder_cannot_be_a_formula_or_a_new_cell(holder: str) -> None:
     "number", ["=1+11", "+84123", "@123", "123", "1" * 20, "12 34'", "１２３４５"]
 )
 def test_an_account_number_is_digits_or_letters(number: str) -> None:
-    with pytest.raises(Problem):
+    with pytest.raises(DomainError):
         read_payee("970436", number, "NGUYEN VAN A")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import KEYS, World, make_world
 from support.refund_school import (
     actions,
@@ -20,7 +21,7 @@ from support.refund_school import (
 )
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys, SealBrokenError
 from core.refunds.queries import list_refunds
 from core.refunds.service import (
@@ -54,9 +55,9 @@ async def test_a_request_waits_for_a_second_person(engine: AsyncEngine, world: W
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     made = await ask_for(engine, world, payment_id, wish(400_000))
     assert (made.status, made.is_new, made.code) == (Status.REQUESTED, True, "HOAN000001")
-    with pytest.raises(Problem) as same:
+    with pytest.raises(DomainError) as same:
         await approve(engine, world, made.id, actor="ketoan")
-    assert (same.value.code, same.value.status) == ("two_persons_needed", 403)
+    assert (same.value.code, status_of(same.value)) == ("two_persons_needed", 403)
     assert (await shown(engine, world, made.id)).status is Status.REQUESTED
     await approve(engine, world, made.id)
     row = await shown(engine, world, made.id)
@@ -101,7 +102,7 @@ async def test_up_to_the_limit_one_person_is_enough(engine: AsyncEngine, world: 
 
 async def test_a_limit_below_nothing_is_refused(engine: AsyncEngine, world: World) -> None:
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await set_refund_limit(db, world.school_id, -1, actor="operator")
     assert refused.value.code == "bad_limit"
 
@@ -111,9 +112,9 @@ async def test_an_amount_outside_what_there_is_is_refused(
     engine: AsyncEngine, world: World, amount_vnd: int
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await ask_for(engine, world, payment_id, wish(amount_vnd))
-    assert (refused.value.code, refused.value.status) == ("refund_exceeds", 422)
+    assert (refused.value.code, status_of(refused.value)) == ("refund_exceeds", 422)
     assert "1.000.000 đ" in refused.value.vi
 
 
@@ -124,14 +125,14 @@ async def test_what_is_asked_for_is_held_back_until_it_ends(
     first = await ask_for(engine, world, payment_id, wish(600_000))
     second = await ask_for(engine, world, payment_id, wish(400_000))
     assert await remaining(engine, world, payment_id) == 0
-    with pytest.raises(Problem):
+    with pytest.raises(DomainError):
         await ask_for(engine, world, payment_id, wish(1))
     async with transaction(engine) as db:
         await reject_refund(db, world.school_id, first.id, actor="hieutruong", note="Không đúng")
         await cancel_refund(db, world.school_id, second.id, actor="ketoan", note="Nhầm")
     assert await remaining(engine, world, payment_id) == TOTAL_VND
     for refund_id in (first.id, second.id):
-        with pytest.raises(Problem) as late:
+        with pytest.raises(DomainError) as late:
             await approve(engine, world, refund_id)
         assert late.value.code == "refund_moved_on"
     assert (await shown(engine, world, first.id)).note == "Không đúng"
@@ -143,7 +144,7 @@ async def test_many_requests_at_once_never_exceed_what_was_received(
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     ends = await at_once(*(ask_for(engine, world, payment_id, wish(300_000)) for _ in range(7)))
     made = [end for end in ends if isinstance(end, Requested)]
-    refused = [end for end in ends if isinstance(end, Problem)]
+    refused = [end for end in ends if isinstance(end, DomainError)]
     assert (len(made), len(refused)) == (3, 4)
     assert len({one.code for one in made}) == 3
     assert await remaining(engine, world, payment_id) == 100_000
@@ -158,7 +159,7 @@ async def test_the_same_form_sent_twice_is_one_refund(engine: AsyncEngine, world
     assert len(made) == 4
     assert len({one.id for one in made}) == 1
     assert [one.is_new for one in made].count(True) == 1
-    with pytest.raises(Problem) as other:
+    with pytest.raises(DomainError) as other:
         await ask_for(engine, world, other_id, asked)
     assert other.value.code == "key_used"
 
@@ -184,7 +185,7 @@ async def test_a_request_needs_a_reason_a_method_and_a_payee_that_fit(
         (wish(1, bank_account_id=987_654), "not_found"),
         (wish(1, from_invoice_id=world.invoices[1].id), "refund_exceeds_part"),
     ):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await ask_for(engine, world, payment_id, asked)
         assert refused.value.code == code
     async with transaction(engine) as db:
@@ -196,7 +197,7 @@ async def test_a_reason_must_say_something(engine: AsyncEngine, world: World, re
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     asked = wish(1)
     object.__setattr__(asked, "reason", reason)
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await ask_for(engine, world, payment_id, asked)
     assert refused.value.code == "reason_missing"
 
@@ -211,9 +212,9 @@ async def test_another_school_sees_and_refunds_nothing(engine: AsyncEngine, worl
         approve(engine, other, made.id),
         shown(engine, other, made.id),
     ):
-        with pytest.raises(Problem) as unknown:
+        with pytest.raises(DomainError) as unknown:
             await attempt
-        assert unknown.value.status == 404
+        assert status_of(unknown.value) == 404
 
 
 async def test_an_amount_that_nobody_signed_waits_for_its_confirmation(
@@ -223,12 +224,12 @@ async def test_an_amount_that_nobody_signed_waits_for_its_confirmation(
     payment_id = await receive(
         engine, world, TOTAL_VND, reference, is_provisional=True, bank_transaction_id="FT1"
     )
-    with pytest.raises(Problem) as unsure:
+    with pytest.raises(DomainError) as unsure:
         await ask_for(engine, world, payment_id, wish(1))
-    assert (unsure.value.code, unsure.value.status) == ("payment_not_confirmed", 409)
+    assert (unsure.value.code, status_of(unsure.value)) == ("payment_not_confirmed", 409)
     told_by_casso = {"adapter": "casso", "transaction_id": "C1", "bank_transaction_id": "FT1"}
     for signed in (False, True):  # who signs nothing confirms nothing
-        with pytest.raises(Problem):
+        with pytest.raises(DomainError):
             await ask_for(engine, world, payment_id, wish(1))
         await receive(
             engine, world, TOTAL_VND, reference, is_provisional=not signed, **told_by_casso
@@ -240,7 +241,7 @@ async def test_money_for_a_foreign_account_is_not_ours_to_give_back(
     engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, "x", payee_account="999999999")
-    with pytest.raises(Problem) as foreign:
+    with pytest.raises(DomainError) as foreign:
         await ask_for(engine, world, payment_id, wish(1))
     assert foreign.value.code == "payment_not_ours"
 
@@ -262,7 +263,7 @@ async def test_a_placement_stays_while_its_money_is_given_back(
                 db, world.school_id, exception.id, actor="ketoan", reason="Nhầm học sinh"
             )
 
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await undo()
     assert refused.value.code == "payment_refunded"
     async with transaction(engine) as db:

@@ -22,7 +22,7 @@ from support.refund_school import (
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.merchants import provider_client as calling
 from core.refunds import sending
 from core.refunds.manual import confirm_refund, fail_refund
@@ -191,7 +191,7 @@ async def test_a_crash_between_commit_and_call_is_healed_by_asking_first(
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id is not None) == (Status.APPROVED, True)
     assert momo.desk.refunds == {}
-    with pytest.raises(Problem):  # it may have left us: nobody takes it back now
+    with pytest.raises(DomainError):  # it may have left us: nobody takes it back now
         async with transaction(engine) as db:
             await cancel_refund(db, world.school_id, refund_id, actor="ketoan", note="Thôi")
     await momo.follow(engine, SOON)
@@ -271,7 +271,7 @@ async def in_doubt(engine: AsyncEngine, world: World, momo: Wallet) -> int:
     refund_id = await begun(engine, world, momo)
     momo.desks.trouble("momo", *[Trouble.HTML] * 20)
     await momo.follow(engine)
-    with pytest.raises(Problem) as early:
+    with pytest.raises(DomainError) as early:
         async with transaction(engine) as db:
             await fail_refund(db, world.school_id, refund_id, actor="hieutruong", note="Không")
     assert early.value.code == "refund_under_way"

@@ -25,7 +25,7 @@ from support.statement_files import Entry, mb_csv
 from adapters.tabular.spreadsheet import read_sheets
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.refund_transfers import TransferFile, download_transfer_list, make_transfer_list
 from core.refunds.service import Status, cancel_refund, refundable
@@ -128,7 +128,7 @@ async def test_a_list_holds_what_is_approved_and_is_handed_out_unchanged(
     assert (as_csv.number, as_csv.file_name) == (2, "hocphi-chi-hoan-0002.csv")
     rows = list(csv.reader(io.StringIO(as_csv.content.decode("utf-8-sig"))))
     assert rows[1][3:] == ["0071001234567", "NGUYEN VAN A", "1000", f"{second.code} HOAN TIEN"]
-    with pytest.raises(Problem):
+    with pytest.raises(DomainError):
         await listed(engine, world, "pdf")
 
 
@@ -147,10 +147,10 @@ async def test_confirming_books_it_once_and_opens_the_invoice(
 ) -> None:
     refund_id = await one_listed(engine, world)
     for wrong in (TODAY + timedelta(days=1), YESTERDAY):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(DomainError) as refused:
             await confirm(engine, world, refund_id, wrong)
         assert refused.value.code == "bad_day"
-    with pytest.raises(Problem):  # in a list it may be on its way
+    with pytest.raises(DomainError):  # in a list it may be on its way
         async with transaction(engine) as db:
             await cancel_refund(db, world.school_id, refund_id, actor="ketoan", note="Thôi")
     ends = await at_once(*(confirm(engine, world, refund_id) for _ in range(3)))

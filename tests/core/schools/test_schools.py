@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from core.merchants.directory import find_merchant
 from core.merchants.service import add_bank_account, add_merchant_account
@@ -120,21 +121,21 @@ async def test_a_bad_bank_account(engine: AsyncEngine, change: dict[str, str], c
     given = {"bin": "970436", "number": "0071000123456", "holder": "TH HOA SEN", **change}
     async with transaction(engine) as db:
         school_id = await new_school(db)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await add_bank_account(db, school_id, **given)
-        assert (caught.value.code, caught.value.status) == (code, 422)
+        assert (caught.value.code, status_of(caught.value)) == (code, 422)
         assert await db.raw.fetchval("SELECT count(*) FROM bank_account") == 0
 
 
 async def test_what_exists_is_not_made_again(engine: AsyncEngine) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)
-        with pytest.raises(Problem, match="school_exists"):
+        with pytest.raises(DomainError, match="school_exists"):
             await new_school(db)
         await new_account(db, school_id)
-        with pytest.raises(Problem, match="bank_account_exists"):
+        with pytest.raises(DomainError, match="bank_account_exists"):
             await new_account(db, school_id)
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await new_account(db, school_id + 1)
 
 
@@ -160,7 +161,7 @@ async def test_credentials_are_those_the_adapter_documents(
     async with transaction(engine) as db:
         school_id = await new_school(db)
         account_id = await new_account(db, school_id)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await add_merchant_account(
                 db,
                 KEYS,
@@ -180,7 +181,7 @@ async def test_an_adapter_that_does_not_exist(engine: AsyncEngine, adapter: str)
     async with transaction(engine) as db:
         school_id = await new_school(db)
         account_id = await new_account(db, school_id)
-        with pytest.raises(Problem, match="unknown_adapter"):
+        with pytest.raises(DomainError, match="unknown_adapter"):
             await add_merchant_account(
                 db, KEYS, school_id, adapter=adapter, bank_account_id=account_id,
                 settlement="direct", secrets={},
@@ -191,7 +192,7 @@ async def test_another_schools_bank_account_is_out_of_reach(engine: AsyncEngine)
     async with transaction(engine) as db:
         other_id = await new_account(db, await new_school(db))
         school_id = await new_school(db, "TH02")
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await add_merchant_account(
                 db, KEYS, school_id, adapter="sepay", bank_account_id=other_id,
                 settlement="direct", secrets={"api_key": "k"}, settings={"auth": "apikey"},
@@ -203,7 +204,7 @@ async def test_another_schools_bank_account_is_out_of_reach(engine: AsyncEngine)
 )
 async def test_a_bad_school(engine: AsyncEngine, code: str, regime: str) -> None:
     async with transaction(engine) as db:
-        with pytest.raises(Problem):
+        with pytest.raises(DomainError):
             await create_school(
                 db, code=code, name="A", address="", province="", accounting_regime=regime
             )

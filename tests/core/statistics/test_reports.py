@@ -13,7 +13,7 @@ from support.factories import DAY, KEYS, World, make_world
 
 from adapters.contract import Notice, Outcome
 from core.kit.database import Driver, transaction
-from core.ledger.positions import GivenBack, give_back, standings, take
+from core.ledger.positions import GivenBack, give_back, payment_positions, take
 from core.ledger.queries import balances
 from core.ledger.service import next_journal, post, reverse_journal, sync_invoice_totals
 from core.merchants.directory import find_merchant
@@ -65,7 +65,7 @@ async def reverse(db: Driver, world: World, payment_id: int, on: date) -> None:
 
 async def refund(db: Driver, world: World, payment_id: int, amount_vnd: int, on: date) -> None:
     """Give back at most `amount_vnd` of what is left of a payment, as a refund is booked."""
-    standing = (await standings(db, world.school_id, [payment_id])).get(payment_id)
+    standing = (await payment_positions(db, world.school_id, [payment_id])).get(payment_id)
     if standing is None or standing.held_by_id is None:
         return
     taken = take(standing.parts, min(amount_vnd, standing.total_vnd))

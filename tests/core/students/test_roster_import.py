@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 
 from core.identity.audit import verify_chain
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.reference import is_reference
 from core.kit.seal import Keys, keyed_hash, unseal
 from core.schools.service import create_school
@@ -164,9 +165,9 @@ async def test_a_list_with_a_fault_writes_nothing(engine: AsyncEngine) -> None:
         broken = LIST + "HS001,Trùng,01/01/2030,3A,,,,\n"
         preview = await preview_roster(db, school_id, broken.encode(), "ds.csv", YEAR)
         assert [fault.code for fault in preview.faults] == ["date_in_future", "duplicate_student"]
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await accept(db, school_id, broken)
-        assert (caught.value.code, caught.value.status) == ("roster_has_faults", 422)
+        assert (caught.value.code, status_of(caught.value)) == ("roster_has_faults", 422)
         assert caught.value.faults == preview.faults
         assert await everything(db) == before
 
@@ -178,16 +179,16 @@ async def test_a_list_with_a_fault_writes_nothing(engine: AsyncEngine) -> None:
 async def test_an_unreadable_file_is_a_problem(engine: AsyncEngine, data: bytes, code: str) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await preview_roster(db, school_id, data, "ds.xlsx", YEAR)
-        assert (caught.value.code, caught.value.status) == (code, 422)
+        assert (caught.value.code, status_of(caught.value)) == (code, 422)
 
 
 @pytest.mark.parametrize("year", ["2026", "2026-2028", "2026/2027", "'; --"])
 async def test_a_malformed_school_year(engine: AsyncEngine, year: str) -> None:
     async with transaction(engine) as db:
         school_id = await new_school(db)
-        with pytest.raises(Problem, match="bad_school_year"):
+        with pytest.raises(DomainError, match="bad_school_year"):
             await accept(db, school_id, LIST, year)
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.column_files import CHOSEN, SEE_OTHER, held, rows
+from support.errors import status_of
 from support.factories import DAY, World, make_world
 from support.serving import gateway_client
 from support.staff import Desk, hire
@@ -16,7 +17,7 @@ from support.statement_files import Entry, mb_csv
 from support.table_files import as_csv, as_xlsx
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from gateway.console.frame.uploads import hold_file
 from reconciliation.statements.imports import preview_statement
 from reconciliation.statements.mappings import save_mapping, saved_headers, saved_layout
@@ -116,7 +117,7 @@ async def test_columns_may_move_but_a_header_that_is_gone_is_named(
             (("Còn lại", "Mã tra soát"), "header_twice"),
         ):
             spoilt = [[cell.replace(*change) for cell in map(str, row)] for row in rows()]
-            with pytest.raises(Problem) as caught:
+            with pytest.raises(DomainError) as caught:
                 await save_mapping(
                     db,
                     world.school_id,
@@ -126,7 +127,7 @@ async def test_columns_may_move_but_a_header_that_is_gone_is_named(
                     file_name="a.xlsx",
                     actor="ketoan",
                 )
-            assert (caught.value.code, caught.value.status) == (code, 422)
+            assert (caught.value.code, status_of(caught.value)) == (code, 422)
             assert caught.value.faults[0].column in {"balance", "transaction_id"}
 
 
@@ -144,7 +145,7 @@ async def test_a_mapping_that_cannot_read_is_not_kept(
     world: World, engine: AsyncEngine, wrong: dict[str, str]
 ) -> None:
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await save_mapping(
                 db,
                 world.school_id,
@@ -154,7 +155,7 @@ async def test_a_mapping_that_cannot_read_is_not_kept(
                 file_name="a.xlsx",
                 actor="ketoan",
             )
-        assert caught.value.status == 422
+        assert status_of(caught.value) == 422
         assert await db.raw.fetchval("SELECT count(*) FROM file_mapping") == 0
 
 

@@ -12,7 +12,7 @@ from support.factories import DAY, KEYS
 
 from core.fees import income_recognition as from_suspense
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.closing import service as closing
 from reconciliation.closing.service import ask_to_reopen, reopen_day
 from reconciliation.jobs import night as run
@@ -99,7 +99,7 @@ async def test_the_same_name_in_other_code_points_is_the_same_person(engine: Asy
     name = unicodedata.normalize("NFC", "Nguyễn Thị Hiếu")
     again = unicodedata.normalize("NFD", name).upper()
     await ask_to_reopen(engine, KEYS, world.school_id, DAY, actor=name, reason="thiếu sao kê")
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await reopen_day(engine, KEYS, world.school_id, DAY, actor=again)
     assert problem_code(caught) == ("same_person", 403)
 
@@ -117,6 +117,6 @@ async def test_while_fees_are_issued_for_long_a_night_and_a_close_say_so(
     async with transaction(engine) as db:
         await db.raw.execute("SELECT FROM school WHERE id = $1 FOR NO KEY UPDATE", world.school_id)
         for doing in (run.reconcile(engine, world.school_id, DAY), close(engine, world)):
-            with pytest.raises(Problem) as caught:
+            with pytest.raises(DomainError) as caught:
                 await doing
             assert problem_code(caught) == ("school_busy", 409)

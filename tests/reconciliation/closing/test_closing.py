@@ -26,7 +26,7 @@ from support.statement_files import Entry, mb_csv
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from core.ledger.service import open_day
 from reconciliation.closing.records import (
@@ -88,7 +88,7 @@ async def test_what_stands_in_the_way_is_named_and_nothing_is_written(engine: As
     )
     before = await transfers(engine, world)
 
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await close(engine, world)
 
     assert problem_code(caught) == ("day_not_proved", 409)
@@ -103,18 +103,18 @@ async def test_a_difference_and_a_day_to_come_are_never_closed(engine: AsyncEngi
     world = await quiet_day(engine)
     later = DAY + timedelta(2)
     await bring_day(engine, world, [Entry(later, 5_000, "lai", "FT9")], OPENING_VND)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await close(engine, world, later)
     (fault,) = caught.value.faults
     assert (fault.code, fault.vi) == (
         "difference",
         f"{world.bank_number}: còn lệch -100.000 ₫".replace(" ₫", fault.vi[-2:]),
     )
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await close(engine, world, business_date(now_utc()) + timedelta(1))
     assert problem_code(caught) == ("future_day", 422)
     await close(engine, world)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await close(engine, world)
     assert problem_code(caught) == ("day_closed", 409)
 
@@ -179,7 +179,7 @@ async def test_a_file_with_a_new_line_on_a_closed_day_is_refused(engine: AsyncEn
         )
     (fault,) = seen.faults
     assert (fault.code, fault.row, fault.value) == ("day_closed", 5, f"{DAY:%d/%m/%Y}")
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await bring(engine, world, longer)
     assert problem_code(caught) == ("day_closed", 422)
 
@@ -196,27 +196,27 @@ async def test_a_file_with_a_new_line_on_a_closed_day_is_refused(engine: AsyncEn
 async def test_reopening_takes_two_persons_and_leaves_every_record(engine: AsyncEngine) -> None:
     world = await quiet_day(engine)
     school = (engine, KEYS, world.school_id)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await ask_to_reopen(*school, DAY, actor="an", reason="x")
     assert problem_code(caught) == ("not_the_latest_close", 409)
     await close(engine, world)
     await next_day(engine, world, Entry(NEXT, 7_000, "lai", "FT2"))
     await close(engine, world, NEXT)
 
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await ask_to_reopen(*school, DAY, actor="an", reason="x")
     assert problem_code(caught) == ("not_the_latest_close", 409)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await reopen_day(*school, NEXT, actor="hieutruong")
     assert problem_code(caught) == ("reopening_not_asked", 409)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await ask_to_reopen(*school, NEXT, actor="ketoan", reason=" ")
     assert problem_code(caught) == ("reason_missing", 422)
     await ask_to_reopen(*school, NEXT, actor="ketoan", reason="Ghi nhầm")
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await ask_to_reopen(*school, NEXT, actor="khac", reason="Ghi nhầm")
     assert problem_code(caught) == ("reopening_asked", 409)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await reopen_day(*school, NEXT, actor=" KeToan ")
     assert problem_code(caught) == ("same_person", 403)
     assert await locked(engine, world) == NEXT
@@ -250,7 +250,7 @@ async def test_a_request_lapses_when_the_next_day_is_closed(engine: AsyncEngine)
     await ask_to_reopen(engine, KEYS, world.school_id, DAY, actor="an", reason="x")
     await next_day(engine, world, Entry(NEXT, 7_000, "lai", "FT2"))
     await close(engine, world, NEXT)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await reopen_day(engine, KEYS, world.school_id, DAY, actor="binh")
     assert caught.value.code == "not_the_latest_close"
 
@@ -401,7 +401,7 @@ async def test_payments_and_closes_at_once_leave_closed_days_alone(engine: Async
     async def try_to_close() -> str:
         try:
             return str(await close(engine, world))
-        except Problem as problem:
+        except DomainError as problem:
             return problem.code
 
     said = await asyncio.gather(

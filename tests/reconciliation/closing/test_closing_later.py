@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import OPENING_VND, bring_day, pay, proof_of
 from support.closing_school import checked, close, reopen, transfers
+from support.errors import status_of
 from support.factories import KEYS, World, make_world
 from support.refund_school import approved, wish
 from support.statement_files import Entry
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import disagreements
 from core.refunds.manual import confirm_refund
 from core.refunds.refund_transfers import make_transfer_list
@@ -88,9 +89,9 @@ statements = st.lists(
 )
 
 
-def refused(problem: Problem) -> None:
+def refused(problem: DomainError) -> None:
     """What the house may say no to, and no failure of its own."""
-    assert problem.status in {404, 409, 422}
+    assert status_of(problem) in {404, 409, 422}
 
 
 async def live(engine: AsyncEngine, world: World, event: Late | Decide | Refund | Night) -> None:
@@ -103,7 +104,7 @@ async def live(engine: AsyncEngine, world: World, event: Late | Decide | Refund 
         case Decide():
             try:
                 await _decide(engine, world, event)
-            except Problem as problem:
+            except DomainError as problem:
                 refused(problem)
         case Refund():
             await _refund(engine, world, event.nth)
@@ -149,7 +150,7 @@ async def _refund(engine: AsyncEngine, world: World, nth: int) -> None:
             await confirm_refund(
                 db, world.school_id, made.id, on=TODAY, bank_transaction_id="", actor="ketoan"
             )
-    except Problem as problem:
+    except DomainError as problem:
         refused(problem)
 
 

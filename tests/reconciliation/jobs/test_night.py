@@ -22,7 +22,7 @@ from support.statement_files import Entry, mb_csv
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.night import reconcile
 
 
@@ -282,7 +282,7 @@ async def test_an_unreadable_row_is_listed_with_what_the_balances_say(engine: As
 
 async def test_a_day_in_the_future_is_refused(engine: AsyncEngine) -> None:
     world = await world_of(engine, [])
-    with pytest.raises(Problem, match="future_day"):
+    with pytest.raises(DomainError, match="future_day"):
         await reconcile(engine, world.school_id, business_date(now_utc()) + timedelta(1))
 
 

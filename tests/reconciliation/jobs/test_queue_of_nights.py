@@ -22,8 +22,8 @@ from support.night_school import (
 )
 
 from core.kit.database import transaction
+from core.kit.errors import DomainError
 from core.kit.locks import lock_reconciliation
-from core.kit.problem import Problem
 from reconciliation.jobs.night import reconcile
 from reconciliation.jobs.progress import night_states, run_night
 from reconciliation.jobs.queue import conninfo_of
@@ -192,7 +192,7 @@ async def test_a_night_killed_at_any_statement_leaves_nothing_half_done(
 
 async def test_a_day_that_has_not_come_leaves_no_trace(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
-    with pytest.raises(Problem):
+    with pytest.raises(DomainError):
         await run_night(engine, world.school_id, DAY + timedelta(3650), worker="w")
     assert await runs(engine) == []
 

@@ -15,7 +15,7 @@ from support.statement_files import Entry
 
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.review.debits import book_bank_fees, book_own_transfer, undo_debit
 from reconciliation.review.manual_payouts import (
     candidate_batches,
@@ -28,8 +28,10 @@ from reconciliation.review.own_money import book_own_money, undo_own_money
 
 def codes(results: list[object]) -> list[str]:
     """The problems among what `at_once` gave."""
-    assert all(not isinstance(r, BaseException) or isinstance(r, Problem) for r in results), results
-    return [result.code for result in results if isinstance(result, Problem)]
+    assert all(not isinstance(r, BaseException) or isinstance(r, DomainError) for r in results), (
+        results
+    )
+    return [result.code for result in results if isinstance(result, DomainError)]
 
 
 async def test_a_debit_is_booked_and_taken_back_once_by_two_at_once(engine: AsyncEngine) -> None:

@@ -18,7 +18,7 @@ from support.statement_files import Entry
 
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.night import reconcile
 from reconciliation.review.debits import (
     book_bank_fees,
@@ -77,7 +77,7 @@ async def test_what_was_booked_is_taken_back_by_a_reversal(engine: AsyncEngine, 
     booked = await reconcile(engine, world.school_id, DAY)
     assert booked.result_hash != before.result_hash
     async with transaction(engine) as db:
-        with pytest.raises(Problem, match="note_required"):
+        with pytest.raises(DomainError, match="note_required"):
             await undo_debit(db, world.school_id, debit, actor="binh", reason="  ")
     async with transaction(engine) as db:
         await undo_debit(db, world.school_id, debit, actor="binh", reason="ghi nhầm")
@@ -85,7 +85,7 @@ async def test_what_was_booked_is_taken_back_by_a_reversal(engine: AsyncEngine, 
     assert again.result_hash == before.result_hash  # the day stands as if nothing had been
     assert await found(engine, world) == [debit]
     async with transaction(engine) as db:
-        with pytest.raises(Problem, match="not_booked"):
+        with pytest.raises(DomainError, match="not_booked"):
             await undo_debit(db, world.school_id, debit, actor="binh", reason="lần nữa")
     async with transaction(engine) as db:  # and it can be booked anew
         await book_bank_fees(db, world.school_id, [debit], actor="an")
@@ -104,7 +104,7 @@ async def test_no_more_is_paid_on_than_stands_unless_a_person_says_so(engine: As
         ({0: INSURANCE_VND + 1}, "", False, "bad_parts"),
         ({}, "", False, "bad_parts"),
     ):
-        with pytest.raises(Problem, match=code):
+        with pytest.raises(DomainError, match=code):
             async with transaction(engine) as db:
                 await book_paid_on(
                     db, world.school_id, debit, amounts, actor="an", note=note, is_beyond=is_beyond
@@ -127,14 +127,14 @@ async def test_a_line_is_booked_once_and_only_by_its_own_school(engine: AsyncEng
     async with transaction(engine) as db:
         await book_bank_fees(db, world.school_id, [first], actor="an")
     for ids, code in (([first], "already_resolved"), ([first, second], "already_resolved")):
-        with pytest.raises(Problem, match=code):
+        with pytest.raises(DomainError, match=code):
             async with transaction(engine) as db:
                 await book_bank_fees(db, world.school_id, ids, actor="an")
     assert await found(engine, world) == [second]
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         async with transaction(engine) as db:
             await book_bank_fees(db, world.school_id + 1, [second], actor="an")
-    with pytest.raises(Problem, match="bad_selection"):
+    with pytest.raises(DomainError, match="bad_selection"):
         async with transaction(engine) as db:
             await book_bank_fees(db, world.school_id, [], actor="an")
 
@@ -171,9 +171,9 @@ async def test_money_of_the_school_or_the_state_leaves_suspense_and_comes_back(
     await reconcile(engine, world.school_id, DAY)
     async with transaction(engine) as db:
         (waiting,) = await list_exceptions(db, world.school_id)
-        with pytest.raises(Problem, match="note_required"):
+        with pytest.raises(DomainError, match="note_required"):
             await book_own_money(db, world.school_id, waiting.id, source, actor="an", note="")
-        with pytest.raises(Problem, match="unknown_source"):
+        with pytest.raises(DomainError, match="unknown_source"):
             await book_own_money(db, world.school_id, waiting.id, "x", actor="an", note="x")
     async with transaction(engine) as db:
         moved_vnd = await book_own_money(
@@ -183,7 +183,7 @@ async def test_money_of_the_school_or_the_state_leaves_suspense_and_comes_back(
     assert await balance_of(engine, world, "suspense") == 0
     assert await balance_of(engine, world, kind) == -90_000
     assert "unposted" not in await items_of(engine, world)
-    with pytest.raises(Problem, match="already_resolved"):
+    with pytest.raises(DomainError, match="already_resolved"):
         async with transaction(engine) as db:
             await book_own_money(db, world.school_id, waiting.id, source, actor="an", note="lại")
     async with transaction(engine) as db:
@@ -193,7 +193,7 @@ async def test_money_of_the_school_or_the_state_leaves_suspense_and_comes_back(
     async with transaction(engine) as db:
         (again,) = await list_exceptions(db, world.school_id)
         assert again.can_place
-        with pytest.raises(Problem, match="not_booked"):
+        with pytest.raises(DomainError, match="not_booked"):
             await undo_own_money(db, world.school_id, waiting.id, actor="binh", reason="nữa")
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import bring_day, pay, proof_of, world_of
+from support.errors import status_of
 from support.factories import DAY, KEYS, World, make_world
 from support.statement_files import Entry
 
@@ -18,12 +19,12 @@ from core.identity.audit import verify_chain
 from core.identity.service import create_user
 from core.invoices.payment_states import PaymentState, state_figures, states_of_invoices
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
 from core.refunds.payee import Payee
 from core.refunds.service import Method, reject_refund
 from reconciliation.jobs.night import reconcile
-from reconciliation.review.actions import Action, Place, Standing, actions_for
+from reconciliation.review.actions import Action, ExceptionState, Place, actions_for
 from reconciliation.review.bulk import BulkAction, Why, confirm_bulk, preview_bulk
 from reconciliation.review.decisions import (
     Return,
@@ -73,7 +74,7 @@ async def suspense_vnd(db: Driver, world: World) -> int:
 
 
 async def code_of(wanted: Awaitable[object]) -> str:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(DomainError) as refused:
         await wanted
     return refused.value.code
 
@@ -86,18 +87,18 @@ async def do(
 
 
 def test_what_may_be_done_follows_reason_and_place() -> None:
-    waiting = Standing(reason="unknown_reference", place=Place.WAITING)
+    waiting = ExceptionState(reason="unknown_reference", place=Place.WAITING)
     assert actions_for(waiting)[:3] == (Action.PLACE, Action.SPLIT, Action.RETURN)
     assert Action.EXPLAIN not in actions_for(waiting)
-    missing = Standing(reason="missing_in_statement", place=Place.PLACED, credit_vnd=5)
+    missing = ExceptionState(reason="missing_in_statement", place=Place.PLACED, credit_vnd=5)
     assert {Action.SUSPEND, Action.EXPLAIN} <= set(actions_for(missing))
     assert Action.RETURN not in actions_for(missing)
-    debit = Standing(reason="unexplained_debit", place=Place.NOWHERE)
+    debit = ExceptionState(reason="unexplained_debit", place=Place.NOWHERE)
     assert actions_for(debit) == (Action.EXPLAIN, Action.NOTE, Action.ASK)
-    elsewhere = Standing(reason="amount_mismatch", place=Place.WAITING_ELSEWHERE)
+    elsewhere = ExceptionState(reason="amount_mismatch", place=Place.WAITING_ELSEWHERE)
     assert not {Action.PLACE, Action.SUSPEND, Action.RETURN} & set(actions_for(elsewhere))
     for resolution in ("placed", "refunded", "matched_later"):
-        done = Standing(reason="amount_mismatch", place=Place.PLACED, resolution=resolution)
+        done = ExceptionState(reason="amount_mismatch", place=Place.PLACED, resolution=resolution)
         assert actions_for(done) == (Action.NOTE,)
 
 
@@ -296,8 +297,8 @@ async def test_two_people_at_one_exception_one_wins_and_the_other_is_told(
                 engine, place_exception, world.school_id, row.id, invoice_id, actor=actor, note="x",
                 mark=row.mark,
             )  # fmt: skip
-        except Problem as problem:
-            return f"{problem.status} {problem.code}"
+        except DomainError as problem:
+            return f"{status_of(problem)} {problem.code}"
         return "placed"
 
     outcomes = await asyncio.gather(
@@ -439,8 +440,8 @@ async def test_no_sequence_of_decisions_loses_a_dong(
         }[kind]
         try:
             await do(engine, job[0], world.school_id, exception_id, *job[1], actor=WHO, **job[2])
-        except Problem as refused:
-            refusals.add(refused.status)
+        except DomainError as refused:
+            refusals.add(status_of(refused))
         await books(engine, world)
         async with transaction(engine) as db:
             waiting = await list_exceptions(db, world.school_id, is_open=True)
@@ -456,7 +457,7 @@ async def test_no_sequence_of_decisions_loses_a_dong(
             everything = await list_exceptions(db, world.school_id, is_open=None)
         left = [row for row in everything if row.can_undo]
         for row in left:  # one whose money was moved on waits for the round in which that is undone
-            with contextlib.suppress(Problem):
+            with contextlib.suppress(DomainError):
                 await do(engine, undo_decision, world.school_id, row.id, actor=WHO, reason="x")
         if not left:
             break

@@ -10,7 +10,7 @@ from support.factories import make_world
 
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.review.decisions import resolve_exception, undo_decision
 from reconciliation.review.exceptions import find_exception, list_exceptions
 from reconciliation.review.placements import place_exception
@@ -38,12 +38,12 @@ async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncE
         assert (row.invoice_id, row.can_place, row.can_undo) == (world.invoices[0].id, False, True)
         assert await list_exceptions(db, world.school_id) == ()
 
-    with pytest.raises(Problem, match="already_resolved"):
+    with pytest.raises(DomainError, match="already_resolved"):
         async with transaction(engine) as db:
             await place_exception(
                 db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
             )
-    with pytest.raises(Problem, match="note_required"):
+    with pytest.raises(DomainError, match="note_required"):
         async with transaction(engine) as db:
             await undo_decision(db, world.school_id, found.id, actor="an", reason=" ")
 
@@ -71,7 +71,7 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     await pay(engine, world, "S1", 120_000, reference)  # too much: credit, nothing in suspense
     found = await the_exception(engine, world)
     assert (found.reason, found.can_place) == ("amount_mismatch", False)
-    with pytest.raises(Problem, match="not_in_suspense"):
+    with pytest.raises(DomainError, match="not_in_suspense"):
         async with transaction(engine) as db:
             await place_exception(
                 db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
@@ -83,25 +83,25 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     await pay(engine, world, "S2", 10_000, "khong ro")
     unknown = await the_exception(engine, world)
     for invoice_id in (0, 10**12):
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             async with transaction(engine) as db:
                 await place_exception(
                     db, world.school_id, unknown.id, invoice_id, actor="an", note="x"
                 )
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         async with transaction(engine) as db:
             await place_exception(
                 db, world.school_id, 10**12, world.invoices[1].id, actor="an", note="x"
             )
-    with pytest.raises(Problem, match="nothing_to_undo"):
+    with pytest.raises(DomainError, match="nothing_to_undo"):
         async with transaction(engine) as db:
             await undo_decision(db, world.school_id, unknown.id, actor="an", reason="thử")
-    with pytest.raises(Problem, match="note_required"):
+    with pytest.raises(DomainError, match="note_required"):
         async with transaction(engine) as db:
             await resolve_exception(
                 db, world.school_id, unknown.id, resolution="explained", actor="an", note=""
             )
-    with pytest.raises(Problem, match="unknown_resolution"):
+    with pytest.raises(DomainError, match="unknown_resolution"):
         async with transaction(engine) as db:
             await resolve_exception(
                 db, world.school_id, unknown.id, resolution="placed", actor="an", note="x"
@@ -121,10 +121,10 @@ async def test_another_school_can_neither_see_nor_place(engine: AsyncEngine) -> 
     found = await the_exception(engine, ours)
     async with transaction(engine) as db:
         assert await list_exceptions(db, theirs.school_id) == ()
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             await proposals_for(db, theirs.school_id, found.id)
     for school, invoice in ((theirs, theirs.invoices[0]), (ours, theirs.invoices[0])):
-        with pytest.raises(Problem, match="not_found"):
+        with pytest.raises(DomainError, match="not_found"):
             async with transaction(engine) as db:
                 await place_exception(
                     db, school.school_id, found.id, invoice.id, actor="an", note="x"

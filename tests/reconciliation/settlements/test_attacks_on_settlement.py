@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import DAY, KEYS
 from support.refund_school import PAYEE
 from support.settlement_attacks import (
@@ -19,7 +20,7 @@ from support.settlement_attacks import (
 from support.settlement_school import NEXT, TERMS, lump, lumps_of
 
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from core.refunds.service import Method, RefundRequest, request_refund
 from reconciliation.review.debits import book_bank_fees, open_debits
 from reconciliation.review.manual_payouts import (
@@ -55,7 +56,7 @@ async def test_a_file_of_another_account_of_the_provider_is_refused(engine: Asyn
     other = await second_account(lumps)
     await lumps.tell(lumps.movement(0))
     data = lumps.file(Payout(batch_id="B1", settled_on=NEXT, paid=[lumps.movement(0)]))
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await bring_to(lumps, other, data)
     assert caught.value.code == "other_account"
     await lumps.bring_file(data)
@@ -111,9 +112,9 @@ async def test_money_that_is_being_given_back_is_no_lump(engine: AsyncEngine) ->
         line_id = await line_of_exception(db, lumps.school_id, waiting["id"])
         (batch,) = await candidate_batches(db, lumps.school_id, line_id)
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await match_payout(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
-    assert caught.value.status == 409
+    assert status_of(caught.value) == 409
     await lumps.night()
 
 
@@ -140,9 +141,9 @@ async def test_a_refund_that_was_asked_for_is_not_booked_a_second_time_from_the_
     await lumps.night()
     line = await found(lumps, "settlement_line", "kind = 'refund'")
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await record_taken_back(db, lumps.school_id, line["id"], actor="an", note="vì sao")
-    assert caught.value.status == 409
+    assert status_of(caught.value) == 409
     assert await lumps.count("refund") == 1
 
 
@@ -242,9 +243,9 @@ async def test_strange_names_of_batches_are_only_names(engine: AsyncEngine, batc
 async def test_control_characters_and_huge_numbers_are_no_accident(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000])
     data = lumps.file(Payout(batch_id="B0001", settled_on=NEXT, paid=[lumps.movement(0)]))
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await lumps.bring_file(data + b"7\x007,X\x01,,pay,5,0,0,5,,2026-09-10,B0001\n")
-    assert caught.value.status == 422
+    assert status_of(caught.value) == 422
     data += b"78,Y,,pay,99999999999999999999,0,0,99999999999999999999,,2026-09-10,B0001\n"
     data += b'79,"Z\xef\xbf\xbf",,pay,x,0,0,5,,9999-12-31,B0001\n'
     brought = await lumps.bring_file(data)

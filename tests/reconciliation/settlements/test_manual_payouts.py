@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.errors import status_of
 from support.factories import DAY
 from support.settlement_school import NEXT, TERMS, Lumps, lump, lumps_of
 
 from core.identity.audit import verify_chain
 from core.kit.database import Driver, transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.review.manual_payouts import (
     candidate_batches,
     line_of_exception,
@@ -98,7 +99,7 @@ async def test_what_a_person_took_apart_no_night_puts_together(engine: AsyncEngi
     async with transaction(engine) as db:
         held = await one(db, "exception", reason="batch_total_mismatch")
         await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="một nhà tài trợ")
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="lần nữa")
         assert caught.value.code == "already_resolved"
     result = await lumps.night()
@@ -119,7 +120,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
             "UPDATE settlement_line SET gross_vnd = gross_vnd + 1, net_vnd = net_vnd + 1"
         )
         for note, code in (("", "note_required"), ("vì sao", "lump_differs")):
-            with pytest.raises(Problem) as caught:
+            with pytest.raises(DomainError) as caught:
                 await match_payout(
                     db, lumps.school_id, batch["id"], line["id"], actor="an", note=note
                 )
@@ -130,7 +131,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
     assert payout_vnd(payout, TERMS) != payout_vnd(other, TERMS)
     await lumps.night()
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await match_payout(db, lumps.school_id, batch["id"], line["id"], actor="an", note="lại")
         assert caught.value.code == "batch_booked"
 
@@ -152,9 +153,9 @@ async def test_a_chargeback_is_booked_against_its_payment(engine: AsyncEngine) -
             db, lumps.school_id, line["id"], actor="an", note="chủ thẻ khiếu nại"
         )
         assert touched == {(lumps.school_id, lumps.world.invoices[0].id)}
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await record_taken_back(db, lumps.school_id, line["id"], actor="an", note="lần nữa")
-        assert caught.value.status == 404
+        assert status_of(caught.value) == 404
     result = await lumps.night()
     assert await lumps.exceptions() == [("refund_unmatched", 200_000, "settled")]
     assert await lumps.balance_of("receivable") == 200_000
@@ -175,7 +176,7 @@ async def test_late_money_is_told_with_its_sum_and_since(engine: AsyncEngine) ->
         assert await late_settlements(db, lumps.school_id, DAY + timedelta(2)) == ()
         (late,) = await late_settlements(db, lumps.school_id, DAY + timedelta(3))
         assert (late.unpaid_count, late.unpaid_vnd, late.unpaid_since) == (1, 500_000, DAY)
-        with pytest.raises(Problem):
+        with pytest.raises(DomainError):
             await set_terms(
                 db,
                 lumps.school_id,

@@ -13,7 +13,7 @@ from support.statement_files import Entry
 
 from adapters.contract import VerdictKind
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.night import reconcile
 from reconciliation.settlements.files import preview_settlement
 from sandbox.settlements import Payout, Returned, Terms, payout_vnd
@@ -244,12 +244,12 @@ async def test_a_file_is_refused_whole_with_every_fault(engine: AsyncEngine) -> 
         batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0), lumps.movement(1)]
     )
     good = lumps.file(payout).decode()
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await lumps.bring_file(good.replace(",500000,", ",500001,").encode())
     assert [(f.code, f.row, f.column) for f in caught.value.faults] == [
         ("settlement_gap", 2, "net")
     ]
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await lumps.bring_file(lumps.file(payout, writer="vnpay"))
     assert {f.code for f in caught.value.faults} == {"other_provider"}
     assert await lumps.count("settlement_line") == 0
@@ -263,7 +263,7 @@ async def test_a_file_is_refused_whole_with_every_fault(engine: AsyncEngine) -> 
     )
     # the same transactions at another price are not the same
     dearer = lumps.file(payout, terms=Terms(fee_basis_points=220))
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await lumps.bring_file(dearer)
     assert [(f.code, f.row) for f in caught.value.faults] == [
         ("changed_line", 2),
@@ -276,7 +276,7 @@ async def test_a_file_is_refused_whole_with_every_fault(engine: AsyncEngine) -> 
     assert (preview.new_lines, preview.is_known, len(preview.faults)) == (2, False, 2)
     sepay = lumps.world.merchants["sepay"][0]
     async with transaction(engine) as db:
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await preview_settlement(db, lumps.school_id, sepay, dearer, "x.csv")
     assert caught.value.code == "not_settled_in_batches"
 

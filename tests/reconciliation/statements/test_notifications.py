@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import bring_day, everything, exceptions, paid_vnd, pay, proof_of, world_of
+from support.errors import status_of
 from support.factories import DAY, World
 from support.message_files import camt
 from support.statement_files import Entry
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.jobs.night import reconcile
 from reconciliation.statements.notifications import (
     Notified,
@@ -126,9 +127,9 @@ async def test_another_account_and_a_day_to_come_are_refused_whole(engine: Async
         (advice(world, [*entries, Entry(tomorrow, 1_000, "x", "FT4")]), "future_date"),
     ):
         before = await everything(engine)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(DomainError) as caught:
             await notify(engine, world, data)
-        assert (caught.value.code, caught.value.status) == (code, 422)
+        assert (caught.value.code, status_of(caught.value)) == (code, 422)
         assert await everything(engine) == before
 
 

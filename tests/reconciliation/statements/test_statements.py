@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import OPENING_VND, bring, everything, world_of
+from support.errors import status_of
 from support.factories import DAY, World
 from support.statement_files import HEADER, Entry, mb_csv
 
 from adapters.statements import Mapping, mapped
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.problem import Problem
+from core.kit.errors import DomainError
 from reconciliation.statements.imports import import_statement, preview_statement
 
 THREE = [Entry(DAY, 100_000, "A"), Entry(DAY, -20_000, "B"), Entry(DAY, 50_000, "C")]
@@ -25,10 +26,10 @@ def spoilt(world: World, old: str, new: str) -> bytes:
     return data.replace(old, new).encode()
 
 
-async def refused(engine: AsyncEngine, world: World, data: bytes) -> Problem:
+async def refused(engine: AsyncEngine, world: World, data: bytes) -> DomainError:
     """The refusal, after making sure that it left nothing."""
     before = await everything(engine)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(DomainError) as caught:
         await bring(engine, world, data)
     assert await everything(engine) == before
     return caught.value
@@ -40,7 +41,7 @@ async def test_a_broken_balance_refuses_the_whole_file_and_names_the_row(
     world = await world_of(engine, [])
     problem = await refused(engine, world, spoilt(world, ",,50000,", ",,60000,"))
     assert problem.code == "balance_gap"
-    assert problem.status == 422
+    assert status_of(problem) == 422
     assert [(fault.row, fault.value) for fault in problem.faults] == [(6, "-10000")]
     assert "10.000 đ" in problem.faults[0].vi
 
@@ -92,7 +93,7 @@ async def test_what_is_no_statement_is_refused_by_its_kind(
 async def test_an_unknown_account_is_refused(engine: AsyncEngine) -> None:
     world = await world_of(engine, [])
     data = mb_csv(world.bank_number, OPENING_VND, THREE)
-    with pytest.raises(Problem, match="not_found"):
+    with pytest.raises(DomainError, match="not_found"):
         async with transaction(engine) as db:
             await import_statement(db, world.school_id, 10**12, data, "a.csv", actor="an")
 
