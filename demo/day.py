@@ -243,7 +243,7 @@ class _Street:
 
     async def _ask_portal(self, one: PlannedVisit, merchant: MerchantAccount) -> Movement:
         desk = self.sandbox.desks.desks["dvcqg"]
-        assert isinstance(desk, dvcqg.Dvcqg)  # noqa: S101 - the table's own promise
+        assert isinstance(desk, dvcqg.Dvcqg)
         answer = await dvcqg.look_up(self.client, merchant.at_provider(), one.code, now_utc())
         _expect(answer, 200, "the portal's look-up")
         told = answer.json()

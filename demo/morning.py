@@ -171,7 +171,7 @@ async def _give_one_back(context: AppContext, world: World) -> int:
 def _payouts(sandbox: Sandbox, traffic: Traffic, day: date) -> dict[str, Payout]:
     """What each provider settles on `day`: all that it took, less what it gave back."""
     momo = sandbox.desks.desks["momo"]
-    assert isinstance(momo, Momo)  # noqa: S101 - the table's own promise
+    assert isinstance(momo, Momo)
     by_number = {trans_id(movement): movement for movement in traffic.held["momo"]}
     returned = [
         Returned(

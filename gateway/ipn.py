@@ -59,7 +59,7 @@ async def receive_ipn(scope: Scope, receive: Receive, send: Send) -> None:
 
     Plain ASGI: on this path Litestar's reading of parameters costs as much as the work itself.
     """
-    assert scope["type"] == ScopeType.HTTP  # noqa: S101 - the router's promise
+    assert scope["type"] == ScopeType.HTTP
     context: AppContext = scope["litestar_app"].state.context
     adapter, account_key, below = _address(scope)
     speaks = IPN.get(adapter)

@@ -1,1 +1,1 @@
-"""Typed reasons why a person must look: the only code that writes the table `exception`."""
+"""What a person must look at, by typed reason: the only code that writes `exception` and `exception_note`."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from core.exceptions.sql import resolving
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.ledger.positions import GivenBack, Part, give_back, payment_positions, take
@@ -62,14 +63,18 @@ UPDATE refund r
 """
 
 # nothing of these is in suspense any more: there is nothing left to place
-RELEASE = """
+_RESOLVED = resolving(
+    "e.school_id = $1 AND e.payment_id IN (SELECT id FROM released) AND e.statement_line_id IS NULL"
+    " AND e.reason <> 'refund_unmatched'",
+    resolution="$3",
+    actor="$4",
+)
+RELEASE = f"""
 WITH released AS (
   UPDATE payment SET suspense_reason = NULL
    WHERE school_id = $1 AND id = ANY($2::bigint[]) AND suspense_reason IS NOT NULL RETURNING id
 )
-UPDATE exception SET resolution = $3, resolved_by = $4, resolved_at = now()
- WHERE school_id = $1 AND payment_id IN (SELECT id FROM released) AND resolved_at IS NULL
-   AND statement_line_id IS NULL AND reason <> 'refund_unmatched'
+{_RESOLVED}
 """
 
 

@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import REFUND
 from adapters.contract import RefundAnswer, RefundOrder, RefundState, RefusedError
+from core.exceptions.reasons import Reason
+from core.exceptions.sql import opening
 from core.identity.audit import audit
 from core.kit.clock import business_date
 from core.kit.database import Driver, borrowed, transaction
@@ -69,13 +71,16 @@ SELECT t.school_id, t.id, t.number, t.approved_at, t.request_id, t.demanded_at, 
                       AND c.merchant_reference = n.merchant_reference
 """
 
-ALARM = """
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, payment_id, detail)
-SELECT r.school_id, 'refund_unmatched', $3, r.amount_vnd, $4, r.payment_id,
-       jsonb_build_object('refund_id', r.id)
-  FROM refund r WHERE r.school_id = $1 AND r.id = $2
-ON CONFLICT DO NOTHING
-"""
+ALARM = opening(
+    Reason.REFUND_UNMATCHED,
+    "FROM refund r WHERE r.school_id = $1 AND r.id = $2",
+    school_id="r.school_id",
+    identity="$3",
+    amount_vnd="r.amount_vnd",
+    business_date="$4",
+    payment_id="r.payment_id",
+    detail="jsonb_build_object('refund_id', r.id)",
+)
 
 
 # Some providers speak of an order's last refund, whichever it is (VNPAY's querydr): a number that another

@@ -16,8 +16,11 @@ from enum import StrEnum
 from typing import Any
 
 from adapters import REFUND
+from core.exceptions.notes import write_notes
+from core.exceptions.service import reopen
+from core.exceptions.sql import resolving
 from core.identity.audit import Detail, audit
-from core.kit.database import Driver
+from core.kit.database import Command, Driver, Query
 from core.kit.errors import DomainError, Problem, not_found
 from core.kit.money import MAX_VND, format_vnd
 from core.kit.seal import Keys
@@ -468,26 +471,22 @@ async def close(
     await _audit(db, school_id, refund_id, actor, status, {"note": why})
 
 
+CLOSED_FOR = Query(
+    int,
+    """
+SELECT e.id FROM refund r
+  JOIN exception e ON e.school_id = r.school_id AND e.payment_id = r.payment_id
+ WHERE r.school_id = $1 AND r.id = $2 AND e.resolution = 'refunded'
+   AND (e.detail->>'refund_id')::bigint = r.id FOR UPDATE OF e
+""",
+)
+
+
 async def _reopen_return(db: Driver, school_id: int, refund_id: int, actor: str, note: str) -> None:
     """Open the exception again that was closed because its money was to go back: it has not gone."""
-    await db.raw.execute(
-        """
-        WITH reopened AS (
-          UPDATE exception e SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $4,
-                                 detail = e.detail - 'refund_id'
-            FROM refund r
-           WHERE r.school_id = $1 AND r.id = $2 AND e.school_id = r.school_id AND e.payment_id = r.payment_id
-             AND e.resolution = 'refunded' AND (e.detail->>'refund_id')::bigint = r.id
-          RETURNING e.id
-        )
-        INSERT INTO exception_note (school_id, exception_id, kind, author, text)
-        SELECT $1, id, 'note', $3, $4 FROM reopened
-        """,
-        school_id,
-        refund_id,
-        actor,
-        note,
-    )
+    closed = await db.fetch(CLOSED_FOR, school_id, refund_id)
+    await reopen(db, school_id, closed, note=note, dropping=["refund_id"])
+    await write_notes(db, school_id, closed, author=actor, text=note)
 
 
 def doubt_identity(number: int) -> str:
@@ -495,21 +494,21 @@ def doubt_identity(number: int) -> str:
     return f"refund:{number}:in_doubt"
 
 
+ANSWER_DOUBTS = Command(
+    resolving(
+        "e.school_id = $1 AND e.reason = 'refund_unmatched' AND e.identity = ANY($2::text[])",
+        resolution="$3",
+        actor="$4",
+    )
+)
+
+
 async def answer_doubts(
     db: Driver, school_id: int, numbers: Sequence[int], resolution: str, actor: str
 ) -> None:
     """Close what asked a person to look because these refunds were in doubt."""
-    await db.raw.execute(
-        """
-        UPDATE exception SET resolution = $3, resolved_by = $4, resolved_at = now()
-         WHERE school_id = $1 AND reason = 'refund_unmatched' AND identity = ANY($2::text[])
-           AND resolved_at IS NULL
-        """,
-        school_id,
-        [doubt_identity(number) for number in numbers],
-        resolution,
-        actor,
-    )
+    identities = [doubt_identity(number) for number in numbers]
+    await db.execute(ANSWER_DOUBTS, school_id, identities, resolution, actor)
 
 
 def _moved_on() -> DomainError:

@@ -104,5 +104,5 @@ def _run(script: Path) -> None:
         op.get_context().impl.static_output(statements)
         return
     connection: object = op.get_bind().connection.dbapi_connection
-    assert isinstance(connection, AdaptedConnection)  # noqa: S101 # narrows the type: the driver is asyncpg
+    assert isinstance(connection, AdaptedConnection)  # narrows the type: the driver is asyncpg
     connection.run_async(lambda driver: driver.execute(statements))

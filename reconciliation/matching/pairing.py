@@ -13,6 +13,9 @@ from datetime import date, datetime, time
 from typing import Any
 
 from adapters.contract import Notice, Outcome, VerdictKind
+from core.exceptions.reasons import Reason
+from core.exceptions.service import open_many
+from core.exceptions.sql import NewException
 from core.kit.clock import VN
 from core.kit.database import Driver
 from core.kit.errors import Problem
@@ -188,23 +191,22 @@ async def _list_conflicts(
     db: Driver, school_id: int, conflicts: Sequence[tuple[Fact, Fact]]
 ) -> None:
     """The bank says another amount than the notice of the same transaction: a person must look."""
-    await db.raw.execute(
-        """
-        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id,
-                               payment_id, statement_line_id, detail)
-        SELECT $1, 'amount_mismatch', 'line:' || identity, amount_vnd, day, payment_id, payment_id, line_id,
-               jsonb_build_object('notice_vnd', notice_vnd, 'statement_vnd', amount_vnd)
-          FROM unnest($2::text[], $3::bigint[], $4::date[], $5::bigint[], $6::bigint[], $7::bigint[])
-               AS c(identity, amount_vnd, day, payment_id, line_id, notice_vnd)
-        ON CONFLICT DO NOTHING
-        """,
-        school_id,
-        [line.identity for line, _ in conflicts],
-        [line.amount_vnd for line, _ in conflicts],
-        [line.day for line, _ in conflicts],
-        [payment.id for _, payment in conflicts],
-        [line.id for line, _ in conflicts],
-        [payment.amount_vnd for _, payment in conflicts],
+    await open_many(
+        db,
+        [
+            NewException(
+                school_id=school_id,
+                reason=Reason.AMOUNT_MISMATCH,
+                identity=f"line:{line.identity}",
+                amount_vnd=line.amount_vnd,
+                business_date=line.day,
+                notice_id=payment.id,
+                payment_id=payment.id,
+                statement_line_id=line.id,
+                detail={"notice_vnd": payment.amount_vnd, "statement_vnd": line.amount_vnd},
+            )
+            for line, payment in conflicts
+        ],
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.payments.ingest.allocate import Reason
+from core.exceptions.reasons import Reason
 
 
 class Action(StrEnum):

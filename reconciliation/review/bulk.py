@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
 
+from core.exceptions.notes import write_notes
+from core.exceptions.service import Steps, record_steps
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.errors import Problem
@@ -30,7 +31,7 @@ from reconciliation.review.exceptions import (
     lock_exceptions,
     steps_of,
 )
-from reconciliation.review.notes import said, write_notes
+from reconciliation.review.notes import said
 from reconciliation.review.proposals import Proposal, proposals_of
 
 MOST = 200
@@ -372,27 +373,14 @@ async def _close(
     why: str,
 ) -> None:
     """Write how each exception stands now, with its new step where it posted something."""
-    steps: list[str] = []
-    for journal_id, (row, _) in zip(journals, chosen, strict=True):
-        kept: list[dict[str, Any]] = steps_of(row.detail)
+    steps = []
+    for journal_id, (row, change) in zip(journals, chosen, strict=True):
         new = [{"journal_id": journal_id, "invoice_id": row.invoice_id}] if journal_id else []
-        steps.append(json.dumps([*kept, *new]))
-    await db.raw.execute(
-        """
-        UPDATE exception e
-           SET resolution = $3, note = $4, resolved_by = CASE WHEN $3::text IS NULL THEN NULL ELSE $5 END,
-               resolved_at = CASE WHEN $3::text IS NULL THEN NULL ELSE now() END,
-               assigned_to = CASE WHEN $3::text IS NULL THEN e.assigned_to END,
-               invoice_id = coalesce(c.invoice_id, e.invoice_id),
-               detail = e.detail - 'journal_id' || jsonb_build_object('steps', c.steps::jsonb)
-          FROM unnest($2::bigint[], $6::bigint[], $7::text[]) AS c(id, invoice_id, steps)
-         WHERE e.school_id = $1 AND e.id = c.id
-        """,
-        school_id,
-        [row.id for row, _ in chosen],
-        resolution,
-        why,
-        actor,
-        [change.proposal.invoice_id if change.proposal else None for _, change in chosen],
-        steps,
-    )
+        steps.append(
+            Steps(
+                exception_id=row.id,
+                invoice_id=change.proposal.invoice_id if change.proposal else row.invoice_id,
+                steps=[*steps_of(row.detail), *new],
+            )
+        )
+    await record_steps(db, school_id, steps, resolution=resolution, actor=actor, note=why)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from core.exceptions.service import reopen, resolve
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.errors import Problem, not_found
@@ -24,6 +25,9 @@ from reconciliation.review.notes import said
 
 BOOKED: Final = "booked"
 """The resolution of an exception whose line or money is in the books by a person's word."""
+
+BOOKING: Final = ("journal_id", "rule")
+"""What an exception's detail keeps of its booking."""
 
 BANK_FEE: Final = "bank_fee"
 PAID_ON: Final = "paid_on"
@@ -263,7 +267,7 @@ async def undo_debit(
         school_id,
         line.line_id,
     )
-    await reopen(db, school_id, exception_id, why)
+    await reopen(db, school_id, [exception_id], note=why, dropping=BOOKING)
     await audit(
         db,
         school_id,
@@ -274,42 +278,9 @@ async def undo_debit(
     )
 
 
-async def conclude(
-    db: Driver,
-    school_id: int,
-    booked: Mapping[int, int],
-    rule: str,
-    *,
-    actor: str,
-    note: str,
-) -> None:
-    """Close exceptions as booked. `booked`: exception -> its journal."""
-    await db.raw.execute(
-        """
-        UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now(),
-               detail = detail || jsonb_build_object('journal_id', b.journal_id, 'rule', $6::text)
-          FROM unnest($2::bigint[], $7::bigint[]) AS b(id, journal_id)
-         WHERE exception.school_id = $1 AND exception.id = b.id
-        """,
-        school_id,
-        list(booked),
-        BOOKED,
-        note.strip(),
-        actor,
-        rule,
-        list(booked.values()),
-    )
-
-
-async def reopen(db: Driver, school_id: int, exception_id: int, why: str) -> None:
-    """Make an exception that was booked wait for a person again."""
-    await db.raw.execute(
-        "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3,"
-        " detail = detail - 'journal_id' - 'rule' WHERE school_id = $1 AND id = $2",
-        school_id,
-        exception_id,
-        why,
-    )
+def booking_detail(journal_id: int, rule: str) -> Mapping[str, object]:
+    """What the detail of an exception keeps of a booking."""
+    return dict(zip(BOOKING, (journal_id, rule), strict=True))
 
 
 async def _open_lines(
@@ -386,8 +357,17 @@ async def _book(
         json.dumps({"name": name, "beyond": list(beyond)}),
         actor,
     )
-    by_exception = {line.exception_id: journals[line.line_id][0] for line in lines}
-    await conclude(db, school_id, by_exception, rule, actor=actor, note=note)
+    await resolve(
+        db,
+        school_id,
+        [line.exception_id for line in lines],
+        BOOKED,
+        actor=actor,
+        note=note.strip(),
+        details={
+            line.exception_id: booking_detail(journals[line.line_id][0], rule) for line in lines
+        },
+    )
     await audit(
         db,
         school_id,

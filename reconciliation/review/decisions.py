@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.exceptions.notes import write_notes
+from core.exceptions.service import assign, reopen, resolve
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.errors import Problem
@@ -25,7 +27,7 @@ from core.refunds.service import (
 )
 from reconciliation.review.actions import BY_WORD, REFUNDED, Action, Place
 from reconciliation.review.exceptions import REFUND, ExceptionRow, find_exception, lock_for
-from reconciliation.review.notes import said, write_notes
+from reconciliation.review.notes import said
 from reconciliation.review.placements import Moved, reverse_last_step
 
 
@@ -169,13 +171,7 @@ async def undo_decision(
     row = await lock_for(db, school_id, exception_id, Action.UNDO, mark=mark)
     if row.resolution not in BY_WORD:
         return await reverse_last_step(db, school_id, row, actor=actor, why=why)
-    await db.raw.execute(
-        "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3"
-        " WHERE school_id = $1 AND id = $2",
-        school_id,
-        exception_id,
-        why,
-    )
+    await reopen(db, school_id, [exception_id], note=why)
     await write_notes(db, school_id, [exception_id], author=actor, text=why)
     await audit(
         db,
@@ -199,21 +195,9 @@ async def close_exception(
     refund_id: int | None = None,
 ) -> None:
     """Write the end of an exception, locked by the caller, and its reason."""
-    await db.raw.execute(
-        """
-        UPDATE exception
-           SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now(), assigned_to = NULL,
-               detail = detail || CASE WHEN $6::bigint IS NULL THEN '{}'
-                                       ELSE jsonb_build_object('refund_id', $6::bigint) END
-         WHERE school_id = $1 AND id = $2
-        """,
-        school_id,
-        row.id,
-        resolution,
-        note,
-        actor,
-        refund_id,
-    )
+    kept = {} if refund_id is None else {row.id: {REFUND: refund_id}}
+    await resolve(db, school_id, [row.id], resolution, actor=actor, note=note, details=kept)
+    await assign(db, school_id, [row.id], None)
     await write_notes(db, school_id, [row.id], author=actor, text=note)
 
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from core.exceptions.service import STEPS
 from core.kit.clock import business_date
 from core.kit.database import Driver
 from core.kit.errors import DomainError, Problem, not_found
 from core.ledger.positions import NOTHING, Part, payment_positions
 from reconciliation.review.actions import Action, ExceptionState, Place, actions_for
 
-STEPS = "steps"
-"""In an exception's detail: its own journals that stand, the oldest first."""
 REFUND = "refund_id"
 
 

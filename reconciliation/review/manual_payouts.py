@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from core.exceptions.reasons import Reason
 from core.exceptions.resolutions import MATCHED_LATER
+from core.exceptions.service import open_denied, reopen, resolve
+from core.exceptions.sql import NewException
 from core.identity.audit import audit
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.kit.errors import Problem, not_found
 from core.kit.locks import lock_reconciliation
 from core.ledger.positions import payment_positions
@@ -53,6 +56,33 @@ SELECT s.id, s.identity, s.bank_account_id, s.posted_on AS day, s.credit_vnd - s
   LEFT JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
  WHERE s.school_id = $1 AND s.id = $2
 """
+
+
+EXPLAINED_BY_BATCH = Query(
+    int,
+    """
+SELECT id FROM exception
+ WHERE school_id = $1 AND resolved_at IS NULL
+   AND ((statement_line_id = $2 AND reason IN ('batch_total_mismatch', 'unexplained_debit'))
+        OR (payment_id = $3 AND reason = $4))
+ ORDER BY id FOR UPDATE
+""",
+)
+CLOSED_WITH = Query(
+    int,
+    "SELECT id FROM exception WHERE school_id = $1 AND id = ANY($2::bigint[]) AND resolution = $3"
+    " ORDER BY id FOR UPDATE",
+)
+WITHDRAWN_DEBITS = Query(
+    int,
+    "SELECT id FROM exception WHERE school_id = $1 AND statement_line_id = $2"
+    " AND reason = 'unexplained_debit' AND resolution = $3 ORDER BY id FOR UPDATE",
+)
+ABOUT_SETTLEMENT_LINE = Query(
+    int,
+    "SELECT id FROM exception WHERE school_id = $1 AND reason = 'refund_unmatched' AND resolved_at IS NULL"
+    " AND (detail->>'settlement_line_id')::bigint = $2 ORDER BY id FOR UPDATE",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,23 +194,11 @@ async def match_payout(
             school_id,
             row["payment_id"],
         )
-    closed = await db.raw.fetch(
-        """
-        UPDATE exception SET resolution = $4, note = $5, resolved_by = $6, resolved_at = now()
-         WHERE school_id = $1 AND resolved_at IS NULL
-           AND ((statement_line_id = $2 AND reason IN ('batch_total_mismatch', 'unexplained_debit'))
-                OR (payment_id = $3 AND reason = $7))
-        RETURNING id
-        """,
-        school_id,
-        line.id,
-        row["payment_id"],
-        SETTLED,
-        why,
-        actor,
-        row["suspense_reason"] or "",
+    explained = await db.fetch(
+        EXPLAINED_BY_BATCH, school_id, line.id, row["payment_id"], row["suspense_reason"] or ""
     )
-    evidence |= {"exceptions": [found["id"] for found in closed]}
+    await resolve(db, school_id, explained, SETTLED, actor=actor, note=why)
+    evidence |= {"exceptions": explained}
     await write_booking(
         db,
         school_id,
@@ -313,21 +331,13 @@ async def undo_settlement(
         school_id,
         settlement_batch_id,
     )
-    await db.raw.execute(
-        "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $4"
-        " WHERE school_id = $1 AND id = ANY($2::bigint[]) AND resolution = $3",
-        school_id,
-        evidence.get("exceptions", []),
-        SETTLED,
-        why,
-    )
+    closed = await db.fetch(CLOSED_WITH, school_id, evidence.get("exceptions", []), SETTLED)
+    await reopen(db, school_id, closed, note=why)
     # a debit that the night had withdrawn with the booking waits for its desk again
-    await db.raw.execute(
-        "UPDATE exception SET resolution = NULL, resolved_by = NULL, resolved_at = NULL"
-        " WHERE school_id = $1 AND statement_line_id = $2 AND reason = 'unexplained_debit' AND resolution = $3",
+    await reopen(
+        db,
         school_id,
-        row["statement_line_id"],
-        MATCHED_LATER,
+        await db.fetch(WITHDRAWN_DEBITS, school_id, row["statement_line_id"], MATCHED_LATER),
     )
     if payment_id := evidence.get("payment_id"):
         await db.raw.execute(
@@ -355,22 +365,17 @@ async def undo_settlement(
 
 async def _hold_back(db: Driver, school_id: int, row: Any, title: str) -> None:
     """The line waits for a person, and remembers the batch that it is not."""
-    await db.raw.execute(
-        """
-        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, statement_line_id, detail)
-        VALUES ($1, 'batch_total_mismatch', 'line:' || $2, $3, $4, $5,
-                jsonb_build_object('denied', jsonb_build_array($6::text)))
-        ON CONFLICT (school_id, reason, identity) DO UPDATE
-           SET resolution = NULL, resolved_by = NULL, resolved_at = NULL,
-               detail = exception.detail || jsonb_build_object(
-                 'denied', coalesce(exception.detail->'denied', '[]') || to_jsonb($6::text))
-        """,
-        school_id,
-        row["identity"],
-        row["credit_vnd"] or row["debit_vnd"],
-        row["posted_on"],
-        row["statement_line_id"],
-        title,
+    await open_denied(
+        db,
+        NewException(
+            school_id=school_id,
+            reason=Reason.BATCH_TOTAL_MISMATCH,
+            identity=f"line:{row['identity']}",
+            amount_vnd=row["credit_vnd"] or row["debit_vnd"],
+            business_date=row["posted_on"],
+            statement_line_id=row["statement_line_id"],
+            detail={"denied": [title]},
+        ),
     )
 
 
@@ -400,15 +405,7 @@ async def say_no_settlement(
             en="This exception is resolved already.",
             status=409,
         )
-    await db.raw.execute(
-        "UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now()"
-        " WHERE school_id = $1 AND id = $2",
-        school_id,
-        exception_id,
-        NO_SETTLEMENT,
-        why,
-        actor,
-    )
+    await resolve(db, school_id, [exception_id], NO_SETTLEMENT, actor=actor, note=why)
     await audit(
         db,
         school_id,
@@ -478,14 +475,6 @@ async def record_taken_back(
         line.id,
         refund_id,
     )
-    await db.raw.execute(
-        "UPDATE exception SET resolution = $3, note = $4, resolved_by = $5, resolved_at = now()"
-        " WHERE school_id = $1 AND reason = 'refund_unmatched' AND resolved_at IS NULL"
-        "   AND (detail->>'settlement_line_id')::bigint = $2",
-        school_id,
-        line.id,
-        SETTLED,
-        why,
-        actor,
-    )
+    explained = await db.fetch(ABOUT_SETTLEMENT_LINE, school_id, line.id)
+    await resolve(db, school_id, explained, SETTLED, actor=actor, note=why)
     return touched

@@ -7,10 +7,9 @@ audit chain, which keeps only that it was said, by whom and to whom.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
+from core.exceptions.notes import write_notes
+from core.exceptions.service import assign
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.errors import Problem
@@ -18,18 +17,6 @@ from reconciliation.review.actions import Action
 from reconciliation.review.exceptions import lock_for
 
 MAX_TEXT = 500
-Kind = Literal["note", "question", "answer"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Something said. `addressee`: who was asked, for a question."""
-
-    kind: Kind
-    author: str
-    addressee: str | None
-    text: str
-    created_at: datetime
 
 
 def said(text: str) -> str:
@@ -47,40 +34,6 @@ def said(text: str) -> str:
     return tidy
 
 
-async def notes_of(db: Driver, school_id: int, exception_id: int) -> tuple[Note, ...]:
-    """What was said about an exception, the oldest first."""
-    rows = await db.raw.fetch(
-        "SELECT kind, author, addressee, text, created_at FROM exception_note"
-        " WHERE school_id = $1 AND exception_id = $2 ORDER BY id",
-        school_id,
-        exception_id,
-    )
-    return tuple(Note(**dict(row)) for row in rows)
-
-
-async def write_notes(
-    db: Driver,
-    school_id: int,
-    exception_ids: Sequence[int],
-    *,
-    author: str,
-    text: str,
-    kind: Kind = "note",
-    addressee: str | None = None,
-) -> None:
-    """Write down the same words for one exception or many; the caller holds their locks."""
-    await db.raw.execute(
-        "INSERT INTO exception_note (school_id, exception_id, kind, author, addressee, text)"
-        " SELECT $1, id, $3, $4, $5, $6 FROM unnest($2::bigint[]) AS id",
-        school_id,
-        list(exception_ids),
-        kind,
-        author,
-        addressee,
-        text,
-    )
-
-
 async def add_note(db: Driver, school_id: int, exception_id: int, *, actor: str, text: str) -> None:
     """Say something; whoever was asked has answered with it. Raises Problem: 404, 422 without words."""
     words = said(text)
@@ -95,7 +48,7 @@ async def add_note(db: Driver, school_id: int, exception_id: int, *, actor: str,
         kind="answer" if is_answer else "note",
     )
     if is_answer:
-        await _assign(db, school_id, exception_id, None)
+        await assign(db, school_id, [exception_id], None)
     await audit(
         db,
         school_id,
@@ -137,7 +90,7 @@ async def ask_colleague(
         kind="question",
         addressee=colleague,
     )
-    await _assign(db, school_id, exception_id, colleague)
+    await assign(db, school_id, [exception_id], colleague)
     await audit(
         db,
         school_id,
@@ -155,12 +108,3 @@ async def colleagues_of(db: Driver, school_id: int) -> Sequence[tuple[str, str]]
         school_id,
     )
     return [(row["username"], row["display_name"]) for row in rows]
-
-
-async def _assign(db: Driver, school_id: int, exception_id: int, username: str | None) -> None:
-    await db.raw.execute(
-        "UPDATE exception SET assigned_to = $3 WHERE school_id = $1 AND id = $2",
-        school_id,
-        exception_id,
-        username,
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from core.exceptions.service import reopen, resolve
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
@@ -16,7 +17,7 @@ from core.kit.errors import Problem, not_found
 from core.ledger.positions import NOTHING, payment_positions
 from core.ledger.postings import Event, Posting
 from core.ledger.service import account_of, next_journal, post, reverse_journal
-from reconciliation.review.debits import BOOKED, OWN_TRANSFER, conclude, reopen
+from reconciliation.review.debits import BOOKED, BOOKING, OWN_TRANSFER, booking_detail
 from reconciliation.review.notes import said
 
 STATE_RECEIVED: Final = "state_received"
@@ -95,7 +96,15 @@ async def book_own_money(
         ],
     )
     await _suspend(db, school_id, payment_id, None)
-    await conclude(db, school_id, {exception_id: journal_id}, source, actor=actor, note=why)
+    await resolve(
+        db,
+        school_id,
+        [exception_id],
+        BOOKED,
+        actor=actor,
+        note=why,
+        details={exception_id: booking_detail(journal_id, source)},
+    )
     await audit(
         db,
         school_id,
@@ -131,7 +140,7 @@ async def undo_own_money(
     journal_id = int(found["journal_id"])
     await reverse_journal(db, school_id, journal_id, business_date(now_utc()), why)
     await _suspend(db, school_id, found["payment_id"], found["reason"])
-    await reopen(db, school_id, exception_id, why)
+    await reopen(db, school_id, [exception_id], note=why, dropping=BOOKING)
     await audit(
         db,
         school_id,

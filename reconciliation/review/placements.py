@@ -7,10 +7,11 @@ on has been moved by a later step of somebody else.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.exceptions.notes import write_notes
+from core.exceptions.service import Steps, record_steps
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
@@ -28,7 +29,7 @@ from core.ledger.service import (
 from core.suspense.service import from_suspense, refuse_under_way, sync_payments, to_suspense
 from reconciliation.review.actions import PLACED, Action
 from reconciliation.review.exceptions import ExceptionRow, find_exception, lock_for, steps_of
-from reconciliation.review.notes import said, write_notes
+from reconciliation.review.notes import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +185,8 @@ async def reverse_last_step(
     reversing_id = await reverse_journal(
         db, school_id, last["journal_id"], business_date(now_utc()), why
     )
-    await db.raw.execute(
-        """
-        UPDATE exception
-           SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $3, invoice_id = $4,
-               detail = detail - 'journal_id' || jsonb_build_object('steps', $5::jsonb)
-         WHERE school_id = $1 AND id = $2
-        """,
-        school_id,
-        row.id,
-        why,
-        last["invoice_id"],
-        json.dumps(kept),
-    )
+    left = Steps(exception_id=row.id, invoice_id=last["invoice_id"], steps=kept)
+    await record_steps(db, school_id, [left], resolution=None, actor=actor, note=why)
     await sync_payments(db, school_id, [(_payment(row), row.reason)])
     await write_notes(db, school_id, [row.id], author=actor, text=why)
     after = await find_exception(db, school_id, row.id)
@@ -316,27 +306,15 @@ async def _finish(
     await sync_invoice_totals(db, school_id, moved.invoice_ids)
     await sync_payments(db, school_id, [(_payment(row), row.reason)])
     resolution = None if moved.waiting_vnd else PLACED
-    steps = [
-        *steps_of(row.detail),
-        {"journal_id": moved.journal_id, "invoice_id": row.invoice_id},
-    ]
-    await db.raw.execute(
-        """
-        UPDATE exception
-           SET resolution = $3, note = $4, resolved_by = CASE WHEN $3::text IS NULL THEN NULL ELSE $5 END,
-               resolved_at = CASE WHEN $3::text IS NULL THEN NULL ELSE now() END, invoice_id = $6,
-               assigned_to = CASE WHEN $3::text IS NULL THEN assigned_to END,
-               detail = detail - 'journal_id' || jsonb_build_object('steps', $7::jsonb)
-         WHERE school_id = $1 AND id = $2
-        """,
-        school_id,
-        row.id,
-        resolution,
-        why,
-        actor,
-        about_invoice_id if resolution else row.invoice_id,
-        json.dumps(steps),
+    posted = Steps(
+        exception_id=row.id,
+        invoice_id=about_invoice_id if resolution else row.invoice_id,
+        steps=[
+            *steps_of(row.detail),
+            {"journal_id": moved.journal_id, "invoice_id": row.invoice_id},
+        ],
     )
+    await record_steps(db, school_id, [posted], resolution=resolution, actor=actor, note=why)
     await write_notes(db, school_id, [row.id], author=actor, text=why)
     after = await find_exception(db, school_id, row.id)
     await audit(

@@ -7,30 +7,17 @@ night (`matched_later`). What a person has concluded is left alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from adapters.settlements.payouts import names_batch
-from core.exceptions.resolutions import MATCHED_LATER, NIGHT
+from core.exceptions.reasons import Reason
+from core.exceptions.resolutions import withdrawing
+from core.exceptions.service import open_or_follow
+from core.exceptions.sql import NewException
 from core.kit.database import Driver
 from reconciliation.settlements.payout_matching import SETTLEMENT_RULE, BankLine, Batch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One exception to be: its reason and identity, VND, the day it belongs to."""
-
-    reason: str
-    identity: str
-    amount_vnd: int
-    on: date
-    line_id: int | None = None
-    payment_id: int | None = None
-    detail: dict[str, object] = field(default_factory=dict)
-
 
 # A provider's account outside our database: the provider, and its place where a school has several of it.
 CHANNEL = """
@@ -50,14 +37,14 @@ async def list_differences(
     batches: Sequence[Batch],
 ) -> None:
     """List what stands after booking up to `day`: `lines` and `batches` are those that are left open."""
-    held = _unbooked_lumps(lines, batches, await _lump_providers(db, school_id))
+    held = _unbooked_lumps(school_id, lines, batches, await _lump_providers(db, school_id))
     rest = (
         *await _late_batches(db, school_id, day),
         *await _fee_variances(db, school_id, day),
         *await _strays(db, school_id, day),
     )
     await _keep(db, school_id, day, (*held, *rest))
-    await db.raw.execute(WITHDRAW_SETTLED, school_id, MATCHED_LATER, NIGHT, SETTLEMENT_RULE)
+    await db.raw.execute(WITHDRAW_SETTLED, school_id, SETTLEMENT_RULE)
 
 
 async def _lump_providers(db: Driver, school_id: int) -> set[tuple[int, str]]:
@@ -69,8 +56,8 @@ async def _lump_providers(db: Driver, school_id: int) -> set[tuple[int, str]]:
 
 
 def _unbooked_lumps(
-    lines: Sequence[BankLine], batches: Sequence[Batch], known: set[tuple[int, str]]
-) -> list[Difference]:
+    school_id: int, lines: Sequence[BankLine], batches: Sequence[Batch], known: set[tuple[int, str]]
+) -> list[NewException]:
     """Credits that speak of a payout and are none of the open batches, or of too many."""
     found = []
     for line in lines:
@@ -82,12 +69,13 @@ def _unbooked_lumps(
         if named:
             detail |= {"batch": named[0].title, "batch_net_vnd": named[0].net_vnd}
         found.append(
-            Difference(
-                reason="batch_total_mismatch",
+            NewException(
+                school_id=school_id,
+                reason=Reason.BATCH_TOTAL_MISMATCH,
                 identity=f"line:{line.identity}",
                 amount_vnd=line.net_vnd,
-                on=line.day,
-                line_id=line.id,
+                business_date=line.day,
+                statement_line_id=line.id,
                 detail=detail,
             )
         )
@@ -107,13 +95,14 @@ SELECT m.adapter || m.mark || ':' || b.name AS title, max(l.settled_on) AS settl
 """
 
 
-async def _late_batches(db: Driver, school_id: int, day: date) -> list[Difference]:
+async def _late_batches(db: Driver, school_id: int, day: date) -> list[NewException]:
     return [
-        Difference(
-            reason="batch_total_mismatch",
+        NewException(
+            school_id=school_id,
+            reason=Reason.BATCH_TOTAL_MISMATCH,
             identity=f"batch:{row['title']}",
             amount_vnd=abs(row["net_vnd"]),
-            on=row["settled_on"],
+            business_date=row["settled_on"],
             detail={"batch": row["title"], "lines": row["lines"], "batch_net_vnd": row["net_vnd"]},
         )
         for row in await db.raw.fetch(LATE, school_id, day)
@@ -157,14 +146,15 @@ HAVING bool_and(p.expected_vnd IS NOT NULL)
 """
 
 
-async def _fee_variances(db: Driver, school_id: int, day: date) -> list[Difference]:
+async def _fee_variances(db: Driver, school_id: int, day: date) -> list[NewException]:
     return [
-        Difference(
-            reason="fee_variance",
+        NewException(
+            school_id=school_id,
+            reason=Reason.FEE_VARIANCE,
             identity=f"batch:{row['title']}",
             amount_vnd=abs(row["fee_vnd"] - row["expected_fee_vnd"])
             + abs(row["vat_vnd"] - row["expected_vat_vnd"]),
-            on=row["booked_on"],
+            business_date=row["booked_on"],
             detail={
                 "batch": row["title"],
                 "fee_vnd": row["fee_vnd"],
@@ -190,13 +180,14 @@ SELECT l.id, l.identity || m.mark AS identity, l.kind, l.gross_vnd, l.settled_on
 """
 
 
-async def _strays(db: Driver, school_id: int, day: date) -> list[Difference]:
+async def _strays(db: Driver, school_id: int, day: date) -> list[NewException]:
     return [
-        Difference(
-            reason="missing_notice" if row["kind"] == "pay" else "refund_unmatched",
+        NewException(
+            school_id=school_id,
+            reason=Reason.MISSING_NOTICE if row["kind"] == "pay" else Reason.REFUND_UNMATCHED,
             identity=f"settlement:{row['identity']}",
             amount_vnd=abs(row["gross_vnd"]),
-            on=row["settled_on"],
+            business_date=row["settled_on"],
             detail={
                 "settlement_line_id": row["id"],
                 "kind": row["kind"],
@@ -210,73 +201,41 @@ async def _strays(db: Driver, school_id: int, day: date) -> list[Difference]:
 
 
 _OURS: Final = (
-    ("batch_total_mismatch", "line:"),
-    ("batch_total_mismatch", "batch:"),
-    ("fee_variance", "batch:"),
-    ("missing_notice", "settlement:"),
-    ("refund_unmatched", "settlement:"),
+    (Reason.BATCH_TOTAL_MISMATCH, "line:"),
+    (Reason.BATCH_TOTAL_MISMATCH, "batch:"),
+    (Reason.FEE_VARIANCE, "batch:"),
+    (Reason.MISSING_NOTICE, "settlement:"),
+    (Reason.REFUND_UNMATCHED, "settlement:"),
 )
 """Reasons and beginnings of identities that only this room writes."""
 
-# `denied` is a person's word and stays; a withdrawn one that is true again is listed again
-UPSERT = """
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, statement_line_id, payment_id,
-                       detail)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::date[], $6::bigint[], $7::bigint[],
-                         $8::jsonb[])
-ON CONFLICT (school_id, reason, identity) DO UPDATE
-   SET amount_vnd = excluded.amount_vnd, business_date = excluded.business_date,
-       detail = excluded.detail || CASE WHEN exception.detail ? 'denied'
-                                        THEN jsonb_build_object('denied', exception.detail->'denied')
-                                        ELSE '{}' END,
-       resolution = NULL, resolved_by = NULL, resolved_at = NULL
- WHERE exception.resolution = $9
-    OR (exception.resolution IS NULL
-        AND ((exception.amount_vnd, exception.business_date) IS DISTINCT FROM
-             (excluded.amount_vnd, excluded.business_date)
-             OR NOT exception.detail @> excluded.detail))
-"""
-
-WITHDRAW = """
-UPDATE exception e SET resolution = $3, resolved_by = $4, resolved_at = now()
-  FROM unnest($5::text[], $6::text[]) AS ours(reason, prefix)
- WHERE e.school_id = $1 AND e.resolved_at IS NULL AND e.business_date <= $2
+WITHDRAW = withdrawing(
+    """e.school_id = $1 AND e.business_date <= $2
    AND e.reason = ours.reason AND starts_with(e.identity, ours.prefix)
-   AND NOT EXISTS (SELECT FROM unnest($7::text[], $8::text[]) AS n(reason, identity)
+   AND NOT EXISTS (SELECT FROM unnest($5::text[], $6::text[]) AS n(reason, identity)
                     WHERE n.reason = e.reason AND n.identity = e.identity)
    AND NOT (e.detail ? 'denied' AND e.statement_line_id IS NOT NULL
             AND NOT EXISTS (SELECT FROM line_journal j WHERE j.school_id = e.school_id
-                                                         AND j.statement_line_id = e.statement_line_id))
-"""
+                                                         AND j.statement_line_id = e.statement_line_id))""",
+    "FROM unnest($3::text[], $4::text[]) AS ours(reason, prefix)",
+)
 
 # a debit that turned out to be a batch below zero
-WITHDRAW_SETTLED = """
-UPDATE exception e SET resolution = $2, resolved_by = $3, resolved_at = now()
-  FROM line_journal j
- WHERE e.school_id = $1 AND e.reason = 'unexplained_debit' AND e.resolved_at IS NULL
-   AND j.school_id = e.school_id AND j.statement_line_id = e.statement_line_id AND j.rule = $4
-"""
+WITHDRAW_SETTLED = withdrawing(
+    """e.school_id = $1 AND e.reason = 'unexplained_debit'
+   AND j.school_id = e.school_id AND j.statement_line_id = e.statement_line_id AND j.rule = $2""",
+    "FROM line_journal j",
+)
 
 
-async def _keep(db: Driver, school_id: int, day: date, found: Sequence[Difference]) -> None:
-    rows: list[list[Any]] = [
-        [one.reason for one in found],
-        [one.identity for one in found],
-        [one.amount_vnd for one in found],
-        [one.on for one in found],
-        [one.line_id for one in found],
-        [one.payment_id for one in found],
-        [json.dumps(one.detail, ensure_ascii=False) for one in found],
-    ]
-    await db.raw.execute(UPSERT, school_id, *rows, MATCHED_LATER)
+async def _keep(db: Driver, school_id: int, day: date, found: Sequence[NewException]) -> None:
+    await open_or_follow(db, found)
     await db.raw.execute(
         WITHDRAW,
         school_id,
         day,
-        MATCHED_LATER,
-        NIGHT,
         [reason for reason, _ in _OURS],
         [prefix for _, prefix in _OURS],
-        rows[0],
-        rows[1],
+        [one.reason for one in found],
+        [one.identity for one in found],
     )

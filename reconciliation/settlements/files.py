@@ -8,7 +8,6 @@ exceptions. Nothing here books money: the night does, once the bank shows the lu
 from __future__ import annotations
 
 import hashlib
-import json
 from asyncio import to_thread
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,9 @@ from typing import Any, Final
 
 from adapters.contract import FileError, UnreadableLine
 from adapters.settlements import Layout, Settlement, SettlementLine, read_settlement
+from core.exceptions.reasons import Reason
+from core.exceptions.service import open_on_first_day
+from core.exceptions.sql import NewException
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
@@ -370,34 +372,25 @@ async def _list_unreadable(
 ) -> None:
     """Rows that could not be read, each an exception with what its row showed; what it moved is unknown."""
     seen: Counter[tuple[str, ...]] = Counter()
-    identities = []
+    day = max((line.settled_on for line in read.lines), default=business_date(now_utc()))
+    found = []
     for row in read.unreadable:
         text = "\x1f".join((read.layout, *row.cells, str(seen[row.cells])))
-        identities.append("settlement:" + hashlib.sha256(text.encode()).hexdigest())
         seen[row.cells] += 1
-    day = max((line.settled_on for line in read.lines), default=business_date(now_utc()))
-    await db.raw.execute(
-        """
-        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, detail)
-        SELECT $1, 'unreadable_line', identity, 0, $2, detail
-          FROM unnest($3::text[], $4::jsonb[]) AS u(identity, detail)
-        ON CONFLICT (school_id, reason, identity) DO UPDATE
-           SET business_date = least(exception.business_date, excluded.business_date)
-        """,
-        school_id,
-        day,
-        identities,
-        [
-            json.dumps(
-                {
+        found.append(
+            NewException(
+                school_id=school_id,
+                reason=Reason.UNREADABLE_LINE,
+                identity="settlement:" + hashlib.sha256(text.encode()).hexdigest(),
+                amount_vnd=0,
+                business_date=day,
+                detail={
                     "settlement_id": settlement_id,
                     "row": row.row,
                     "column": row.column,
                     "problem": row.problem,
                     "cells": row.cells,
                 },
-                ensure_ascii=False,
             )
-            for row in read.unreadable
-        ],
-    )
+        )
+    await open_on_first_day(db, found)

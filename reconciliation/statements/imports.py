@@ -8,13 +8,15 @@ as it stands. Nothing here books money: the night does, when it matches.
 from __future__ import annotations
 
 import hashlib
-import json
 from asyncio import to_thread
 from dataclasses import dataclass, replace
 from datetime import date
 from operator import attrgetter
 
 from adapters.statements import Layout
+from core.exceptions.reasons import Reason
+from core.exceptions.service import open_many
+from core.exceptions.sql import NewException
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
@@ -284,28 +286,26 @@ async def _list_unreadable(
     db: Driver, school_id: int, bank_account_id: int, statement_id: int, read: ValidatedStatement
 ) -> None:
     """Rows that could not be read, each an exception with what its row showed."""
-    details = [
-        {
-            "bank_account_id": bank_account_id,
-            "statement_id": statement_id,
-            "row": row.row,
-            "column": row.column,
-            "problem": row.problem,
-            "cells": row.cells,
-            "net_vnd": row.net_vnd,
-            "balance_vnd": row.balance_vnd,
-        }
-        for row in read.unread
-    ]
-    await db.raw.execute(
-        """
-        INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, detail)
-        SELECT $1, 'unreadable_line', * FROM unnest($2::text[], $3::bigint[], $4::date[], $5::jsonb[])
-        ON CONFLICT DO NOTHING
-        """,
-        school_id,
-        [row.identity for row in read.unread],
-        [abs(row.net_vnd) for row in read.unread],
-        [row.posted_on for row in read.unread],
-        [json.dumps(detail, ensure_ascii=False) for detail in details],
+    await open_many(
+        db,
+        [
+            NewException(
+                school_id=school_id,
+                reason=Reason.UNREADABLE_LINE,
+                identity=row.identity,
+                amount_vnd=abs(row.net_vnd),
+                business_date=row.posted_on,
+                detail={
+                    "bank_account_id": bank_account_id,
+                    "statement_id": statement_id,
+                    "row": row.row,
+                    "column": row.column,
+                    "problem": row.problem,
+                    "cells": row.cells,
+                    "net_vnd": row.net_vnd,
+                    "balance_vnd": row.balance_vnd,
+                },
+            )
+            for row in read.unread
+        ],
     )

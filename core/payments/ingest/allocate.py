@@ -10,28 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from adapters.contract import VerdictKind
+from core.exceptions.reasons import Reason
 from core.ledger.postings import AllocationLine
-
-
-class Reason(StrEnum):
-    """Why a person must look: the allow-list of typed exceptions."""
-
-    UNKNOWN_REFERENCE = "unknown_reference"
-    AMOUNT_MISMATCH = "amount_mismatch"
-    DUPLICATE_PAYMENT = "duplicate_payment"
-    MISSING_IN_STATEMENT = "missing_in_statement"
-    MISSING_NOTICE = "missing_notice"
-    FEE_VARIANCE = "fee_variance"
-    BATCH_TOTAL_MISMATCH = "batch_total_mismatch"
-    REFUND_UNMATCHED = "refund_unmatched"
-    CLOSED_INVOICE = "closed_invoice"
-    WRONG_ACCOUNT = "wrong_account"
-    CONFLICTING_DUPLICATE = "conflicting_duplicate"
-    UNREADABLE_LINE = "unreadable_line"
-    UNEXPLAINED_DEBIT = "unexplained_debit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,16 @@ One statement for a whole batch, in the caller's transaction. It decides nothing
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from adapters.contract import Outcome
+from core.exceptions.reasons import RAISED_BY_INGEST, Reason
+from core.exceptions.sql import NewException, arguments, opening, opening_given
 from core.kit.clock import business_date
 from core.kit.database import Driver
 from core.ledger.postings import Posting, Receipt, receive
 from core.ledger.service import POSTING_COLUMNS, open_books_of, posting_arguments, posting_rows
-from core.payments.ingest.allocate import Allocation, Reason
+from core.payments.ingest.allocate import Allocation
 from core.payments.ingest.inbound import InboundNotice, NewNotice, columns, likely_verdict
 
 PAYMENT_COLUMNS = (
@@ -43,14 +44,7 @@ WITH {open_books_of(1)}, new_payment AS (
     FROM unnest($31::bigint[], $32::bigint[], $33::text[]) AS v(school_id, id, verdict)
    WHERE notice.school_id = v.school_id AND notice.id = v.id
 )
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id,
-                       invoice_id, detail)
-SELECT school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id,
-       detail::jsonb
-  FROM unnest($34::bigint[], $35::text[], $36::text[], $37::bigint[], $38::date[], $39::bigint[],
-              $40::bigint[], $41::bigint[], $42::text[])
-       AS e(school_id, reason, identity, amount_vnd, business_date, notice_id, payment_id, invoice_id, detail)
-ON CONFLICT DO NOTHING
+{opening_given(34)}
 """
 
 
@@ -60,7 +54,7 @@ async def write_decisions(
     """Everything the decisions come to, in one statement."""
     payments: list[tuple[object, ...]] = []
     postings: list[Posting] = []
-    exceptions: list[tuple[object, ...]] = []
+    exceptions: list[NewException] = []
     paid: list[tuple[int, int, int]] = []
     judged: list[tuple[object, ...]] = []
     for one in new_notices:
@@ -73,7 +67,7 @@ async def write_decisions(
         payments.append(_payment_row(one, allocation))
         postings += receive(_receipt(one, allocation), one.inbound.merchant.books)
         paid += [(school_id, a.invoice_id, a.amount_vnd) for a in allocation.allocations]
-        exceptions += [_exception_row(one, allocation, reason) for reason in allocation.reasons]
+        exceptions += [_exception(one, allocation, reason) for reason in allocation.reasons]
     if payments or judged:
         await db.raw.execute(
             WRITE,
@@ -81,7 +75,7 @@ async def write_decisions(
             *posting_arguments(postings),
             *columns(paid, 3),
             *columns(judged, 3),
-            *columns(exceptions, 9),
+            *arguments(exceptions),
         )
 
 
@@ -123,33 +117,38 @@ def _receipt(one: NewNotice, allocation: Allocation) -> Receipt:
     )
 
 
-def _exception_row(one: NewNotice, allocation: Allocation, reason: Reason) -> tuple[object, ...]:
-    invoice_id = allocation.allocations[0].invoice_id if allocation.allocations else None
-    return (
-        one.inbound.merchant.school_id,
-        reason,
-        f"notice:{one.notice_id}",
-        one.inbound.notice.amount_vnd,
-        business_date(one.inbound.notice.paid_at),
-        one.notice_id,
-        one.notice_id,
-        invoice_id,
-        json.dumps({"corrected": list(one.corrected), "credit_vnd": allocation.credit_vnd}),
+def _exception(one: NewNotice, allocation: Allocation, reason: Reason) -> NewException:
+    assert reason in RAISED_BY_INGEST, "what the statements show is not known yet"
+    return NewException(
+        school_id=one.inbound.merchant.school_id,
+        reason=reason,
+        identity=f"notice:{one.notice_id}",
+        amount_vnd=one.inbound.notice.amount_vnd,
+        business_date=business_date(one.inbound.notice.paid_at),
+        notice_id=one.notice_id,
+        payment_id=one.notice_id,
+        invoice_id=allocation.allocations[0].invoice_id if allocation.allocations else None,
+        detail={"corrected": list(one.corrected), "credit_vnd": allocation.credit_vnd},
     )
 
 
-WRITE_CONFLICTS = """
+_CONFLICTS_FOUND = opening(
+    Reason.CONFLICTING_DUPLICATE,
+    """  FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[]) AS c(school_id, notice_id, fingerprint, amount_vnd)
+  JOIN notice n ON n.school_id = c.school_id AND n.id = c.notice_id""",
+    school_id="c.school_id",
+    identity="'notice:' || c.notice_id || ':' || encode(c.fingerprint, 'hex')",
+    amount_vnd="c.amount_vnd",
+    business_date="n.business_date",
+    notice_id="c.notice_id",
+)
+WRITE_CONFLICTS = f"""
 WITH kept AS (
   INSERT INTO notice_conflict (school_id, notice_id, fingerprint, amount_vnd, raw)
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[])
   ON CONFLICT (school_id, notice_id, fingerprint) DO NOTHING
 )
-INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id)
-SELECT c.school_id, 'conflicting_duplicate', 'notice:' || c.notice_id || ':' || encode(c.fingerprint, 'hex'),
-       c.amount_vnd, n.business_date, c.notice_id
-  FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[]) AS c(school_id, notice_id, fingerprint, amount_vnd)
-  JOIN notice n ON n.school_id = c.school_id AND n.id = c.notice_id
-ON CONFLICT DO NOTHING
+{_CONFLICTS_FOUND}
 """
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from litestar import Response, post
 from litestar.di import NamedDependency
 
+from core.exceptions.reasons import Reason
 from core.kit.database import borrowed, transaction
 from core.kit.errors import DomainError, Problem
-from core.payments.ingest.allocate import Reason
 from core.payments.ingest.group_commit import announce_paid
 from gateway.console.frame.screen import HttpRequest, Staff, goto, number_or_none, screen, typed
 from gateway.console.money.exceptions import LIST

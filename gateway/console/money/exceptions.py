@@ -14,12 +14,13 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, URLEncodedBody
 
+from core.exceptions.notes import notes_of
+from core.exceptions.reasons import Reason
 from core.invoices.detail import invoice_detail
 from core.invoices.search import MAX_QUERY, InvoicePage, Wanted, find_invoices
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
 from core.kit.errors import DomainError
-from core.payments.ingest.allocate import Reason
 from core.payments.ingest.group_commit import announce_paid
 from core.statistics.exceptions import facts_of, open_by_reason
 from gateway.console.frame.match_reasons import matched_of
@@ -46,7 +47,7 @@ from reconciliation.review.exceptions import (
     list_exceptions,
     neighbours,
 )
-from reconciliation.review.notes import MAX_TEXT, add_note, ask_colleague, colleagues_of, notes_of
+from reconciliation.review.notes import MAX_TEXT, add_note, ask_colleague, colleagues_of
 from reconciliation.review.placements import Moved, place_exception, suspend_exception
 from reconciliation.review.proposals import Proposal, proposals_for
 

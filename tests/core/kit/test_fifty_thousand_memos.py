@@ -28,8 +28,9 @@ from benchmarks.memos import (
     tally,
     wrong_count,
 )
+from core.exceptions.reasons import Reason
 from core.kit.reference import find_references
-from core.payments.ingest.allocate import InboundMoney, InvoiceTarget, Reason, allocate
+from core.payments.ingest.allocate import InboundMoney, InvoiceTarget, allocate
 
 CONTENTS = VECTORS / "transfer_contents.json"
 CONTENTS = json.loads(CONTENTS.read_text(encoding="utf-8"))["contents"]

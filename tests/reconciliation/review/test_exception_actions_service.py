@@ -15,6 +15,7 @@ from support.errors import status_of
 from support.factories import DAY, KEYS, World, make_world
 from support.statement_files import Entry
 
+from core.exceptions.notes import notes_of
 from core.identity.audit import verify_chain
 from core.identity.service import create_user
 from core.invoices.payment_states import PaymentState, state_figures, states_of_invoices
@@ -39,7 +40,7 @@ from reconciliation.review.exceptions import (
     list_exceptions,
     neighbours,
 )
-from reconciliation.review.notes import add_note, ask_colleague, notes_of
+from reconciliation.review.notes import add_note, ask_colleague
 from reconciliation.review.placements import (
     Share,
     place_exception,

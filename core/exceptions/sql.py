@@ -1,0 +1,104 @@
+"""The parts that statements writing exceptions in bulk are composed of: columns, conflict rule, resolution.
+
+For findings over a whole school (INSERT … SELECT) and for the one statement that records a batch of
+payments. Texts given here are constants of the tree, never input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from core.exceptions.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewException:
+    """An exception to open. VND; `identity` names the fact, so that finding it again opens nothing new.
+
+    amount_vnd: as large as the money it is about. detail: what else a person needs, as JSON.
+    """
+
+    school_id: int
+    reason: Reason
+    identity: str
+    amount_vnd: int
+    business_date: date
+    notice_id: int | None = None
+    payment_id: int | None = None
+    statement_line_id: int | None = None
+    invoice_id: int | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+_TYPES: Final[Mapping[str, str]] = {
+    "school_id": "bigint",
+    "reason": "text",
+    "identity": "text",
+    "amount_vnd": "bigint",
+    "business_date": "date",
+    "notice_id": "bigint",
+    "payment_id": "bigint",
+    "statement_line_id": "bigint",
+    "invoice_id": "bigint",
+    "detail": "jsonb",
+}
+_INSERT: Final = f"INSERT INTO exception ({', '.join(_TYPES)})"
+_FOUND_BEFORE: Final = "ON CONFLICT DO NOTHING"
+ARRAYS: Final = len(_TYPES)
+"""How many array arguments `opening_given` takes."""
+
+
+def opening(
+    reason: Reason,
+    source: str,
+    *,
+    school_id: str,
+    identity: str,
+    amount_vnd: str,
+    business_date: str,
+    notice_id: str = "NULL",
+    payment_id: str = "NULL",
+    statement_line_id: str = "NULL",
+    invoice_id: str = "NULL",
+    detail: str = "'{}'",
+) -> str:
+    """An INSERT of an exception per row of `source` (`FROM … WHERE …`), each found once for ever.
+
+    The other arguments are SQL expressions over `source`. A WITH may stand before it.
+    """
+    columns = (
+        f"{school_id}, '{reason}', {identity}, {amount_vnd}, {business_date}, {notice_id}, {payment_id},"
+        f" {statement_line_id}, {invoice_id}, {detail}"
+    )
+    return f"{_INSERT}\nSELECT {columns}\n{source}\n{_FOUND_BEFORE}"
+
+
+def opening_given(first: int, on_conflict: str = _FOUND_BEFORE) -> str:
+    """An INSERT of the exceptions in the arrays `${first}` and following: see `arguments`."""
+    arrays = ", ".join(f"${first + n}::{of}[]" for n, of in enumerate(_TYPES.values()))
+    return f"{_INSERT}\nSELECT * FROM unnest({arrays})\n{on_conflict}"
+
+
+def arguments(exceptions: Iterable[NewException]) -> list[list[object]]:
+    """The `ARRAYS` array arguments of `opening_given`."""
+    arrays: list[list[object]] = [[] for _ in _TYPES]
+    for one in exceptions:
+        for array, name in zip(arrays, _TYPES, strict=True):
+            array.append(getattr(one, name))
+    arrays[-1] = [json.dumps(detail, ensure_ascii=False) for detail in arrays[-1]]
+    return arrays
+
+
+def resolving(condition: str, *, resolution: str, actor: str, source: str = "") -> str:
+    """An UPDATE that ends the open exceptions `e` of `condition`, which names their school.
+
+    `resolution` and `actor` are SQL expressions, `source` a FROM clause.
+    """
+    return (
+        f"UPDATE exception e SET resolution = {resolution}, resolved_by = {actor}, resolved_at = now()"
+        f"\n{source}\n WHERE e.resolved_at IS NULL AND {condition}"
+    )
