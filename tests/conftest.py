@@ -22,12 +22,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.owner_sql import psql
 
 import migrations
-from core.kit.database import create_engine
+from core.kit.database import check_rows, create_engine
 from gateway import embedded
 
 # A slow machine is no bug: examples have no deadline.
 hypothesis.settings.register_profile("hocphi", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("hocphi")
+
+# Every row is compared with its annotations, here and in the processes that tests start.
+os.environ["HOCPHI_CHECK_ROWS"] = "1"
+check_rows(is_on=True)
 
 TEMPLATE = "migrated"
 # Nothing here outlives the run, so nothing needs to survive a power cut.

@@ -1,15 +1,15 @@
 """A fee file against the school it is for: its classes, accounts, pupils and items. Pure.
 
-Every contradiction is a fault with its row. It must never let a file change what an approved schedule
-says of an item.
+Every contradiction is a fault with its row. It must never let a file change an item that an approved
+schedule charges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from adapters.messages import msg
 from core.fees.items import FeeLine
 from core.fees.registrations import Registration
 from core.fees.schedule import ScheduleFile
@@ -21,24 +21,37 @@ from core.fees.scopes import (
     forecast,
     lines_of_class,
 )
+from core.kit.errors import fault
 from core.kit.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class School:
+class KnownItem:
+    """An item that the school has. `is_settled`: a schedule that is no draft any more charges it."""
+
+    code: str
+    nature: str
+    unit: str
+    bank_account_id: int
+    is_optional: bool
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolFacts:
     """What a fee file is checked against. Accounts: number -> id; `class_of`: student code -> class
-    name, None for a pupil of the school who is not enrolled that year; `items`: code -> row.
+    name, None for a pupil of the school who is not enrolled that year; `items`: by their codes.
     """
 
     classes: tuple[SchoolClass, ...]
     accounts: Mapping[str, int]
     default_account: str
     class_of: Mapping[str, str | None]
-    items: Mapping[str, Any]
+    items: Mapping[str, KnownItem]
 
 
 def check_against(
-    file: ScheduleFile, school: School
+    file: ScheduleFile, school: SchoolFacts
 ) -> tuple[tuple[FeeLine, ...], tuple[Fault, ...]]:
     """The lines with classes as the school spells them and every account named, and what is wrong."""
     faults: list[Fault] = []
@@ -71,42 +84,41 @@ def check_against(
 
 
 def _unknown_scope(row: int, kind: str, name: str, school_year: str) -> Fault:
-    vi, en = ("lớp", "class") if kind == "class" else ("khối", "grade")
-    return Fault(
-        code=f"unknown_{kind}",
-        vi=f"Năm học {school_year} không có {vi} «{name}»; hãy nhập danh sách học sinh trước hoặc sửa {vi}.",
-        en=f"There is no {en} {name!r} in the school year {school_year}.",
-        row=row,
-        column="Phạm vi",
-        value=name,
-    )
+    if kind == "class":
+        text = msg(
+            "Năm học {school_year} không có lớp «{name}»; hãy nhập danh sách học sinh trước hoặc sửa lớp.",
+            school_year=school_year,
+            name=name,
+        )
+    else:
+        text = msg(
+            "Năm học {school_year} không có khối «{name}»; hãy nhập danh sách học sinh trước hoặc sửa khối.",
+            school_year=school_year,
+            name=name,
+        )
+    return fault(f"unknown_{kind}", text, row=row, column="Phạm vi", value=name)
 
 
 def _unknown_account(row: int, account: str) -> Fault:
     if account:
-        vi = "Trường không có tài khoản này; hãy ghi số tài khoản đã khai báo (định dạng Text)."
-        en = "The school has no such account."
+        text = msg(
+            "Trường không có tài khoản này; hãy ghi số tài khoản đã khai báo (định dạng Text)."
+        )
     else:
-        vi = "Trường chưa có tài khoản mặc định; hãy ghi tài khoản nhận."
-        en = "The school has no default account; name one."
-    return Fault(
-        code="unknown_account",
-        vi=vi,
-        en=en,
-        row=row,
-        column="Tài khoản nhận",
-        value=account,
-    )
+        text = msg("Trường chưa có tài khoản mặc định; hãy ghi tài khoản nhận.")
+    return fault("unknown_account", text, row=row, column="Tài khoản nhận", value=account)
 
 
 def _several_accounts(lines: Sequence[FeeLine]) -> list[Fault]:
     """An application has one invoice, and one invoice is paid to one account."""
     service = [line for line in lines if line.scope == APPLICATION]
     return [
-        Fault(
-            code="several_accounts",
-            vi=f"Các khoản của một hồ sơ phải vào cùng một tài khoản; dòng {service[0].row} ghi tài khoản khác.",
-            en=f"The fees of an application are paid to one account; row {service[0].row} names another.",
+        fault(
+            "several_accounts",
+            msg(
+                "Các khoản của một hồ sơ phải vào cùng một tài khoản; dòng {row} ghi tài khoản khác.",
+                row=service[0].row,
+            ),
             row=line.row,
             column="Tài khoản nhận",
             value=line.account,
@@ -116,40 +128,35 @@ def _several_accounts(lines: Sequence[FeeLine]) -> list[Fault]:
     ]
 
 
-_FACTS = {
-    "nature": ("tính chất", "nature"),
-    "unit": ("đơn vị tính", "unit"),
-    "bank_account_id": ("tài khoản nhận", "payee account"),
-    "is_optional": ("tự nguyện", "optional"),
-}
-
-
-def _changed_facts(line: FeeLine, item: Any, bank_account_id: int) -> list[Fault]:
-    """What an approved or issued schedule says of the item and this file says otherwise."""
-    if not item["is_settled"]:
+def _changed_facts(line: FeeLine, item: KnownItem, bank_account_id: int) -> list[Fault]:
+    """Where the file contradicts an approved or issued schedule that charges the item."""
+    if not item.is_settled:
         return []
-    told = {
-        "nature": line.nature,
-        "unit": line.unit,
-        "bank_account_id": bank_account_id,
-        "is_optional": line.is_optional,
-    }
+    facts = (
+        (msg("tính chất"), line.nature == item.nature),
+        (msg("đơn vị tính"), line.unit == item.unit),
+        (msg("tài khoản nhận"), bank_account_id == item.bank_account_id),
+        (msg("tự nguyện"), line.is_optional == item.is_optional),
+    )
     return [
-        Fault(
-            code="item_in_use",
-            vi=f"Khoản «{line.item_code}» đã được duyệt với {vi} khác; hãy giữ nguyên hoặc dùng mã khác.",
-            en=f"Item {line.item_code!r} was approved with another {en}; keep it or use another code.",
+        fault(
+            "item_in_use",
+            msg(
+                "Khoản «{item_code}» đã được duyệt với {fact} khác; hãy giữ nguyên hoặc dùng mã khác.",
+                item_code=line.item_code,
+                fact=fact,
+            ),
             row=line.row,
             column="Mã khoản thu",
             value=line.item_code,
         )
-        for fact, (vi, en) in _FACTS.items()
-        if told[fact] != item[fact]
+        for fact, is_same in facts
+        if not is_same
     ]
 
 
 def _unknown_students(
-    registrations: Sequence[Registration], school: School, lines: Sequence[FeeLine]
+    registrations: Sequence[Registration], school: SchoolFacts, lines: Sequence[FeeLine]
 ) -> list[Fault]:
     chosen = {
         each.name: lines_of_class(lines, each.name, each.grade).keys() for each in school.classes
@@ -159,34 +166,26 @@ def _unknown_students(
     for asked in registrations:
         class_name = school.class_of.get(asked.student_code)
         if asked.student_code not in school.class_of:
-            code, vi = "unknown_student", "Trường không có học sinh mang mã này."
-            en = "The school has no pupil with this code."
+            code, text = "unknown_student", msg("Trường không có học sinh mang mã này.")
         elif class_name is None:
-            code, vi = "not_enrolled", "Học sinh này không có lớp trong năm học của đợt thu."
-            en = "This pupil is in no class of the schedule's school year."
+            code = "not_enrolled"
+            text = msg("Học sinh này không có lớp trong năm học của đợt thu.")
         elif asked.item_code in items and asked.item_code not in chosen[class_name]:
-            code, vi = (
-                "out_of_scope",
-                f"Khoản «{asked.item_code}» không áp dụng cho lớp của học sinh này.",
+            code = "out_of_scope"
+            text = msg(
+                "Khoản «{item_code}» không áp dụng cho lớp của học sinh này.",
+                item_code=asked.item_code,
             )
-            en = f"Item {asked.item_code!r} does not apply to this pupil's class."
         else:
             continue
         faults.append(
-            Fault(
-                code=code,
-                vi=vi,
-                en=en,
-                row=asked.row,
-                column="Mã học sinh",
-                value=asked.student_code,
-            )
+            fault(code, text, row=asked.row, column="Mã học sinh", value=asked.student_code)
         )
     return faults
 
 
 def forecast_of(
-    lines: Sequence[FeeLine], registrations: Sequence[Registration], school: School
+    lines: Sequence[FeeLine], registrations: Sequence[Registration], school: SchoolFacts
 ) -> Forecast:
     """What issuing would make for the pupils enrolled by now."""
     registered: dict[str, list[str]] = {}

@@ -1,8 +1,8 @@
 """Concessions (miễn, giảm, hỗ trợ học phí): a list is previewed, then written; the same again changes nothing.
 
-A concession is never taken away: one that is withdrawn gets an earlier last day, by a list that says so.
-What was charged by it stays. Who is granted what is a child's private matter: it is told to the
-school's own people only, and no name of a pupil is kept beside it.
+A concession is never taken away: to withdraw one, a list gives it an earlier last day. What was charged
+by it stays. Who is granted what is a child's private matter: only the school's own people may see it,
+and no name of a pupil is kept beside it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
 
 from adapters.contract import FileError
+from adapters.messages import Message, msg, pmsg
 from core.fees.concession_file import ConcessionFile, ConcessionRow, read_concessions
+from core.fees.errors import ConcessionsRefusedError, UnreadableFeeFileError
 from core.fees.relief import SCHOOL
-from core.fees.service import lock_fees, person, unreadable
+from core.fees.service import lock_fees, require_actor
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.database import Command, Driver, Query
+from core.kit.errors import fault
 from core.kit.faults import Fault
 
 SAMPLE_ROWS = 20
@@ -45,16 +47,66 @@ class ConcessionResult:
     unchanged: int
 
 
+@dataclass(frozen=True, slots=True)
+class KnownConcession:
+    """What the school has of one row of a list: the pupil, the item and the concession itself, or None.
+
+    `differs`: the concession stands with another last day or legal basis.
+    """
+
+    student_id: int | None
+    item_id: int | None
+    nature: str | None
+    concession_id: int | None
+    percent: int | None
+    borne_by: str | None
+    until_date: date | None
+    differs: bool
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the concession is to be written."""
+        return self.concession_id is None
+
+
+# one row for each of the list, in its order
+COMPARE = Query(
+    KnownConcession,
+    """
+SELECT s.id AS student_id, i.id AS item_id, i.nature, c.id AS concession_id, c.percent, c.borne_by, c.until_date,
+       (c.until_date, c.legal_basis) IS DISTINCT FROM (w.until_date, w.legal_basis) AND c.id IS NOT NULL
+         AS differs
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::date[], $7::text[])
+       WITH ORDINALITY AS w(student_code, item_code, decision_no, from_date, until_date, legal_basis, place)
+  LEFT JOIN student s ON s.school_id = $1 AND s.code = w.student_code
+        AND NOT EXISTS (SELECT FROM application a WHERE a.school_id = $1 AND a.student_id = s.id)
+  LEFT JOIN fee_item i ON i.school_id = $1 AND i.code = w.item_code
+  LEFT JOIN concession c ON c.school_id = $1 AND c.student_id = s.id AND c.decision_no = w.decision_no
+        AND c.from_date = w.from_date AND c.fee_item_id IS NOT DISTINCT FROM i.id
+        AND (i.id IS NOT NULL) = (w.item_code <> '')
+ ORDER BY w.place
+""",
+)
+WRITE = Command("""
+INSERT INTO concession (school_id, student_id, fee_item_id, percent, borne_by, decision_no, legal_basis,
+                        from_date, until_date, granted_by)
+SELECT $1, w.*, $10 FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[], $7::text[],
+                                $8::date[], $9::date[]) AS w
+ON CONFLICT (school_id, student_id, fee_item_id, decision_no, from_date)
+DO UPDATE SET until_date = excluded.until_date, legal_basis = excluded.legal_basis
+""")
+
+
 async def preview_concessions(
     db: Driver, school_id: int, data: bytes, file_name: str
 ) -> ConcessionPreview:
-    """What the list would change; nothing is written. Raises Problem (422): it cannot be read at all."""
+    """What the list would change; nothing is written. Raises UnreadableFeeFileError."""
     file = await _read(data, file_name)
     known = await _compare(db, school_id, file.rows)
     return ConcessionPreview(
-        created=sum(row["id"] is None for row in known),
-        changed=sum(bool(row["is_changed"]) for row in known),
-        unchanged=sum(row["is_changed"] is False for row in known),
+        created=sum(one.is_new for one in known),
+        changed=sum(one.differs for one in known),
+        unchanged=sum(not one.is_new and not one.differs for one in known),
         faults=(*file.faults, *_faults(file.rows, known)),
         sample=file.rows[:SAMPLE_ROWS],
     )
@@ -63,27 +115,23 @@ async def preview_concessions(
 async def accept_concessions(
     db: Driver, school_id: int, data: bytes, file_name: str, *, actor: str
 ) -> ConcessionResult:
-    """Write the list. Waits for issues of the school. Raises Problem (422) with every fault."""
-    actor = person(actor)
+    """Write the list. Waits for issues of the school.
+
+    Raises ConcessionsRefusedError with every fault, UnreadableFeeFileError, ActorMissingError.
+    """
+    actor = require_actor(actor)
     file = await _read(data, file_name)
     await lock_fees(db, school_id)
     known = await _compare(db, school_id, file.rows)
     if faults := (*file.faults, *_faults(file.rows, known)):
-        raise Problem(
-            "concessions_refused",
-            vi=f"Danh sách miễn giảm có {len(faults)} chỗ cần sửa; chưa có gì được ghi.",
-            en=f"The list of concessions has {len(faults)} faults; nothing was written.",
-            status=422,
-            faults=faults,
-        )
+        raise ConcessionsRefusedError(faults)
     changes = [
-        (one, row)
-        for one, row in zip(file.rows, known, strict=True)
-        if row["id"] is None or row["is_changed"]
+        (row, one) for row, one in zip(file.rows, known, strict=True) if one.is_new or one.differs
     ]
+    created = sum(one.is_new for _, one in changes)
     result = ConcessionResult(
-        created=sum(row["id"] is None for _, row in changes),
-        changed=sum(row["id"] is not None for _, row in changes),
+        created=created,
+        changed=len(changes) - created,
         unchanged=len(known) - len(changes),
     )
     if changes:
@@ -98,9 +146,9 @@ async def accept_concessions(
                 "sha256": hashlib.sha256(data).hexdigest(),
                 "created": result.created,
                 "changed": [
-                    f"concession:{row['id']} {row['until_date']} -> {one.until_date}"
-                    for one, row in changes
-                    if row["id"] is not None
+                    f"concession:{one.concession_id} {one.until_date} -> {row.until_date}"
+                    for row, one in changes
+                    if not one.is_new
                 ],
                 "unchanged": result.unchanged,
             },
@@ -112,137 +160,82 @@ async def _read(data: bytes, file_name: str) -> ConcessionFile:
     try:
         return await asyncio.to_thread(read_concessions, data, file_name)
     except FileError as error:
-        raise unreadable(error) from error
-
-
-# One row for each of the list, in its order: whether the school has such a pupil, item and concession.
-COMPARE = """
-SELECT w.student_code, s.id AS student_id, i.id AS item_id, i.nature, c.id, c.percent, c.borne_by, c.until_date,
-       (c.until_date, c.legal_basis) IS DISTINCT FROM (w.until_date, w.legal_basis) AND c.id IS NOT NULL
-         AS differs
-  FROM unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::date[], $7::text[])
-       WITH ORDINALITY AS w(student_code, item_code, decision_no, from_date, until_date, legal_basis, place)
-  LEFT JOIN student s ON s.school_id = $1 AND s.code = w.student_code
-        AND NOT EXISTS (SELECT FROM application a WHERE a.school_id = $1 AND a.student_id = s.id)
-  LEFT JOIN fee_item i ON i.school_id = $1 AND i.code = w.item_code
-  LEFT JOIN concession c ON c.school_id = $1 AND c.student_id = s.id AND c.decision_no = w.decision_no
-        AND c.from_date = w.from_date AND c.fee_item_id IS NOT DISTINCT FROM i.id
-        AND (i.id IS NOT NULL) = (w.item_code <> '')
- ORDER BY w.place
-"""
+        raise UnreadableFeeFileError(error.code, error.detail) from error
 
 
 async def _compare(
     db: Driver, school_id: int, rows: Sequence[ConcessionRow]
-) -> list[dict[str, Any]]:
-    found = await db.raw.fetch(
+) -> list[KnownConcession]:
+    return await db.fetch(
         COMPARE,
         school_id,
-        [one.student_code for one in rows],
-        [one.item_code for one in rows],
-        [one.decision_no for one in rows],
-        [one.from_date for one in rows],
-        [one.until_date for one in rows],
-        [one.legal_basis for one in rows],
+        [row.student_code for row in rows],
+        [row.item_code for row in rows],
+        [row.decision_no for row in rows],
+        [row.from_date for row in rows],
+        [row.until_date for row in rows],
+        [row.legal_basis for row in rows],
     )
-    return [
-        {**dict(row), "is_changed": row["differs"] if row["id"] is not None else None}
-        for row in found
-    ]
 
 
-def _faults(rows: Sequence[ConcessionRow], known: Sequence[dict[str, Any]]) -> tuple[Fault, ...]:
+def _faults(rows: Sequence[ConcessionRow], known: Sequence[KnownConcession]) -> tuple[Fault, ...]:
     """What the school does not have, or has in another way."""
-    faults: list[Fault] = []
-    for one, row in zip(rows, known, strict=True):
-        if row["student_id"] is None:
-            faults.append(
-                _fault(
-                    one,
-                    "unknown_student",
-                    "Trường không có học sinh mang mã này.",
-                    "The school has no pupil with this code.",
-                )
-            )
-        if one.item_code and row["item_id"] is None:
-            faults.append(
-                _fault(
-                    one,
-                    "unknown_item",
-                    "Trường chưa có khoản thu mang mã này; để trống nếu miễn giảm mọi khoản học phí.",
-                    "The school has no such item; leave it empty for all tuition.",
-                    column="Mã khoản thu",
-                    value=one.item_code,
-                )
-            )
-        if row["nature"] == "on_behalf" and one.borne_by == SCHOOL:
-            faults.append(
-                _fault(
-                    one,
-                    "not_the_schools_to_concede",
-                    "Khoản thu hộ không phải tiền của trường nên trường không tự miễn giảm được.",
-                    "Money collected on behalf of others is not the school's to concede.",
-                    column="Mã khoản thu",
-                    value=one.item_code,
-                )
-            )
-        if row["id"] is not None and (row["percent"], row["borne_by"]) != (
-            one.percent,
-            one.borne_by,
-        ):
-            faults.append(
-                _fault(
-                    one,
-                    "concession_differs",
-                    f"Quyết định này đã ghi {row['percent']}%"
-                    f" do {'trường' if row['borne_by'] == SCHOOL else 'Nhà nước'} chịu: hãy cho nó kết thúc"
-                    " (sửa Đến ngày) rồi ghi mức mới từ ngày mới.",
-                    "This decision stands with another percentage or bearer: end it by its last day,"
-                    " then write the new one from a new day.",
-                    column="Tỷ lệ",
-                    value=f"{one.percent}%",
-                )
-            )
-    return tuple(faults)
-
-
-def _fault(
-    one: ConcessionRow,
-    code: str,
-    vi: str,
-    en: str,
-    *,
-    column: str = "Mã học sinh",
-    value: str = "",
-) -> Fault:
-    return Fault(
-        code=code, vi=vi, en=en, row=one.row, column=column, value=value or one.student_code
+    return tuple(
+        found for row, one in zip(rows, known, strict=True) for found in _faults_of(row, one)
     )
+
+
+def _faults_of(row: ConcessionRow, one: KnownConcession) -> list[Fault]:
+    faults: list[Fault] = []
+
+    def add(
+        code: str, text: Message, column: str = "Mã khoản thu", value: str = row.item_code
+    ) -> None:
+        faults.append(fault(code, text, row=row.row, column=column, value=value))
+
+    if one.student_id is None:
+        text = msg("Trường không có học sinh mang mã này.")
+        add("unknown_student", text, "Mã học sinh", row.student_code)
+    if row.item_code and one.item_id is None:
+        add(
+            "unknown_item",
+            msg("Trường chưa có khoản thu mang mã này; để trống nếu miễn giảm mọi khoản học phí."),
+        )
+    if one.nature == "on_behalf" and row.borne_by == SCHOOL:
+        add(
+            "not_the_schools_to_concede",
+            msg("Khoản thu hộ không phải tiền của trường nên trường không tự miễn giảm được."),
+        )
+    if not one.is_new and (one.percent, one.borne_by) != (row.percent, row.borne_by):
+        text = msg(
+            "Quyết định này đã ghi {percent}% do {bearer} chịu: hãy cho nó kết thúc (sửa Đến ngày) rồi ghi"
+            " mức mới từ ngày mới.",
+            percent=one.percent,
+            bearer=pmsg("who bears it", "trường")
+            if one.borne_by == SCHOOL
+            else pmsg("who bears it", "Nhà nước"),
+        )
+        add("concession_differs", text, "Tỷ lệ", f"{row.percent}%")
+    return faults
 
 
 async def _write(
     db: Driver,
     school_id: int,
-    changes: Sequence[tuple[ConcessionRow, dict[str, Any]]],
+    changes: Sequence[tuple[ConcessionRow, KnownConcession]],
     actor: str,
 ) -> None:
-    await db.raw.execute(
-        """
-        INSERT INTO concession (school_id, student_id, fee_item_id, percent, borne_by, decision_no, legal_basis,
-                                from_date, until_date, granted_by)
-        SELECT $1, w.*, $10 FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[], $7::text[],
-                                        $8::date[], $9::date[]) AS w
-        ON CONFLICT (school_id, student_id, fee_item_id, decision_no, from_date)
-        DO UPDATE SET until_date = excluded.until_date, legal_basis = excluded.legal_basis
-        """,
+    assert all(one.student_id is not None for _, one in changes), "an unknown pupil is a fault"
+    await db.execute(
+        WRITE,
         school_id,
-        [row["student_id"] for _, row in changes],
-        [row["item_id"] for _, row in changes],
-        [one.percent for one, _ in changes],
-        [one.borne_by for one, _ in changes],
-        [one.decision_no for one, _ in changes],
-        [one.legal_basis for one, _ in changes],
-        [one.from_date for one, _ in changes],
-        [one.until_date for one, _ in changes],
+        [one.student_id for _, one in changes],
+        [one.item_id for _, one in changes],
+        [row.percent for row, _ in changes],
+        [row.borne_by for row, _ in changes],
+        [row.decision_no for row, _ in changes],
+        [row.legal_basis for row, _ in changes],
+        [row.from_date for row, _ in changes],
+        [row.until_date for row, _ in changes],
         actor,
     )

@@ -2,8 +2,8 @@
 
 Of the State's concessions for one charge only the highest counts (NĐ 238/2025/NĐ-CP, Điều 19: who
 falls under several schemes gets the highest); the school's own follow, the highest first, up to 100 %
-in all. Half a đồng is rounded up, of the sum so far, so that the parts add up to the đồng. Issuing says
-the same in SQL (`core.invoices.service`).
+in all. Half a đồng is rounded up, of the sum so far, so that the parts add up to the đồng. Issuing computes
+the same in SQL (`core.invoices.charges`); a test compares the two.
 """
 
 from __future__ import annotations

@@ -54,6 +54,6 @@ async def total_schedule(
 
     The rest of the transaction plans as `LINEAR` says.
     """
-    await db.raw.execute(LINEAR)
+    await db.execute(LINEAR)
     row = await db.raw.fetchrow(SCHEDULE_TOTALS, school_id, schedule_id, school_year)
     return ScheduleTotals(**row)

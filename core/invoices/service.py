@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from core.fees.service import LINEAR, lock_fees
+from core.fees.service import lock_fees
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.errors import Problem, not_found
@@ -177,7 +177,7 @@ async def issue(
     pupils for the same item.
     """
     await db.raw.execute(
-        f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'; SET LOCAL work_mem = '64MB'; {LINEAR}"
+        f"SET LOCAL statement_timeout = '{TIMEOUT_S}s'; SET LOCAL work_mem = '64MB'; SET LOCAL enable_nestloop = off"
     )
     await lock_fees(db, school_id)
     schedule = await db.raw.fetchrow(

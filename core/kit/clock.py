@@ -1,12 +1,12 @@
 """Time: instants are UTC and aware, business dates are days in Vietnam.
 
 A bank's day, a due date and a day close are dates in Asia/Ho_Chi_Minh (UTC+7, no summer time). A
-naive datetime never gets through: guessing its zone moves an evening payment to another day.
+naive datetime is never accepted: guessing its zone puts an evening payment on another day.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 VN = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -32,11 +32,3 @@ def start_of_day(day: date) -> datetime:
     if isinstance(day, datetime):
         raise TypeError("a business date is a date, not a datetime")
     return datetime.combine(day, time.min, VN).astimezone(UTC)
-
-
-def end_of_day(day: date) -> datetime:
-    """The first instant after the business date `day`, in UTC: compare with `<`, never `<=`.
-
-    Raises TypeError for a datetime.
-    """
-    return start_of_day(day + timedelta(days=1))

@@ -1,8 +1,8 @@
-"""What a service refuses, as types: one per failure that a caller treats differently, gathered per room.
+"""What a service refuses, as types: one per failure that a caller treats differently, gathered per package.
 
-A room's `errors.py` derives its errors from the kinds below; the kind says what sort of refusal it is, the
-type which one, its fields what it is about. Callers match types; HTTP statuses are given to kinds in one
-place, `gateway.errors`. An error must never carry a secret or a child's data.
+A package's `errors.py` derives its errors from the kinds below. The kind is the sort of refusal, the type the
+single failure, its fields what it is about. Callers match types; HTTP statuses are given to kinds in one
+place, `gateway.problems`. An error must never carry a secret or a child's data.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def fault(code: str, text: Message, *, row: int = 0, column: str = "", value: st
 class DomainError(Exception):
     """A refusal with a stable `code` and a `title` that is the same for every error of that code.
 
-    `text`, where a type has one, says more: its fields are filled from the error's attributes. Types with
-    fields are dataclasses (`@dataclass(eq=False)`).
+    `text`, where a type has one, is the longer message, with its fields filled from the error's attributes, and
+    `{fault_count}` with the number of its faults. Types with fields are dataclasses (`@dataclass(eq=False)`).
     """
 
     code: str
@@ -36,7 +36,8 @@ class DomainError(Exception):
         """What happened and what to do, with this error's fields."""
         if self.text is None:
             return self.title
-        fields = {name: value for name, value in vars(self).items() if name != "faults"}
+        fields = {"fault_count": len(self.faults), **vars(self)}
+        fields.pop("faults", None)
         return Message(self.text.id, fields, self.text.context)
 
     @property
@@ -98,6 +99,20 @@ class ProviderFailedError(DomainError):
 
 class UnavailableError(DomainError):
     """Not possible for now; later it is."""
+
+
+class ReconciliationUnderWayError(ConflictError):
+    """Another reconciliation or import holds the school's statements."""
+
+    code = "night_under_way"
+    title = msg("Trường đang được đối soát hoặc nhập sao kê; hãy thử lại sau ít phút.")
+
+
+class SchoolBusyError(ConflictError):
+    """The rows of the school's books are locked for too long by others."""
+
+    code = "school_busy"
+    title = msg("Trường đang ghi sổ nhiều khoản; chưa có gì thay đổi, hãy thử lại sau ít phút.")
 
 
 class Problem(DomainError):  # noqa: N818

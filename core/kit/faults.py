@@ -1,7 +1,7 @@
-"""Errors that a person or a program outside must understand, in Vietnamese and English.
+"""A fault: one thing wrong with an input, with its place in it and a text in both languages.
 
-One type, raised by services, turned into RFC 9457 JSON for the API, a message on pages, a line on
-the terminal. It must never carry a secret or a child's data.
+Previews list faults, and errors carry them (`DomainError.faults`). They quote the input to whoever sent
+it; a fault must never carry a secret and never reach a log.
 """
 
 from __future__ import annotations

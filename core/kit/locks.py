@@ -1,7 +1,7 @@
-"""One at a time: whatever reads or settles a school's statements takes its turn first.
+"""Locks of a school: one import or one reconciliation at a time.
 
-A night that overlapped an import, or another night, could prove a day that was never whole. The turn
-ends with the caller's transaction.
+A reconciliation that overlapped an import, or another reconciliation, could prove a day that was never
+whole. Locks end with the caller's transaction; they must never be taken outside of one.
 """
 
 from __future__ import annotations
@@ -11,38 +11,29 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.database import Command, Driver
+from core.kit.errors import ReconciliationUnderWayError, SchoolBusyError
+
+LOCK_RECONCILIATION = Command(
+    "SELECT pg_advisory_xact_lock(hashtextextended('hocphi.reconciliation:' || $1::text, 0))"
+)
 
 
 async def lock_reconciliation(db: Driver, school_id: int) -> None:
-    """Wait until no other import or night of the school is under way.
+    """Wait until no other import or reconciliation of the school is under way.
 
-    Raises Problem (409) after the connection's lock timeout.
+    Raises ReconciliationUnderWayError after the connection's lock timeout.
     """
     try:
-        await db.raw.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('hocphi.night:' || $1::text, 0))",
-            str(school_id),
-        )
+        await db.execute(LOCK_RECONCILIATION, str(school_id))
     except asyncpg.LockNotAvailableError as error:
-        raise Problem(
-            "night_under_way",
-            vi="Trường đang được đối soát hoặc nhập sao kê; hãy thử lại sau ít phút.",
-            en="A reconciliation or an import of this school is under way; try again in a few minutes.",
-            status=409,
-        ) from error
+        raise ReconciliationUnderWayError from error
 
 
 @contextmanager
 def unless_busy() -> Iterator[None]:
-    """Raises Problem (409) where somebody else holds the school's rows for too long."""
+    """Raises SchoolBusyError where somebody else holds the school's rows for too long."""
     try:
         yield
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-        raise Problem(
-            "school_busy",
-            vi="Trường đang ghi sổ nhiều khoản; chưa có gì thay đổi, hãy thử lại sau ít phút.",
-            en="The school's books are busy; nothing has changed, try again in a few minutes.",
-            status=409,
-        ) from error
+        raise SchoolBusyError from error

@@ -1,13 +1,13 @@
 """Money is an integer of VND: its bound, its figures and its words.
 
-There is no fraction of a đồng and no float in this house; whoever formats an amount does it here,
-so that a page, a receipt and a voucher never spell the same money in two ways.
+There is no fraction of a đồng and never a float. Amounts are formatted here alone, so that a page, a
+receipt and a voucher never spell the same money in two ways.
 """
 
 from __future__ import annotations
 
 MAX_VND = 10**12
-"""The largest single amount accepted at any door (inclusive): 1,000 tỷ, far above a school's year."""
+"""The largest single amount that any input may carry (inclusive): 1,000 tỷ, far above a school's year."""
 
 _LARGEST_IN_WORDS = 10**18 - 1
 _DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")

@@ -2,13 +2,13 @@
 
 `HP` and ten symbols of Crockford base 32 (no I L O U). Eight symbols carry a 40-bit number scrambled
 under a key, so that consecutive invoices look unrelated and nobody guesses a neighbour's; two are a
-Reed-Solomon check over GF(32), distance 3. This room makes references and finds them in what banks
+Reed-Solomon check over GF(32), distance 3. This module makes references and finds them in what banks
 deliver. It must never decide that money belongs to an invoice.
 
 What the check promises. Any one or two wrong symbols of ten are never read as exact. One wrong symbol
 is put right; two wrong ones may be "put right" into a third code (26 % of them). So a reading with
 `corrected` is a proposal and nothing more, unless amount, receiving account and an open invoice all
-agree with it: that rule lives where payments are allocated.
+agree with it: that rule stands where payments are allocated.
 
 What chance produces. Ten random symbols after "HP" read as exact with 1/1024, as corrected with
 310/1024 (ten positions times 31 errors): 30 %. "HP" arises from Vietnamese names ("THANH PHUONG"), so
@@ -186,7 +186,7 @@ def is_reference(text: str) -> bool:
 
 
 def code_of(reference: str) -> int:
-    """The 40-bit scrambled number that the symbols spell: needs no key, tells nothing of the order.
+    """The 40-bit scrambled number that the symbols spell: needs no key, and shows nothing of the order.
 
     Raises NotAReferenceError.
     """

@@ -21,7 +21,6 @@ from typing import (
     NewType,
     TypeVar,
     Union,
-    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -91,18 +90,18 @@ def reader_of(row: type[T]) -> Reader[T]:
 
 
 def _make_reader(row: type[T]) -> Reader[T]:
-    if not is_dataclass(row):
+    kind: Any = row
+    if not is_dataclass(kind):
         return Reader(row, None, (row,), _value_reading(_converter(row)))
     hints = get_type_hints(row)
-    names = tuple(field.name for field in fields(row))
+    names = tuple(field.name for field in fields(kind))
     converters = []
     for name in names:
         try:
             converters.append(_converter(hints[name]))
         except TypeError as error:
             raise TypeError(f"{row.__name__}.{name}: {error}") from None
-    kind = cast("type[T]", row)  # which mypy has narrowed to any dataclass
-    return Reader(kind, names, tuple(hints[name] for name in names), _filling(kind, converters))
+    return Reader(row, names, tuple(hints[name] for name in names), _filling(row, converters))
 
 
 def _value_reading(convert: Convert | None) -> Callable[[Iterable[Any]], list[Any]]:

@@ -1,4 +1,4 @@
-"""The tables, one file per noun. This room defines shape and constraints only, never behaviour."""
+"""The tables, one file per noun. It defines shape and constraints only, never behaviour."""
 
 from core.models.accounting import account_override
 from core.models.base import metadata

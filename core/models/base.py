@@ -1,4 +1,4 @@
-"""What all tables share: one metadata, one naming rule, and the column kinds of the house.
+"""What all tables share: one metadata, one naming rule, and the kinds of columns.
 
 Every tenant table carries `school_id` first in its primary key and in every unique key, so that
 row-level security and sharding follow from the schema. Money is BIGINT VND, instants are

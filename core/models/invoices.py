@@ -62,7 +62,7 @@ invoice = Table(
     Index("ix_invoice_student_due", "school_id", "student_id", "due_on"),
     CheckConstraint("total_vnd > 0", name="total_positive"),
     CheckConstraint("paid_vnd BETWEEN 0 AND total_vnd", name="paid_within_total"),
-    # room on each page for the payment's update to stay there and touch no index
+    # space on each page for the payment's update to stay there and touch no index
     postgresql_with={"fillfactor": 85},
 )
 
@@ -89,7 +89,7 @@ invoice_line = Table(
         "amount_vnd = unit_price_vnd * quantity - conceded_vnd", name="amount_is_product"
     ),
     CheckConstraint("conceded_vnd >= 0 AND amount_vnd >= 0", name="conceded_within"),
-    # each night asks for the few that were charged ahead
+    # income recognition reads daily the few that were charged ahead
     Index(
         "ix_invoice_line_ahead",
         "school_id",

@@ -85,7 +85,7 @@ transfer = Table(
     Column("memo", Text, nullable=False, server_default=""),
     created_at(),
     tenant_key(),
-    # student_id repeats what the invoice says and has no key of its own: each key costs every payment
+    # student_id repeats the invoice's and has no foreign key of its own: each key costs every payment
     belongs_to("ledger_account", "debit_account_id"),
     belongs_to("ledger_account", "credit_account_id"),
     belongs_to("invoice"),

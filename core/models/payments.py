@@ -36,14 +36,14 @@ checkout = Table(
     Column("merchant_account_id", BigInteger, nullable=False),
     Column("invoice_id", BigInteger, nullable=False),
     Column("merchant_reference", Text, nullable=False),
-    # what the provider called the order when it was told of it; "" where it gave no name
+    # the provider's own name of the order, given when it was created; "" where it gave none
     Column("provider_reference", Text, nullable=False, server_default=""),
     money("amount_vnd"),
     instant("expires_at"),
     # when the provider is asked next what became of it; NULL once its end is known or given up
     instant("next_ask_at", nullable=True),
     Column("ask_count", Integer, nullable=False, server_default="0"),
-    # when the provider was told that nobody shall pay this order any more
+    # when the order was cancelled at the provider, so that nobody can pay it any more
     instant("withdrawn_at", nullable=True),
     created_at(),
     tenant_key(),
@@ -81,11 +81,11 @@ notice = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("verdict", Text, nullable=False),
-    # the provider's word for a state that its protocol does not define
+    # the provider's code of a state that its protocol does not define
     Column("unmapped_status", Text, nullable=False, server_default=""),
-    # what it says nobody signed: it confirms no other channel's payment
+    # its content is not signed: it confirms no other channel's payment
     Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
-    # the payment that another channel had booked before: this notice tells of the same money
+    # the payment that another channel had booked before: this notice reports the same money
     Column("confirms_payment_id", BigInteger, nullable=True),
     created_at(),
     tenant_key(),
@@ -105,9 +105,9 @@ notice = Table(
         "merchant_reference",
         postgresql_where=text("merchant_reference <> ''"),
     ),
-    # the last that a channel said
+    # the newest notice of a channel
     Index("ix_notice_channel", "school_id", "merchant_account_id", "id"),
-    # what the console shows of words that no protocol defines
+    # what the console shows of states that no protocol defines
     Index(
         "ix_notice_unmapped",
         "school_id",
@@ -132,7 +132,7 @@ notice_conflict = Table(
     UniqueConstraint("school_id", "notice_id", "fingerprint"),
 )
 
-# a question what a code owes, asked by a bank's counter or the portal: kept by a keyed hash of the code
+# a query of what a code owes, by a bank's counter or the portal: kept by a keyed hash of the code
 lookup = Table(
     "lookup",
     metadata,
@@ -148,7 +148,7 @@ lookup = Table(
 )
 
 # A payment is a notice of money that arrived: it has the same id. What it paid stands in `transfer`.
-# suspense_reason: NULL once (or as soon as) it is placed.
+# suspense_reason: NULL once (or as soon as) it is allocated.
 payment = Table(
     "payment",
     metadata,
@@ -178,13 +178,13 @@ payment = Table(
     Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
     created_at(),
     tenant_key(),
-    # the notice vouches for the merchant account, the allocations for the student: no keys of their own
+    # merchant_account_id and student_id repeat the notice's and the transfers': no foreign keys of their own
     belongs_to("notice", "id"),
     belongs_to("bank_account"),
     Index("ix_payment_token", "token"),
     Index("ix_payment_bank_day", "school_id", "bank_account_id", "business_date"),
     Index("ix_payment_student", "school_id", "student_id"),
-    # the same money told by another channel: by the bank's number, else by a reference that a line carries too
+    # the same money reported by another channel: by the bank's number, else by a reference that a line carries too
     Index(
         "ix_payment_bank_transaction",
         "school_id",

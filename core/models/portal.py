@@ -1,4 +1,4 @@
-"""What the National Public Service Portal brings: applications under a file code, and its e-receipts."""
+"""The National Public Service Portal: applications under a file code, and its e-receipts."""
 
 from __future__ import annotations
 

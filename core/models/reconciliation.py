@@ -1,4 +1,4 @@
-"""What the night reads and concludes: statements, lines, matches, exceptions, proofs, closes, exports."""
+"""Reconciliation: statements, their lines, matches, exceptions, proofs, day closes and exports."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ match = Table(
     Index("ix_match_payment", "school_id", "payment_id"),
 )
 
-# `exception` in the accountant's sense: something a person must look at. `identity` makes a
-# re-run find the row it wrote before.
+# An exception in the accountant's sense: something a person must look at. `identity` lets a re-run find
+# the row that it wrote before.
 exception = Table(
     "exception",
     metadata,
@@ -142,7 +142,7 @@ exception = Table(
 )
 
 # a line that is no family's payment, and the journal that books it: a provider's settlement, a bank's fee,
-# money paid on or moved between own accounts. `booked_on`: the day of the journal in the books.
+# money paid on or transferred between own accounts. `booked_on`: the day of the journal in the books.
 line_journal = Table(
     "line_journal",
     metadata,
@@ -158,7 +158,7 @@ line_journal = Table(
     belongs_to("statement_line"),
 )
 
-# what people said about an exception; append-only
+# the notes of people on an exception; append-only
 exception_note = Table(
     "exception_note",
     metadata,
@@ -175,7 +175,7 @@ exception_note = Table(
     belongs_to("exception"),
     Index("ix_exception_note_exception", "school_id", "exception_id"),
     CheckConstraint("kind IN ('note', 'question', 'answer')", name="kind_known"),
-    CheckConstraint("text <> ''", name="text_said"),
+    CheckConstraint("text <> ''", name="text_given"),
     CheckConstraint("(kind = 'question') = (addressee IS NOT NULL)", name="question_to_someone"),
 )
 
@@ -248,11 +248,11 @@ day_close = Table(
     of_school(),
     UniqueConstraint("school_id", "number"),
     CheckConstraint("kind IN ('closed', 'reopen_requested', 'reopened')", name="kind_known"),
-    CheckConstraint("kind = 'closed' OR reason <> ''", name="reason_said"),
+    CheckConstraint("kind = 'closed' OR reason <> ''", name="reason_given"),
 )
 
-# How the night of a school and a day stands, or how it last came out. What is to be run, the queue knows
-# (procrastinate's tables, made beside ours); this is what people see, and what need not run again.
+# The reconciliation of a school's day: its progress, or its last result. The jobs to be run are in the
+# queue (procrastinate's tables, beside ours); this is what people see, and what need not run again.
 night_run = Table(
     "night_run",
     metadata,
@@ -301,7 +301,7 @@ voucher_export = Table(
     Column("first_on", Date, nullable=True),
     Column("last_on", Date, nullable=True),
     Column("locked_until", Date, nullable=True),
-    # when the school's own software said that it has the vouchers
+    # when the school's own software acknowledged the vouchers
     instant("acknowledged_at", nullable=True),
     Column("acknowledged_by", Text, nullable=True),
     created_at(),

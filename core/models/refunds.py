@@ -60,7 +60,7 @@ refund = Table(
     metadata,
     school_column(),
     id_column(),
-    # the school's own count: the code that the bank's line carries is made of it
+    # counts within the school: the code that the bank's line carries is made of it
     Column("number", Integer, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("method", Text, nullable=False),
@@ -79,7 +79,7 @@ refund = Table(
     Column("closed_by", Text, nullable=True),
     instant("closed_at", nullable=True),
     Column("note", Text, nullable=False, server_default=""),
-    # the demand on the provider: its id is stored before the first call and never changes
+    # the request to the provider: its id is stored before the first call and never changes
     Column("request_id", Text, nullable=True),
     instant("demanded_at", nullable=True),
     instant("next_ask_at", nullable=True),
@@ -113,7 +113,7 @@ refund = Table(
     # what the worker sends or asks about next, over all schools
     Index("ix_refund_due", "next_ask_at", postgresql_where=text("next_ask_at IS NOT NULL")),
     CheckConstraint("amount_vnd > 0", name="amount_positive"),
-    CheckConstraint("reason <> ''", name="reason_said"),
+    CheckConstraint("reason <> ''", name="reason_given"),
     CheckConstraint("method IN ('provider', 'payout')", name="method_known"),
     CheckConstraint(
         "status IN ('requested', 'rejected', 'cancelled', 'approved', 'sent', 'listed', 'done', 'refused')",

@@ -41,7 +41,7 @@ school = Table(
     Column("accounting_regime", Text, nullable=False),
     # a refund above this needs a second person; 0: every one does
     Column("refund_approval_above_vnd", BigInteger, nullable=False, server_default="0"),
-    # the hour in Vietnam at which its night begins; NULL: the installation's own
+    # the hour in Vietnam at which its reconciliation begins; NULL: the installation's own
     Column("night_hour", SmallInteger, nullable=True),
     # the last business date that is closed: nothing is posted on it or before; NULL: none is
     Column("books_locked_until", Date, nullable=True),
@@ -67,8 +67,8 @@ bank_account = Table(
     CheckConstraint("bin ~ '^[0-9]{6}$'", name="bin_shape"),
 )
 
-# settlement: "direct" = the provider speaks about the bank account itself (the money is there);
-# "batch" = the provider pays later in a lump, until then the money stands in a clearing account
+# settlement: "direct" = the provider reports what arrived at the bank account itself;
+# "batch" = the provider pays out later, one sum for many payments; until then the money is in clearing
 merchant_account = Table(
     "merchant_account",
     metadata,

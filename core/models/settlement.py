@@ -1,4 +1,4 @@
-"""What providers say they pay out: settlement files, their lines, the batches that are one bank line each."""
+"""Settlement files of providers: their lines, and the batches that are one bank line each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ settlement = Table(
     UniqueConstraint("school_id", "merchant_account_id", "sha256"),
 )
 
-# `name`: the provider's own, else the day of settlement. What it comes to is the sum of its lines; booked
+# `name`: the provider's own, else the day of settlement. Its amount is the sum of its lines; booked
 # once the bank shows it (`line_journal` has the line), or at once where nothing is paid out.
 settlement_batch = Table(
     "settlement_batch",
@@ -62,7 +62,7 @@ settlement_batch = Table(
 )
 
 # Amounts as the school sees them: a refund's gross is below zero, a fee that it pays above zero.
-# identity: a hash of what the line says and its ordinal, so that a line of two files counts once.
+# identity: a hash of the line's content and its ordinal, so that a line of two files counts once.
 settlement_line = Table(
     "settlement_line",
     metadata,
@@ -115,9 +115,9 @@ settlement_line = Table(
     ),
 )
 
-# What the contract with the provider says from a date on: its fee in hundredths of a percent and a fixed
-# part per payment, VAT on the fee in percent, days until the money is at the bank; how far a batch's fee
-# may lie from it before a person looks.
+# The contract's terms from a date on: the provider's fee in hundredths of a percent and a fixed part per
+# payment, VAT on the fee in percent, days until the money is at the bank; and how far a batch's fee may
+# differ from them before a person has to look.
 settlement_terms = Table(
     "settlement_terms",
     metadata,

@@ -53,7 +53,7 @@ student = Table(
     Column("birth_date", Date, nullable=True),
     Column("personal_id_sealed", LargeBinary, nullable=True),
     Column("personal_id_hash", LargeBinary, nullable=True),
-    # the standing reference: pays the oldest due invoice first
+    # the pupil's own reference, valid at any time: pays the oldest due invoice first
     Column("reference", Text, nullable=False),
     created_at(),
     tenant_key(),

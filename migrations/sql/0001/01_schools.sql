@@ -9,7 +9,7 @@ CREATE TABLE school (
   accounting_regime text NOT NULL,
   -- a refund above this needs a second person; 0: every one does
   refund_approval_above_vnd bigint NOT NULL DEFAULT '0',
-  -- the hour in Vietnam at which its night begins; NULL: the installation's own
+  -- the hour in Vietnam at which its reconciliation begins; NULL: the installation's own
   night_hour smallint,
   -- the last business date that is closed: nothing is posted on it or before; NULL: none is
   books_locked_until date,

@@ -61,5 +61,5 @@ CREATE TABLE invoice_line (
   CONSTRAINT ck_invoice_line_amount_is_product CHECK (amount_vnd = unit_price_vnd * quantity - conceded_vnd),
   CONSTRAINT ck_invoice_line_conceded_within CHECK (conceded_vnd >= 0 AND amount_vnd >= 0)
 );
--- each night asks for the few that were charged ahead
+-- income recognition reads daily the few that were charged ahead
 CREATE INDEX ix_invoice_line_ahead ON invoice_line (school_id, invoice_id) WHERE period_months > 1;

@@ -79,7 +79,7 @@ CREATE TABLE refund (
   CONSTRAINT uq_refund_request_id UNIQUE (request_id),
   CONSTRAINT uq_refund_school_id_statement_line_id UNIQUE (school_id, statement_line_id),
   CONSTRAINT ck_refund_amount_positive CHECK (amount_vnd > 0),
-  CONSTRAINT ck_refund_reason_said CHECK (reason <> ''),
+  CONSTRAINT ck_refund_reason_given CHECK (reason <> ''),
   CONSTRAINT ck_refund_method_known CHECK (method IN ('provider', 'payout')),
   CONSTRAINT ck_refund_status_known
     CHECK (status IN ('requested', 'rejected', 'cancelled', 'approved', 'sent', 'listed', 'done', 'refused')),

@@ -33,7 +33,7 @@ CREATE TABLE day_close (
   CONSTRAINT fk_day_close_school_id FOREIGN KEY (school_id) REFERENCES school (id),
   CONSTRAINT uq_day_close_school_id_number UNIQUE (school_id, number),
   CONSTRAINT ck_day_close_kind_known CHECK (kind IN ('closed', 'reopen_requested', 'reopened')),
-  CONSTRAINT ck_day_close_reason_said CHECK (kind = 'closed' OR reason <> '')
+  CONSTRAINT ck_day_close_reason_given CHECK (kind = 'closed' OR reason <> '')
 );
 CREATE TRIGGER day_close_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON day_close
   FOR EACH STATEMENT EXECUTE FUNCTION forbid_change();
@@ -57,6 +57,6 @@ BEGIN
   END LOOP;
   RETURN NULL;
 END $$;
--- per statement, not per row: a night posts thousands at once
+-- per statement, not per row: a reconciliation posts thousands at once
 CREATE TRIGGER transfer_on_open_days AFTER INSERT ON transfer REFERENCING NEW TABLE AS posted
   FOR EACH STATEMENT EXECUTE FUNCTION forbid_posting_on_closed_days();
