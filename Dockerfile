@@ -3,7 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
-COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE hatch_build.py ./
 RUN uv sync --frozen --no-default-groups --no-install-project
 COPY adapters adapters
 COPY core core
@@ -12,6 +12,7 @@ COPY gateway gateway
 COPY sandbox sandbox
 COPY demo demo
 COPY migrations migrations
+COPY tools/__init__.py tools/catalogue.py tools/
 RUN uv sync --frozen --no-default-groups --no-editable
 
 FROM python:3.11-slim-bookworm

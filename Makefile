@@ -29,7 +29,7 @@ test: $(READY) ## Run all tests, those in a browser and an office among them; AR
 	@tools/office.sh
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(READY) ## Format, lint, types, arrows between packages, migrations up and down, the lock's addresses
+check: $(READY) ## Format, lint, types, arrows between packages, migrations up and down, the lock's addresses, texts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -37,6 +37,7 @@ check: $(READY) ## Format, lint, types, arrows between packages, migrations up a
 	$(BIN)/python -m tools.check_circles
 	$(BIN)/python -m tools.check_migrations
 	$(BIN)/python -m tools.check_lock
+	$(BIN)/python -m tools.texts check
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet . || true
@@ -50,5 +51,5 @@ clean: ## Delete the embedded database and all else that was generated; the envi
 	rm -rf .grimp_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} +
 
-$(READY): uv.lock pyproject.toml tools/setup.sh
+$(READY): uv.lock pyproject.toml tools/setup.sh $(wildcard core/kit/locale/*/LC_MESSAGES/*.po)
 	@tools/setup.sh

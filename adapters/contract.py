@@ -145,8 +145,8 @@ class Notice:
         repeated by whoever says the same outcome, amount and reference.
         """
         if self.is_reported:
-            said = ("reported", self.outcome, str(self.amount_vnd), self.merchant_reference)
-            return hashlib.sha256("\x1f".join(said).encode()).digest()
+            fields = ("reported", self.outcome, str(self.amount_vnd), self.merchant_reference)
+            return hashlib.sha256("\x1f".join(fields).encode()).digest()
         parts = (
             self.outcome,
             str(self.amount_vnd),
@@ -292,7 +292,7 @@ class LookupAdapter(Protocol):
 
     NAME: str
 
-    def tell(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+    def answer_lookup(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
         """The answer to a Lookup, in the provider's words; None: nobody has this code."""
 
 

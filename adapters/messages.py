@@ -2,8 +2,8 @@
 
 `msg("Ngày {day:date} chưa đến.", day=day)` makes one. The Vietnamese text is the message's id; its
 English stands in a catalogue that these functions do not know. A field says how its value is printed:
-`{amount:vnd}`, `{day:date}`, `{month:month}`, `{when:moment}`, `{count:number}`, or `{name}` as it is. No text
-may be put together from pieces in code, and no value is printed in two ways.
+`{amount:vnd}`, `{day:date}`, `{when:moment}`, `{count:number}`, or `{name}` as it is. No text may be put
+together from pieces in code, and no value is printed in two ways.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
+from babel import numbers
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal
 
 Lang = Literal["vi", "en"]
 Field = tuple[str, str]
@@ -25,9 +25,17 @@ Field = tuple[str, str]
 
 _VN: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 _MONEY: Final = {"vi": "{} đ", "en": "VND {}"}
-_DAY: Final = {"vi": "dd/MM/yyyy", "en": "yyyy-MM-dd"}
-_MONTH: Final = {"vi": "MM/yyyy", "en": "MM/yyyy"}
-_MOMENT: Final = {"vi": "HH:mm dd/MM/yyyy", "en": "yyyy-MM-dd HH:mm"}
+_DAYS: Final[Mapping[str, Mapping[Lang, str]]] = {
+    "date": {"vi": "dd/MM/yyyy", "en": "yyyy-MM-dd"},
+    "day_month": {"vi": "dd/MM", "en": "d MMM"},
+    "month": {"vi": "MM/yyyy", "en": "yyyy-MM"},
+    "short_month": {"vi": "MM/yy", "en": "MMM yy"},
+}
+_MOMENTS: Final[Mapping[str, Mapping[Lang, str]]] = {
+    "moment": {"vi": "HH:mm dd/MM/yyyy", "en": "yyyy-MM-dd HH:mm"},
+    "short_moment": {"vi": "HH:mm dd/MM", "en": "HH:mm, d MMM"},
+}
+_FORMATS: Final = frozenset({"", "vnd", "number", *_DAYS, *_MOMENTS})
 _Value = TypeVar("_Value")
 
 
@@ -82,51 +90,53 @@ def format_vnd(amount_vnd: int, lang: Lang) -> str:
 
 def format_number(number: int, lang: Lang) -> str:
     """A whole number: "1.250", in English "1,250". Raises TypeError for a float."""
-    return format_decimal(_as(int, number), format="#,##0", locale=lang)
+    return numbers.format_decimal(_as(int, number), format="#,##0", locale=lang)
 
 
-def format_day(day: date, lang: Lang) -> str:
-    """A business date: "05/09/2026", in English "2026-09-05". Raises TypeError for a datetime."""
+def format_decimal(number: float, lang: Lang, places: int = 0) -> str:
+    """A number with `places` decimals or, where it has more, at most six: "12,5", in English "12.5"."""
+    return numbers.format_decimal(number, format=f"0.{'0' * places:#<6}", locale=lang)
+
+
+def format_share(permille: int, lang: Lang) -> str:
+    """Thousandths as per cent with one decimal: 995 is "99,5%", in English "99.5%"."""
+    return numbers.format_decimal(permille / 10, format="0.0", locale=lang) + "%"
+
+
+def format_day(day: date, lang: Lang, how: str = "date") -> str:
+    """A business date: "05/09/2026", in English "2026-09-05". Raises TypeError for a datetime.
+
+    `how`: "date", "day_month" ("05/09", "5 Sep"), "month" ("09/2026", "2026-09") or "short_month".
+    """
     if isinstance(day, datetime):
         raise TypeError("a business date is a date, not a datetime")
-    return format_date(_as(date, day), _DAY[lang], locale=lang)
+    return format_date(_as(date, day), _DAYS[how][lang], locale=lang)
 
 
-def format_month(month: date, lang: Lang) -> str:
-    """The month of a day: "09/2026" in both languages."""
-    return format_date(_as(date, month), _MONTH[lang], locale=lang)
-
-
-def format_moment(instant: datetime, lang: Lang) -> str:
+def format_moment(instant: datetime, lang: Lang, how: str = "moment") -> str:
     """An aware instant in Vietnam's time: "07:05 05/09/2026", in English "2026-09-05 07:05".
 
-    Raises ValueError when it is naive.
+    `how`: "moment" or "short_moment", without the year. Raises ValueError when it is naive.
     """
     if _as(datetime, instant).utcoffset() is None:
         raise ValueError("an instant needs its time zone before it can be shown")
-    return format_datetime(instant.astimezone(_VN), _MOMENT[lang], locale=lang)
+    return format_datetime(instant.astimezone(_VN), _MOMENTS[how][lang], locale=lang)
 
 
 def _print(value: object, how: str, lang: Lang, translate: Callable[[Message], str]) -> str:
-    match how:
-        case "vnd":
-            return format_vnd(_as(int, value), lang)
-        case "number":
-            return format_number(_as(int, value), lang)
-        case "date":
-            return format_day(_as(date, value), lang)
-        case "month":
-            return format_month(_as(date, value), lang)
-        case "moment":
-            return format_moment(_as(datetime, value), lang)
+    if how == "vnd":
+        return format_vnd(_as(int, value), lang)
+    if how == "number":
+        return format_number(_as(int, value), lang)
+    if how in _DAYS:
+        return format_day(_as(date, value), lang, how)
+    if how in _MOMENTS:
+        return format_moment(_as(datetime, value), lang, how)
     if isinstance(value, Message):
         return translate(value)
     if isinstance(value, tuple | list):
         return ", ".join(_print(one, "", lang, translate) for one in value)
     return str(value)
-
-
-_FORMATS: Final = frozenset({"", "vnd", "number", "date", "month", "moment"})
 
 
 def _as(kind: type[_Value], value: object) -> _Value:

@@ -1,6 +1,6 @@
 """The ways to pay that a parent may be offered: their names, their order, and the amounts they take.
 
-Dated data (`data/ways-*.json`), for limits change by decision of banks and the State: what holds on a
+The amounts are dated data (`data/ways-*.json`), for limits change by decision of banks and the State: what holds on a
 day is the youngest entry not after it. Ways that cost the school nothing stand first; a parent pays
 nothing extra by any of them. Nothing here knows what a school has enabled.
 """
@@ -8,15 +8,41 @@ nothing extra by any of them. Nothing here knows what a school has enabled.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from adapters.messages import Message, msg
+
 VIETQR: Final = "vietqr"
 _FILE: Final = "ways-2026-11.json"
-_OTHER: Final = ("Kênh thanh toán khác", "Other channel")
+_OTHER: Final = msg("Kênh thanh toán khác")
+_NAMES: Final[Mapping[str, Message]] = {
+    "vietqr": msg("Chuyển khoản bằng mã VietQR"),
+    "dvcqg": msg("Cổng Dịch vụ công quốc gia"),
+    "payos": msg("Chuyển khoản qua payOS"),
+    "sepaypg": msg("Chuyển khoản qua trang SePay"),
+    "momo": msg("Ví MoMo"),
+    "zalopay": msg("Ví ZaloPay"),
+    "viettelmoney": msg("Viettel Money"),
+    "shopeepay": msg("Ví ShopeePay"),
+    "vnpay": msg("Ví hoặc thẻ qua VNPAY"),
+    "onepay": msg("Thẻ qua OnePay"),
+    "sepay": msg("Chuyển khoản ngân hàng"),
+    "vietqrvn": msg("Chuyển khoản ngân hàng"),
+    "casso": msg("Chuyển khoản ngân hàng"),
+    "mb": msg("Chuyển khoản ngân hàng"),
+    "bvbank": msg("Chuyển khoản ngân hàng"),
+    "vietinbank": msg("Chuyển khoản ngân hàng"),
+    "notification": msg("Chuyển khoản ngân hàng"),
+    "statement": msg("Chuyển khoản ngân hàng"),
+    "vietcombank": msg("Thu hộ qua Vietcombank"),
+    "bidv": msg("Thu hộ qua BIDV"),
+    "agribank": msg("Thu hộ qua Agribank"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +75,9 @@ def limit_of(name: str, day: date) -> Limit | None:
     return None
 
 
-def words_of(name: str) -> tuple[str, str]:
-    """How money comes by an adapter, in Vietnamese and English."""
-    found = next((way for way in _data()["ways"] if way["name"] == name), None)
-    said = found or _data()["channels"].get(name)
-    return (said["vi"], said["en"]) if said else _OTHER
+def name_of(adapter: str) -> Message:
+    """What parents call the way by which an adapter's money comes."""
+    return _NAMES.get(adapter, _OTHER)
 
 
 @cache

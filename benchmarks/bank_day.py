@@ -32,7 +32,7 @@ OPENING_VND = 5_000_000
 FEES_VND = (250_000, 450_000, 820_000, 1_150_000, 1_480_000)
 LINES_PER_FILE = 50_000  # a file may carry 10 MB
 ISSUED_TOGETHER = 50_000
-TOLD_TOGETHER = 5_000
+NOTIFIED_TOGETHER = 5_000
 PAID_AT = clock(9)
 KEY = b"r" * 32
 
@@ -118,7 +118,7 @@ class Paid:
     memo: str
     written: str
     names_bank_id: bool
-    is_told: bool
+    is_notified: bool
     is_plain: bool
 
 
@@ -156,7 +156,7 @@ def transfers(count: int) -> Iterator[Paid]:
             memo=memo,
             written=written,
             names_bank_id=dice.random() < 0.5,
-            is_told=dice.random() >= 0.01,
+            is_notified=dice.random() >= 0.01,
             is_plain=kind >= 0.023,
         )
 
@@ -204,7 +204,7 @@ async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
     for start in range(0, INVOICES, ISSUED_TOGETHER):
         numbers = range(start, min(start + ISSUED_TOGETHER, INVOICES))
         part = list(islice(paid, len(numbers)))
-        odd += (one for one in part if one.is_told and not one.is_plain)
+        odd += (one for one in part if one.is_notified and not one.is_plain)
         async with transaction(engine) as db:
             await db.raw.execute(
                 f"{GIVEN}; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"
@@ -220,8 +220,8 @@ async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
     while odd:
         async with transaction(engine) as db:
             await db.raw.execute(GIVEN)
-            await ingest_notices(db, [_notice(push, one, day) for one in odd[:TOLD_TOGETHER]])
-        del odd[:TOLD_TOGETHER]
+            await ingest_notices(db, [_notice(push, one, day) for one in odd[:NOTIFIED_TOGETHER]])
+        del odd[:NOTIFIED_TOGETHER]
     async with transaction(engine) as db:
         await db.raw.execute("ANALYZE")
 
@@ -231,10 +231,10 @@ async def _issue(
 ) -> None:
     """The invoices of these numbers; `paid`: the transfers of the same numbers, as far as there are any."""
     notices = [
-        _notice(push, one, day).notice if one.is_told and one.is_plain else None for one in paid
+        _notice(push, one, day).notice if one.is_notified and one.is_plain else None for one in paid
     ]
     notices += [None] * (len(numbers) - len(notices))
-    told = [
+    notified = [
         (one.transaction_id, one.content, one.bank_transaction_id, one.fingerprint())
         if one
         else (None, None, None, None)
@@ -244,7 +244,7 @@ async def _issue(
         ISSUE,
         make_references(range(numbers.start + 1, numbers.stop + 1), KEY),
         [FEES_VND[n % len(FEES_VND)] for n in numbers],
-        *columns(told),
+        *columns(notified),
         day,
         datetime.combine(day, PAID_AT, VN),
         push.merchant_account_id,

@@ -73,7 +73,7 @@ def _check(result: DayResult, again: DayResult, count: int) -> None:
     """Every line has its payment, the lost ones were healed, the day closes, again is the same."""
     lost = in_vnd = 0
     for paid in transfers(count):
-        lost += not paid.is_told
+        lost += not paid.is_notified
         in_vnd += paid.amount_vnd
     (bank,) = [proof for proof in result.proofs if proof.account == ACCOUNT]
     sound = (

@@ -53,7 +53,7 @@ def _demo(port: int | None, *, keeps_serving: bool, as_json: bool) -> bool:
                 "trusted_proxies": 0,
             }
         )
-        _tell("Chuẩn bị cơ sở dữ liệu… / preparing the database…")
+        _notify("Chuẩn bị cơ sở dữ liệu… / preparing the database…")
         clear_home(home, demo_file)
         home.mkdir(parents=True, exist_ok=True)
         with database(chosen) as url:
@@ -65,10 +65,10 @@ def _demo(port: int | None, *, keeps_serving: bool, as_json: bool) -> bool:
                 started_s=started_s,
             )
             show = _print_json if as_json else _print_lines
-            return uvloop.run(run_demo(stage, _tell, show, keeps_serving=keeps_serving))
+            return uvloop.run(run_demo(stage, _notify, show, keeps_serving=keeps_serving))
 
 
-def _tell(line: str) -> None:
+def _notify(line: str) -> None:
     """Steps go to stderr: stdout is the report's alone."""
     click.echo(line, err=True)
 

@@ -36,7 +36,7 @@ async def take_course(
     day: date,
     *,
     started_s: float,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Report:
     """Live through `day`. `started_s`: when the set-up began, on the monotonic clock."""
     home, base_url = context.settings.home, context.settings.base_url
@@ -46,11 +46,11 @@ async def take_course(
     plan = make_plan(bills, files, payees, world.doors(), day)
     day_began_s = time.monotonic()
 
-    tell(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
+    notify(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
     traffic = await live_through(plan, world, sandbox, base_url)
-    tell("Hỏi lại nhà cung cấp, biên lai… / asking providers, e-receipts…")
+    notify("Hỏi lại nhà cung cấp, biên lai… / asking providers, e-receipts…")
     receipts = await _ask_providers(context)
-    tell("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
+    notify("Sao kê, đối soát, chứng từ… / statements, the night, vouchers…")
     statements = write_statements(sandbox, day, home / "statements")
     async with transaction(context.engine) as db:
         for number, path in statements.items():
@@ -63,7 +63,7 @@ async def take_course(
                 actor=ACCOUNTANT,
             )
     result = await reconcile(context.engine, world.school_id, day)
-    tell("Sáng hôm sau: hoàn tiền, quyết toán… / the morning after: a refund, settlements…")
+    notify("Sáng hôm sau: hoàn tiền, quyết toán… / the morning after: a refund, settlements…")
     morning = await live_the_morning(context, world, sandbox, traffic, day + timedelta(days=1))
     async with transaction(context.engine) as db:
         exported = [

@@ -34,8 +34,8 @@ from sandbox.bank import Entry
 from sandbox.courier import Answer, wire_client
 from sandbox.pages import Sandbox, movement_of
 from sandbox.payer import LostPayerError, arrive
-from sandbox.provider import Movement, tell
-from sandbox.providers import COUNTERS, TELLERS
+from sandbox.provider import Movement, notify
+from sandbox.providers import COUNTERS, NOTIFIERS
 from sandbox.statements import statement_file_name, statement_xlsx
 
 CONNECTIONS: Final = 16
@@ -99,7 +99,7 @@ async def live_through(plan: Plan, world: World, sandbox: Sandbox, base_url: str
     entries = {
         id(one): sandbox.bank.book(one.account_number, one.amount_vnd, one.content, one.at)
         for one in plan.transfers
-        if one.teller != "bvbank"  # collects at its own bank and settles in a lump
+        if one.notifier != "bvbank"  # collects at its own bank and settles in a lump
     }
     async with wire_client(CONNECTIONS) as client:
         street = _Street(client, world, sandbox, traffic, base_url)
@@ -151,7 +151,7 @@ class _Street:
         """Money that came by a transfer, and the news of it; debits are told to nobody."""
         if one.amount_vnd < 0:
             return
-        account = self.world.merchant(one.teller, one.account_number)
+        account = self.world.merchant(one.notifier, one.account_number)
         merchant = account.at_provider()
         self._note(account, one.reference, one.amount_vnd)
         if entry is None:
@@ -169,15 +169,17 @@ class _Street:
             self.traffic.lost += 1
             return
         self.traffic.duplicates += one.mishap.copies
-        teller = TELLERS[one.teller]
+        notifier = NOTIFIERS[one.notifier]
         self.traffic.count(
-            await tell(self.client, teller, movement, merchant, one.mishap, compression=COMPRESSION)
+            await notify(
+                self.client, notifier, movement, merchant, one.mishap, compression=COMPRESSION
+            )
         )
         if one.contradiction_vnd is not None:
             self.traffic.conflicting += 1
             other = replace(movement, amount_vnd=one.contradiction_vnd)
             self.traffic.count(
-                await tell(self.client, teller, other, merchant, compression=COMPRESSION)
+                await notify(self.client, notifier, other, merchant, compression=COMPRESSION)
             )
 
     async def check_out(self, one: PlannedCheckout, *, looks: bool) -> None:
@@ -192,8 +194,8 @@ class _Street:
             raise failed(
                 f"{one.adapter} không mở được đơn hàng", f"{one.adapter}: {lost}"
             ) from lost
-        desk = self.sandbox.desks.desks[one.adapter]
-        decided = desk.decide(arrived.order_id, is_paid=one.is_paid, at=one.at)
+        server = self.sandbox.servers.servers[one.adapter]
+        decided = server.decide(arrived.order_id, is_paid=one.is_paid, at=one.at)
         movement = decided.movement
         if not one.is_paid:
             self.traffic.cancelled += 1
@@ -208,11 +210,11 @@ class _Street:
                     movement = replace(movement, bank_transaction_id=entry.transaction_id)
         if one.mishap.is_lost:
             self.traffic.lost += 1
-        elif decided.is_told:
+        elif decided.is_notified:
             self.traffic.duplicates += one.mishap.copies
             self.traffic.count(
-                await tell(
-                    self.client, TELLERS[one.adapter], movement, decided.merchant, one.mishap,
+                await notify(
+                    self.client, NOTIFIERS[one.adapter], movement, decided.merchant, one.mishap,
                     compression=COMPRESSION,
                 )
             )  # fmt: skip
@@ -223,39 +225,41 @@ class _Street:
     async def visit(self, one: PlannedVisit, number: int) -> None:
         """A payer names a code at a counter or at the portal, hears what is owed, and pays it."""
         merchant = self.world.merchant(one.adapter, one.bill.account_number)
-        told = (
+        notified = (
             await self._ask_portal(one, merchant)
             if one.adapter == "dvcqg"
             else await self._ask_counter(one, merchant, number)
         )
         self._note(merchant, one.bill.reference, one.bill.total_vnd)
         if merchant.is_direct:
-            self._credit(one.adapter, one.bill.reference, told)
+            self._credit(one.adapter, one.bill.reference, notified)
         if one.adapter == "dvcqg":
-            reply = await dvcqg.report(self.client, merchant.at_provider(), told)
+            reply = await dvcqg.report(self.client, merchant.at_provider(), notified)
             _expect(reply, 200, "the portal's result")
             self.traffic.messages += 1
             return
-        teller = TELLERS[one.adapter]
+        notifier = NOTIFIERS[one.adapter]
         self.traffic.count(
-            await tell(self.client, teller, told, merchant.at_provider(), compression=COMPRESSION)
+            await notify(
+                self.client, notifier, notified, merchant.at_provider(), compression=COMPRESSION
+            )
         )
 
     async def _ask_portal(self, one: PlannedVisit, merchant: MerchantAccount) -> Movement:
-        desk = self.sandbox.desks.desks["dvcqg"]
-        assert isinstance(desk, dvcqg.Dvcqg)
+        server = self.sandbox.servers.servers["dvcqg"]
+        assert isinstance(server, dvcqg.Dvcqg)
         answer = await dvcqg.look_up(self.client, merchant.at_provider(), one.code, now_utc())
         _expect(answer, 200, "the portal's look-up")
-        told = answer.json()
-        if told["error_code"] != "TT":
-            raise failed(f"tra cứu trả lời {told['error_code']}", "the look-up finds no debt")
-        return desk.pay_looked_up(told["message"], merchant.at_provider(), one.at)
+        notified = answer.json()
+        if notified["error_code"] != "TT":
+            raise failed(f"tra cứu trả lời {notified['error_code']}", "the look-up finds no debt")
+        return server.pay_looked_up(notified["message"], merchant.at_provider(), one.at)
 
     async def _ask_counter(
         self, one: PlannedVisit, merchant: MerchantAccount, number: int
     ) -> Movement:
-        told = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
-        if str(one.bill.total_vnd) not in str(told):
+        notified = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
+        if str(one.bill.total_vnd) not in str(notified):
             raise failed(f"{one.adapter} không thấy khoản nợ", "the counter is told another debt")
         return Movement(
             sequence=number,

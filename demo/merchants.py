@@ -30,13 +30,13 @@ class Contract:
 def merchants_of(base_url: str, numbers: Sequence[str], va_prefix: str) -> tuple[Contract, ...]:
     """Every contract of the school; `numbers` are its three bank accounts'."""
     main, other, third = numbers
-    desk = f"{base_url}/sandbox"
+    server = f"{base_url}/sandbox"
     return (
         *_pushed(main, other, third, va_prefix),
-        *_hosted(main, desk),
+        *_hosted(main, server),
         *_collected(main),
-        _portal(main, desk, "HOASEN01"),
-        _portal(third, desk, "HOASEN02"),
+        _portal(main, server, "HOASEN01"),
+        _portal(third, server, "HOASEN02"),
     )
 
 
@@ -78,7 +78,7 @@ def _pushed(main: str, other: str, third: str, va_prefix: str) -> tuple[Contract
     )
 
 
-def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
+def _hosted(main: str, server: str) -> tuple[Contract, ...]:
     """Providers with a page of their own, paid out in a lump but for payOS and SePay."""
     return (
         Contract(
@@ -87,8 +87,8 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
             settlement="batch",
             settings={
                 "tmn_code": "HOASEN01",
-                "pay_url": f"{desk}/vnpay/pay",
-                "query_url": f"{desk}/vnpay/query",
+                "pay_url": f"{server}/vnpay/pay",
+                "query_url": f"{server}/vnpay/query",
             },
             secrets={"hash_secret": _key()},
         ),
@@ -96,14 +96,14 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
             adapter="momo",
             bank_account=main,
             settlement="batch",
-            settings={"api_url": f"{desk}/momo/v2/gateway/api", "partner_code": "MOMOHOASEN"},
+            settings={"api_url": f"{server}/momo/v2/gateway/api", "partner_code": "MOMOHOASEN"},
             secrets={"access_key": _key()[:16], "secret_key": _key()},
         ),
         Contract(
             adapter="zalopay",
             bank_account=main,
             settlement="batch",
-            settings={"api_url": f"{desk}/zalopay", "app_id": "2554"},
+            settings={"api_url": f"{server}/zalopay", "app_id": "2554"},
             secrets={"key1": _key(), "key2": _key()},
         ),
         Contract(
@@ -113,8 +113,8 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
             settings={
                 "merchant": "HOASEN",
                 "access_code": secrets.token_hex(4).upper(),
-                "pay_url": f"{desk}/onepay/pay",
-                "query_url": f"{desk}/onepay/msp/api/v1/vpc/invoices/queries",
+                "pay_url": f"{server}/onepay/pay",
+                "query_url": f"{server}/onepay/msp/api/v1/vpc/invoices/queries",
                 "query_user": "hoasen",
             },
             secrets={"hash_key": secrets.token_hex(16).upper(), "query_password": _key()},
@@ -125,8 +125,8 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
             settlement="batch",
             settings={
                 "merchant_code": "HOASEN",
-                "pay_url": f"{desk}/viettelmoney/pay",
-                "query_url": f"{desk}/viettelmoney/PaymentAPI/webresources/postData",
+                "pay_url": f"{server}/viettelmoney/pay",
+                "query_url": f"{server}/viettelmoney/PaymentAPI/webresources/postData",
             },
             secrets={"access_code": _key(), "hash_key": _key()},
         ),
@@ -138,14 +138,14 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
                 "client_id": "11000777",
                 "merchant_ext_id": "hoasen",
                 "store_ext_id": "hoasen-1",
-                "api_url": f"{desk}/shopeepay",
+                "api_url": f"{server}/shopeepay",
             },
             secrets={"secret_key": _key()},
         ),
         Contract(
             adapter="payos",
             bank_account=main,
-            settings={"client_id": "hoasen-payos", "api_url": f"{desk}/payos"},
+            settings={"client_id": "hoasen-payos", "api_url": f"{server}/payos"},
             secrets={"api_key": _key(), "checksum_key": _key()},
         ),
         Contract(
@@ -153,8 +153,8 @@ def _hosted(main: str, desk: str) -> tuple[Contract, ...]:
             bank_account=main,
             settings={
                 "merchant_id": "HOASEN",
-                "checkout_url": f"{desk}/sepaypg/v1/checkout/init",
-                "api_url": f"{desk}/sepaypg/v1",
+                "checkout_url": f"{server}/sepaypg/v1/checkout/init",
+                "api_url": f"{server}/sepaypg/v1",
             },
             secrets={"secret_key": _key()},
         ),
@@ -194,13 +194,13 @@ def _collected(main: str) -> tuple[Contract, ...]:
     )
 
 
-def _portal(number: str, desk: str, partner_code: str) -> Contract:
+def _portal(number: str, server: str, partner_code: str) -> Contract:
     return Contract(
         adapter="dvcqg",
         bank_account=number,
         settings={
             "partner_code": partner_code,
-            "api_url": f"{desk}/dvcqg/api",
+            "api_url": f"{server}/dvcqg/api",
             "return_field": "returnUrl",
             "ma_tthc": "9.900002",
             "ten_tthc": "Thu các khoản của cơ sở giáo dục",

@@ -17,7 +17,8 @@ from typing import Final
 from core.kit.clock import now_utc
 from core.kit.database import Driver, transaction
 from core.refunds.sending import poll_refunds
-from core.refunds.service import Method, RefundRequest, approve_refund, request_refund
+from core.refunds.service import RefundRequest, approve_refund, request_refund
+from core.refunds.states import Method
 from demo.day import Moved, Traffic, failed, write_statements
 from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
 from gateway.context import AppContext
@@ -29,7 +30,7 @@ from reconciliation.statements.imports import import_statement
 from sandbox import settlements
 from sandbox.momo import Momo, trans_id
 from sandbox.pages import Sandbox
-from sandbox.provider import Movement, Standing
+from sandbox.provider import Movement, MovementState
 from sandbox.settlements import Payout, Returned, momo_xlsx, neutral_csv, vnpay_xlsx
 
 # hundredths of a percent that each takes, and that its contract allows
@@ -43,7 +44,8 @@ LUMP_TEXTS: Final = {
 }
 WITHOUT_A_WORD_VND: Final = 500_000
 BANK_FEE_VND: Final = 22_000
-SOON: Final = timedelta(hours=1)
+SOON: Final = timedelta(minutes=10)
+"""Between two rounds of asking; short, so that the refund is booked today in an evening's demo too."""
 ASKED_TIMES: Final = 3
 
 
@@ -170,7 +172,7 @@ async def _give_one_back(context: AppContext, world: World) -> int:
 
 def _payouts(sandbox: Sandbox, traffic: Traffic, day: date) -> dict[str, Payout]:
     """What each provider settles on `day`: all that it took, less what it gave back."""
-    momo = sandbox.desks.desks["momo"]
+    momo = sandbox.servers.servers["momo"]
     assert isinstance(momo, Momo)
     by_number = {trans_id(movement): movement for movement in traffic.held["momo"]}
     returned = [
@@ -195,7 +197,7 @@ def _payouts(sandbox: Sandbox, traffic: Traffic, day: date) -> dict[str, Payout]
 
 
 def _paid(movements: Sequence[Movement]) -> list[Movement]:
-    found = [movement for movement in movements if movement.standing is Standing.PAID]
+    found = [movement for movement in movements if movement.state is MovementState.PAID]
     return sorted(found, key=lambda movement: (movement.at, movement.sequence))
 
 

@@ -26,7 +26,7 @@ AT_A_COUNTER = dict.fromkeys(("bidv", "agribank", "vietcombank"), 6)
 COLLECTED_BY_BVBANK = 6
 FILES_BY_PORTAL = 8
 FILES_BY_TRANSFER = 14
-EVERY_OTHER_TELLER = 6  # one transfer in so many is told of by the account's second channel
+EVERY_OTHER_NOTIFIER = 6  # one transfer in so many is told of by the account's second channel
 DUPLICATED_SHARE = 0.22
 WRONG_SYMBOLS = 12
 CANCELLED_CHECKOUTS = 2
@@ -54,7 +54,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTransfer:
-    """A movement on a bank account at `at`, told of by the adapter `teller` ("": by nobody).
+    """A movement on a bank account at `at`, told of by the adapter `notifier` ("": by nobody).
 
     reference: what its text names, "" if nothing. contradiction_vnd: a later push claims this instead.
     virtual_account: where the payer sent it to, "" for the account itself.
@@ -65,7 +65,7 @@ class PlannedTransfer:
     content: str
     reference: str
     at: datetime
-    teller: str = ""
+    notifier: str = ""
     virtual_account: str = ""
     mishap: Mishap = NO_MISHAP
     contradiction_vnd: int | None = None
@@ -113,7 +113,7 @@ class Plan:
 class Doors:
     """Who tells of transfers to which account: account number -> its channels, the usual one first."""
 
-    tellers: Mapping[str, tuple[str, ...]]
+    notifiers: Mapping[str, tuple[str, ...]]
     va_prefixes: Mapping[str, str]
 
 
@@ -197,7 +197,7 @@ def make_plan(
             content=f"NOP HOC PHI {bill.reference}",
             reference=bill.reference,
             at=_moment(rng, day),
-            teller="bvbank",
+            notifier="bvbank",
         )
         for bill in by_bvbank
     ]
@@ -208,8 +208,8 @@ def make_plan(
         reference="",
         at=datetime.combine(day, time(23, 30), VN),
     )
-    told = _with_tellers([*_with_mishaps(transfers, main, rng), *special, *to_virtual], doors)
-    planned = [*told, *collected, fee]
+    notified = _with_notifiers([*_with_mishaps(transfers, main, rng), *special, *to_virtual], doors)
+    planned = [*notified, *collected, fee]
     return Plan(
         day=day,
         transfers=tuple(sorted(planned, key=lambda one: one.at)),
@@ -222,14 +222,14 @@ def _mishap_of_checkout(rng: random.Random, *, is_last: bool) -> Mishap:
     return Mishap(is_lost=True) if is_last else Mishap(copies=int(rng.random() < DUPLICATED_SHARE))
 
 
-def _with_tellers(transfers: Sequence[PlannedTransfer], doors: Doors) -> list[PlannedTransfer]:
+def _with_notifiers(transfers: Sequence[PlannedTransfer], doors: Doors) -> list[PlannedTransfer]:
     """Each account's channels take turns; a contradiction needs the usual one, which keeps amounts."""
     made = []
     for number, one in enumerate(transfers):
-        tellers = doors.tellers[one.account_number]
+        notifiers = doors.notifiers[one.account_number]
         is_plain = one.mishap == NO_MISHAP and one.contradiction_vnd is None
-        turn = 1 if is_plain and number % EVERY_OTHER_TELLER == 0 else 0
-        made.append(replace(one, teller=tellers[min(turn, len(tellers) - 1)]))
+        turn = 1 if is_plain and number % EVERY_OTHER_NOTIFIER == 0 else 0
+        made.append(replace(one, notifier=notifiers[min(turn, len(notifiers) - 1)]))
     return made
 
 

@@ -203,13 +203,13 @@ def _morning_figures(morning: Morning) -> list[tuple[str, str]]:
 def _figures(counts: Counts) -> list[tuple[str, str]]:
     channels = ", ".join(f"{adapter} {count}" for adapter, count in counts.by_adapter.items())
     portal = f"ra / outward {counts.portal_outward}, vào / inward {counts.portal_inward}"
-    told = [
+    notified = [
         f"lặp / duplicates {counts.duplicates}",
         f"bị từ chối / refused {counts.refused}",
         f"mâu thuẫn / conflicting {counts.conflicting}",
         f"thất lạc / lost {counts.lost}",
     ]
-    standing = [
+    state = [
         f"đủ / paid {counts.invoices_paid}",
         f"một phần / partly {counts.invoices_partly_paid}",
         f"chưa / open {counts.invoices_open}",
@@ -224,11 +224,11 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
         ("Lượt nộp / payments", f"{counts.payments} = {collected}"),
         ("Qua kênh / by adapter", channels),
         ("Cổng DVC / the portal", f"{portal}, biên lai / e-receipts {counts.receipts}"),
-        ("Thông báo / messages", f"{counts.messages}: {', '.join(told)}"),
+        ("Thông báo / messages", f"{counts.messages}: {', '.join(notified)}"),
         ("Hỏi lại bù / healed by asking", f"{counts.healed_by_asking}"),
         ("Sao kê bù / by statements", f"{counts.healed}"),
         ("Sửa một ký tự / corrected", f"{counts.corrected}"),
-        ("Phiếu nay / invoices now", ", ".join(standing)),
+        ("Phiếu nay / invoices now", ", ".join(state)),
     ]
 
 
@@ -239,10 +239,7 @@ def invitation(
     return [
         "",
         *_columns(
-            *(
-                (f"Phụ huynh / parent: {POSITIONS[standing]}", url)
-                for standing, url in pay_urls.items()
-            ),
+            *((f"Phụ huynh / parent: {POSITIONS[state]}", url) for state, url in pay_urls.items()),
             ("Kế toán / console", f"{report.base_url}/console"),
             *((f"  {login.role}", f"{login.username}  {login.password}") for login in world.logins),
             ("API", f"{report.base_url}/schema"),

@@ -31,7 +31,7 @@ from gateway.context import AppContext
 from gateway.settings import Settings
 from sandbox.bank import Bank
 from sandbox.pages import ROUTES, Sandbox
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ def clear_home(home: Path, demo_file: Path) -> None:
 
 async def run_demo(
     stage: Stage,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     show: Callable[[Report], None],
     *,
     keeps_serving: bool,
@@ -97,19 +97,19 @@ async def run_demo(
             context: AppContext = app.state.context
 
             async def live() -> tuple[Report, World]:
-                tell("Lập trường, nhập danh sách, phát hành phiếu… / school, roster, invoices…")
+                notify("Lập trường, nhập danh sách, phát hành phiếu… / school, roster, invoices…")
                 day = business_date(now_utc()) - timedelta(days=1)
                 world = await make_world(
                     context.engine, context.keys, settings.base_url, day - ISSUED_BEFORE
                 )
                 sandbox = Sandbox(
                     bank=Bank(BANK_ACCOUNTS),
-                    told=world.told(),
-                    desks=open_desks([one.at_provider() for one in world.merchants]),
+                    notified=world.notified(),
+                    servers=open_servers([one.at_provider() for one in world.merchants]),
                 )
                 app.state.sandbox = sandbox
                 return await take_course(
-                    context, world, sandbox, day, started_s=stage.started_s, tell=tell
+                    context, world, sandbox, day, started_s=stage.started_s, notify=notify
                 ), world
 
             lived = await _unless(stop, server, live())
@@ -125,7 +125,7 @@ async def run_demo(
                     for standing in SAMPLES
                 }
                 for line in invitation(report, world, shown, str(stage.demo_file)):
-                    tell(line)
+                    notify(line)
                 await _unless(stop, server, _forever())
             return report.is_sound
 

@@ -29,7 +29,7 @@ from demo.plan import Bill, Doors
 from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, VIETINBANK_BIN, BankAccount
 from sandbox.provider import Merchant
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SCHOOL_NAME = "Trường Tiểu học Hoa Sen"
 HOLDER = "TRUONG TIEU HOC HOA SEN"
 SCHOOL_YEAR = "2026-2027"
@@ -110,18 +110,18 @@ class World:
                 return merchant
         raise KeyError((adapter, bank_account))
 
-    def told(self) -> dict[str, Merchant]:
+    def notified(self) -> dict[str, Merchant]:
         """Account number -> who hears of a transfer to it."""
         return {
-            number: self.merchant(tellers[0], number).at_provider()
-            for number, tellers in self.doors().tellers.items()
+            number: self.merchant(notifiers[0], number).at_provider()
+            for number, notifiers in self.doors().notifiers.items()
         }
 
     def doors(self) -> Doors:
         """Who tells of transfers to which account."""
         main, other, third = (account.number for account in BANK_ACCOUNTS)
         return Doors(
-            tellers={main: ("sepay", "casso"), other: ("vietqrvn", "mb"), third: ("vietinbank",)},
+            notifiers={main: ("sepay", "casso"), other: ("vietqrvn", "mb"), third: ("vietinbank",)},
             va_prefixes={third: VA_PREFIX},
         )
 

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ControllerRouterHandler
 
+from core.kit.texts import catalogue
 from gateway.api.accounting import (
     get_detail_ledger,
     get_trial_balance,
@@ -94,9 +95,11 @@ def create_app(
 ) -> Litestar:
     """The whole service as one ASGI application on a migrated database.
 
-    `extra_routes` stand beside its own: the sandbox's pages in a demo.
+    `extra_routes` stand beside its own: the sandbox's pages in a demo. Raises RuntimeError when the
+    English texts were not compiled.
     """
     configure_logs(settings.log_level)
+    catalogue()  # a page must not be the first to find that it is missing
 
     @asynccontextmanager
     async def with_context(app: Litestar) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from adapters.messages import Message, msg
 from core.kit.errors import DomainError
 from gateway.pages.rendering import page
 from gateway.problems import answer_problem, status_of
@@ -25,46 +26,36 @@ MACHINES: Final = ("/api/", "/ipn/", "/portal/", "/health/", "/metrics", "/schem
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A title and one sentence of advice, in both languages."""
+class Page:
+    """A title and one sentence of advice."""
 
-    title_vi: str
-    title_en: str
-    advice_vi: str
-    advice_en: str
+    title: Message
+    advice: Message
 
 
-_WORDS: Final = {
-    404: Words(
-        "Không tìm thấy trang này",
-        "Page not found",
-        "Liên kết có thể bị thiếu ký tự hoặc không còn dùng được. Hãy mở lại đúng liên kết nhà trường đã gửi.",
-        "The link may be incomplete or no longer in use. Please open the link your school sent once more.",
+_PAGES: Final = {
+    404: Page(
+        msg("Không tìm thấy trang này"),
+        msg(
+            "Liên kết có thể bị thiếu ký tự hoặc không còn dùng được. Hãy mở lại đúng liên kết nhà trường đã gửi."
+        ),
     ),
-    413: Words(
-        "Tệp quá lớn",
-        "The file is too large",
-        "Hãy chọn một tệp nhỏ hơn rồi thử lại.",
-        "Please choose a smaller file and try again.",
+    413: Page(
+        msg("Tệp quá lớn"),
+        msg("Hãy chọn một tệp nhỏ hơn rồi thử lại."),
     ),
-    429: Words(
-        "Quá nhiều yêu cầu",
-        "Too many requests",
-        "Hãy đợi một phút rồi thử lại. Khoản đã chuyển không bị ảnh hưởng.",
-        "Please wait a minute and try again. Money already sent is not affected.",
+    429: Page(
+        msg("Quá nhiều yêu cầu"),
+        msg("Hãy đợi một phút rồi thử lại. Khoản đã chuyển không bị ảnh hưởng."),
     ),
-    500: Words(
-        "Hệ thống đang gặp sự cố",
-        "Something went wrong on our side",
-        "Hãy thử lại sau ít phút. Khoản đã chuyển vẫn được ghi nhận, không cần chuyển lại.",
-        "Please try again in a few minutes. Money already sent is still recorded; do not send it again.",
+    500: Page(
+        msg("Hệ thống đang gặp sự cố"),
+        msg("Hãy thử lại sau ít phút. Khoản đã chuyển vẫn được ghi nhận, không cần chuyển lại."),
     ),
 }
-_OTHER: Final = Words(
-    "Yêu cầu không hợp lệ",
-    "The request is not valid",
-    "Hãy quay lại trang trước và thử lại.",
-    "Please go back and try again.",
+_OTHER: Final = Page(
+    msg("Yêu cầu không hợp lệ"),
+    msg("Hãy quay lại trang trước và thử lại."),
 )
 
 
@@ -81,18 +72,16 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     if request.url.path.startswith(MACHINES):
         return answer_problem(error)
     headers = dict(getattr(error, "headers", None) or {})
-    words = _WORDS.get(status, _WORDS[500] if status >= 500 else _OTHER)
-    advice = (words.advice_vi, words.advice_en)
-    if isinstance(error, DomainError) and status != 404:
-        advice = (error.vi, error.en)
+    found = _PAGES.get(status, _PAGES[500] if status >= 500 else _OTHER)
+    by_itself = isinstance(error, DomainError) and status != 404
     return page(
         request,
         "error.html",
         status_code=status,
         headers=headers,
         status=status,
-        title=(words.title_vi, words.title_en),
-        advice=advice,
+        title=found.title,
+        advice=error if by_itself else found.advice,
     )
 
 

@@ -135,7 +135,7 @@ async def _receive(
         return read
     if isinstance(read, Lookup):
         debt = await look_up(context.engine, context.keys, merchant, read.code)
-        return LOOKUP[speaks.NAME].tell(message, merchant.account, debt)
+        return LOOKUP[speaks.NAME].answer_lookup(message, merchant.account, debt)
     raw = message.query if message.method == "GET" else message.body
     inbound = [InboundNotice(merchant, notice, raw) for notice in read.items]
     try:

@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 
 from sandbox.keys import BANK
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "bvbank"
 DELAYS_S: tuple[float, ...] = (60.0, 60.0, 60.0)
@@ -31,7 +31,7 @@ _VIETNAM: Final = timezone(timedelta(hours=7))
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape
     movement: Movement,
     merchant: Merchant,  # noqa: ARG001
     *,
@@ -84,7 +84,7 @@ def is_final(reply: httpx.Response) -> bool:
 
 
 def _common(movement: Movement) -> dict[str, object]:
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("a movement is told once it has happened")
     return {
         "externalRefNo": movement.bank_transaction_id,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import httpx
 
 from sandbox.bank import VIETNAM
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "casso"
 DELAYS_S: tuple[float, ...] = (60.0, 300.0, 900.0, 1800.0, 3600.0)
@@ -33,14 +33,14 @@ UNSIGNED: tuple[str, ...] = ()
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape; Casso asks for no token
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape; Casso asks for no token
     movement: Movement,
     merchant: Merchant,
     *,
     leave_out: str = "",
 ) -> Message:
     """One movement, signed. A negative amount left the account."""
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("a bank feed tells only of money that moved")
     data = {
         "id": 990_000 + movement.sequence,

@@ -32,9 +32,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "dvcqg"
@@ -44,8 +44,8 @@ SIGNED: tuple[str, ...] = (
     '"MaGiaoDich":', '"MaNganHang":', '"ThoiGianGD":', '"ThongTinGiaoDich":', '"MaXacThuc":',
 )  # fmt: skip
 UNSIGNED: tuple[str, ...] = ('"UrlBienLai":', '"Token":')
-MA_LOI: Final = {Standing.PAID: "00", Standing.FAILED: "99", Standing.PENDING: "03"}
-TRANG_THAI: Final = {Standing.PAID: "1", Standing.FAILED: "4", Standing.PENDING: "3"}
+MA_LOI: Final = {MovementState.PAID: "00", MovementState.FAILED: "99", MovementState.PENDING: "03"}
+TRANG_THAI: Final = {MovementState.PAID: "1", MovementState.FAILED: "4", MovementState.PENDING: "3"}
 RECEIPT_LIVES: Final = timedelta(minutes=5)
 _TIME: Final = "%Y%m%d%H%M%S"
 _INIT: Final = (
@@ -83,7 +83,7 @@ def ma_xac_thuc(merchant: Merchant, values: Iterable[object]) -> str:
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - a teller's shape: others fetch a token first
+    client: httpx.AsyncClient,  # noqa: ARG001 - a notifier's shape: others fetch a token first
     movement: Movement,
     merchant: Merchant,
     *,
@@ -109,7 +109,7 @@ def confirmed(movement: Movement, merchant: Merchant) -> dict[str, object]:
     """The ten signed fields of a result."""
     return {
         "LoaiBanTin": "CONFIRM",
-        "MaLoi": MA_LOI[movement.standing],
+        "MaLoi": MA_LOI[movement.state],
         "MaDoiTac": merchant.settings["partner_code"],
         "MaThamChieu": movement.merchant_reference,
         "SoTien": movement.amount_vnd,
@@ -122,7 +122,7 @@ def confirmed(movement: Movement, merchant: Merchant) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class PullTeller:
+class PullNotifier:
     """Tells a partner of what a citizen paid after a look-up; it knocks at /result below the address.
 
     A movement without a MaTraCuuTT of the partner's gets the one that a look-up at its moment makes.
@@ -138,7 +138,7 @@ class PullTeller:
 
     async def message(
         self,
-        client: httpx.AsyncClient,  # noqa: ARG002 - a teller's shape
+        client: httpx.AsyncClient,  # noqa: ARG002 - a notifier's shape
         movement: Movement,
         merchant: Merchant,
         *,
@@ -151,7 +151,7 @@ class PullTeller:
         said: dict[str, object] = {
             "MaTraCuuTT": number,
             "SoTien": movement.amount_vnd,
-            "TrangThaiThanhToan": TRANG_THAI[movement.standing],
+            "TrangThaiThanhToan": TRANG_THAI[movement.state],
             "MaGiaoDich": f"TC{movement.sequence:012d}",
             "ThoiGianGD": stamp(movement.at),
             "MaDoiTac": merchant.settings["partner_code"],
@@ -171,7 +171,7 @@ class PullTeller:
         return _said(reply, "error_code") == "0"
 
 
-PULL: Final = PullTeller()
+PULL: Final = PullNotifier()
 
 
 def portal_url(merchant: Merchant) -> str:
@@ -199,9 +199,9 @@ async def report(
     client: httpx.AsyncClient, merchant: Merchant, movement: Movement
 ) -> httpx.Response:
     """Tell a partner once what a citizen paid after a look-up."""
-    told = await PULL.message(client, movement, merchant)
+    notified = await PULL.message(client, movement, merchant)
     return await client.post(
-        portal_url(merchant) + told.path, headers=list(told.headers), content=told.body
+        portal_url(merchant) + notified.path, headers=list(notified.headers), content=notified.body
     )
 
 
@@ -279,43 +279,45 @@ class Dvcqg:
                 merchant_reference=order.reference,
                 amount_vnd=order.amount_vnd,
                 content=order.info,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant=order.merchant,
                 at=at,
             )
             self._ended[order_id] = movement
         ended = self._ended[order_id]
         mark = "&" if urlsplit(order.return_url).query else "?"
-        back = urlencode({"MaThamChieu": order.reference, "MaLoi": MA_LOI[ended.standing]})
+        back = urlencode({"MaThamChieu": order.reference, "MaLoi": MA_LOI[ended.state]})
         return Decided(
             movement=ended, merchant=order.merchant, return_url=f"{order.return_url}{mark}{back}"
         )
 
-    def pay_looked_up(self, told: Mapping[str, Any], merchant: Merchant, at: datetime) -> Movement:
+    def pay_looked_up(
+        self, notified: Mapping[str, Any], merchant: Merchant, at: datetime
+    ) -> Movement:
         """The citizen pays all that a look-up's message named; what `report` then tells of."""
         return self._move(
-            merchant_reference=str(told["MaTraCuuTT"]),
-            amount_vnd=sum(int(line["SoTien"]) for line in told["PhiLePhi"]),
-            content=str(told["NoiDungThanhToan"]),
-            standing=Standing.PAID,
+            merchant_reference=str(notified["MaTraCuuTT"]),
+            amount_vnd=sum(int(line["SoTien"]) for line in notified["PhiLePhi"]),
+            content=str(notified["NoiDungThanhToan"]),
+            state=MovementState.PAID,
             merchant=merchant,
             at=at,
         )
 
     def _move(
-        self, *, merchant_reference: str, amount_vnd: int, content: str, standing: Standing,
+        self, *, merchant_reference: str, amount_vnd: int, content: str, state: MovementState,
         merchant: Merchant, at: datetime,
     ) -> Movement:  # fmt: skip
         movement = Movement(
             sequence=next(self._sequences),
             amount_vnd=amount_vnd,
             at=at,
-            standing=standing,
+            state=state,
             merchant_reference=merchant_reference,
             content=content,
             account_number=merchant.account_number,
         )
-        if standing is Standing.PAID:
+        if state is MovementState.PAID:
             self.movements.append(movement)
         return movement
 
@@ -353,18 +355,18 @@ class Dvcqg:
             sequence=0,
             amount_vnd=order.amount_vnd,
             at=at,
-            standing=Standing.PENDING,
+            state=MovementState.PENDING,
             merchant_reference=order.reference,
             content=order.info,
         )
         said = {**confirmed(movement, merchant), "LoaiBanTin": "QUERY"}
         signed = ma_xac_thuc(merchant, (said[name] for name in _confirm_order(merchant)))
-        return _json({**said, "TrangThaiGD": TRANG_THAI[movement.standing], "MaXacThuc": signed})
+        return _json({**said, "TrangThaiGD": TRANG_THAI[movement.state], "MaXacThuc": signed})
 
     def _get_bill(self, asked: Mapping[str, Any], merchant: Merchant, at: datetime) -> CallReply:
         order = self._found(asked, merchant)
         movement = self._ended.get(order.order_id) if order else None
-        if order is None or movement is None or movement.standing is not Standing.PAID:
+        if order is None or movement is None or movement.state is not MovementState.PAID:
             return _refusal("99", "Chưa có biên lai")
         if order.sequence % 2:
             return CallReply(body=receipt_pdf(order), content_type="application/pdf")
@@ -450,7 +452,7 @@ def _origin(url: str) -> str:
 
 
 def _base(merchant: Merchant) -> str:
-    """This desk's own address, as the partner reaches it."""
+    """This server's own address, as the partner reaches it."""
     url = merchant.settings.get("api_url") or merchant.settings["init_url"]
     before, mark, _ = url.partition(f"/sandbox/{NAME}")
     return f"{before if mark else _origin(url).rstrip('/')}/sandbox/{NAME}"
@@ -458,10 +460,10 @@ def _base(merchant: Merchant) -> str:
 
 def _said(reply: httpx.Response, name: str) -> object:
     try:
-        told = reply.json()
+        notified = reply.json()
     except ValueError:
         return None
-    return told.get(name) if isinstance(told, dict) else None
+    return notified.get(name) if isinstance(notified, dict) else None
 
 
 def _json_message(path: str, said: Mapping[str, object]) -> Message:

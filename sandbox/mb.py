@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 
 from sandbox import vietqrvn
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "mb"
 DELAYS_S: tuple[float, ...] = vietqrvn.DELAYS_S  # MB's own schedule is not public
@@ -48,8 +48,8 @@ def mms_message(movement: Movement, merchant: Merchant, *, leave_out: str = "") 
         "debitAmount": str(movement.amount_vnd),
         "realAmount": str(movement.amount_vnd),
         "payDate": f"{movement.at.astimezone(_VIETNAM):%Y%m%d%H%M%S}",
-        "respCode": "00" if movement.standing is Standing.PAID else "99",
-        "respDesc": "SUCCESS" if movement.standing is Standing.PAID else "FAIL",
+        "respCode": "00" if movement.state is MovementState.PAID else "99",
+        "respDesc": "SUCCESS" if movement.state is MovementState.PAID else "FAIL",
         "rate": "1",
         "billNumber": movement.merchant_reference,
         "consumerLabelTerm": "",

@@ -27,9 +27,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "momo"
@@ -60,7 +60,7 @@ _REFUND: Final = (
     "accessKey={accessKey}&amount={amount}&description={description}&orderId={orderId}"
     "&partnerCode={partnerCode}&requestId={requestId}&transId={transId}"
 )
-_CODES: Final = {Standing.PAID: 0, Standing.FAILED: 1006, Standing.PENDING: 7002}
+_CODES: Final = {MovementState.PAID: 0, MovementState.FAILED: 1006, MovementState.PENDING: 7002}
 _WORDS: Final = {
     0: "Thành công.",
     13: "Xác thực đối tác thất bại.",
@@ -119,7 +119,7 @@ def trans_id(movement: Movement) -> int:
 
 def result_of(movement: Movement, merchant: Merchant) -> dict[str, Any]:
     """What an IPN and a redirect say of a transaction, without the signature."""
-    code = _CODES[movement.standing]
+    code = _CODES[movement.state]
     return {
         "partnerCode": merchant.settings["partner_code"],
         "orderId": movement.merchant_reference,
@@ -215,7 +215,7 @@ class Momo:
                 sequence=self._sequence,
                 amount_vnd=order.amount_vnd,
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=str(order.asked["orderId"]),
                 content=str(order.asked["orderInfo"]),
                 account_number=order.merchant.account_number,
@@ -283,7 +283,7 @@ class Momo:
         if order.movement is None:
             code, number = (1000 if at <= order.expires_at else 1005), 0
         else:
-            code, number = _CODES[order.movement.standing], trans_id(order.movement)
+            code, number = _CODES[order.movement.state], trans_id(order.movement)
         return _reply(
             code,
             asked,
@@ -309,7 +309,7 @@ class Momo:
             order.movement.amount_vnd
             for order in self.orders.values()
             if order.movement is not None
-            and order.movement.standing is Standing.PAID
+            and order.movement.state is MovementState.PAID
             and order.asked["partnerCode"] == asked["partnerCode"]
             and trans_id(order.movement) == asked["transId"]
         ]

@@ -26,9 +26,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "onepay"
@@ -45,7 +45,7 @@ _REQUIRED: Final = (
     "vpc_Version", "vpc_Command", "vpc_AccessCode", "vpc_Merchant", "vpc_MerchTxnRef",
     "vpc_OrderInfo", "vpc_Amount", "vpc_Currency", "vpc_Locale", "vpc_ReturnURL", "vpc_TicketNo",
 )  # fmt: skip
-_CODES: Final = {Standing.PAID: "0", Standing.FAILED: "99", Standing.PENDING: "300"}
+_CODES: Final = {MovementState.PAID: "0", MovementState.FAILED: "99", MovementState.PENDING: "300"}
 _WORDS: Final = {"0": "Approved", "99": "User cancel", "300": "Pending", "100": "In progress"}
 
 
@@ -76,7 +76,7 @@ def secure_hash(fields: Mapping[str, str], hash_key: str) -> str:
 
 def result_of(movement: Movement, merchant: Merchant) -> dict[str, str]:
     """What an IPN and the browser say of a transaction, without the hash."""
-    code = _CODES[movement.standing]
+    code = _CODES[movement.state]
     return {
         "vpc_Amount": str(movement.amount_vnd * 100),
         "vpc_Command": "pay",
@@ -124,7 +124,7 @@ class Onepay:
         self.movements: list[Movement] = []
         self.orders: dict[str, Order] = {}
 
-    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the desk's shape
+    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the server's shape
         """QueryDR: what became of an order, as url-encoded fields."""
         if call.method != "POST" or not call.path.endswith("/vpc/invoices/queries"):
             return CallReply(status=404)
@@ -184,7 +184,7 @@ class Onepay:
                 sequence=1 + sum(o.movement is not None for o in self.orders.values()),
                 amount_vnd=order.amount_vnd,
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=order.fields["vpc_MerchTxnRef"],
                 content=order.fields["vpc_OrderInfo"],
                 account_number=order.merchant.account_number,

@@ -1,7 +1,7 @@
-"""What a payer sees at the sandbox: its bank's button and its providers' desks. Mounted in demos only.
+"""What a payer sees at the sandbox: its bank's button and its providers' servers. Mounted in demos only.
 
 `POST /sandbox/bank/pay` makes a transfer and sends the signed push; everything else below `/sandbox` is a
-provider's desk (`sandbox.desks`). Messages go over HTTP like a provider's. It must never be reachable in
+provider's server (`sandbox.servers`). Messages go over HTTP like a provider's. It must never be reachable in
 production: only the demo mounts it, and without a `Sandbox` in the
 application's state every address answers 404.
 """
@@ -23,9 +23,9 @@ from litestar.response import Redirect
 from litestar.types import Receive, Scope, Send
 
 from sandbox.bank import BANK_NAMES, Bank, Entry
-from sandbox.desks import Desks, refusal_page
 from sandbox.noise import Payee, delivered_text
 from sandbox.provider import Merchant, Movement
+from sandbox.servers import ProviderServers, refusal_page
 
 MAX_TRANSFER_VND: Final = 10**12
 _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
@@ -33,14 +33,14 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 @dataclass(slots=True)
 class Sandbox:
-    """The other side, as one application holds it: the bank, who is told of what, the desks.
+    """The other side, as one application holds it: the bank, who is told of what, the servers.
 
     `told`: account number -> the merchant account that hears of a payer's transfer to it.
     """
 
     bank: Bank
-    told: Mapping[str, Merchant]
-    desks: Desks
+    notified: Mapping[str, Merchant]
+    servers: ProviderServers
     rng: random.Random = field(default_factory=random.SystemRandom)
 
 
@@ -89,22 +89,22 @@ async def bank_pay(
     payee = Payee(number=account.number, holder=account.holder, bank=BANK_NAMES[account.bin])
     text = delivered_text(content, payee, sandbox.rng)
     entry = sandbox.bank.book(account.number, int(amount), text, datetime.now(UTC))
-    merchant = sandbox.told.get(account.number)
+    merchant = sandbox.notified.get(account.number)
     if merchant is not None:
         movement = movement_of(entry, virtual_account)
-        sandbox.desks.start(sandbox.desks.tell(merchant.provider, movement, merchant))
+        sandbox.servers.start(sandbox.servers.notify(merchant.provider, movement, merchant))
     language = "?lang=en" if request.query_params.get("lang") == "en" else ""
     return Redirect(f"/pay/{token}{language}", status_code=303)
 
 
 @asgi("/sandbox", is_mount=True, copy_scope=True, exclude_from_csrf=True)
-async def at_a_desk(scope: Scope, receive: Receive, send: Send) -> None:
+async def at_a_server(scope: Scope, receive: Receive, send: Send) -> None:
     """Whatever is asked of a provider."""
-    desks = sandbox_of(scope["litestar_app"].state).desks
-    await desks(scope, receive, send)  # type: ignore[arg-type]  # Litestar's own names for ASGI's dicts
+    servers = sandbox_of(scope["litestar_app"].state).servers
+    await servers(scope, receive, send)  # type: ignore[arg-type]  # Litestar's own names for ASGI's dicts
 
 
-ROUTES: Final = (bank_pay, at_a_desk)
+ROUTES: Final = (bank_pay, at_a_server)
 """What `gateway.app` mounts where `settings.sandbox` is on."""
 
 

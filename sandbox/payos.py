@@ -27,9 +27,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "payos"
@@ -50,14 +50,14 @@ _ORDER: Final = ("amount", "cancelUrl", "description", "orderCode", "returnUrl")
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape; payOS asks for no token
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape; payOS asks for no token
     movement: Movement,
     merchant: Merchant,
     *,
     leave_out: str = "",
 ) -> Message:
     """The webhook of one transfer to a link. Another standing than paid has another code in `data`."""
-    is_paid = movement.standing is Standing.PAID
+    is_paid = movement.state is MovementState.PAID
     data = _transfer(movement, merchant, absent="") | {
         "transactionDateTime": f"{movement.at.astimezone(VIETNAM):%Y-%m-%d %H:%M:%S}",
         "currency": "VND",
@@ -193,8 +193,8 @@ class Payos:
                 link.decided = self.transfer(order_id, link.open_vnd, at)
             else:
                 link.cancelled_at = at
-                link.decided = self._movement(link, link.open_vnd, at, Standing.FAILED)
-        paid = link.decided.standing is Standing.PAID
+                link.decided = self._movement(link, link.open_vnd, at, MovementState.FAILED)
+        paid = link.decided.state is MovementState.PAID
         url = str(link.order["returnUrl" if paid else "cancelUrl"])
         back = {
             "code": "00",
@@ -207,13 +207,13 @@ class Payos:
             movement=link.decided,
             merchant=link.merchant,
             return_url=f"{url}{'&' if '?' in url else '?'}{urlencode(back)}",
-            is_told=paid,
+            is_notified=paid,
         )
 
     def transfer(self, order_id: str, amount_vnd: int, at: datetime) -> Movement:
         """A payer transfers `amount_vnd` to a link, by a bank's app. Raises KeyError for no such link."""
         link = self.links[order_id]
-        movement = self._movement(link, amount_vnd, at, Standing.PAID)
+        movement = self._movement(link, amount_vnd, at, MovementState.PAID)
         link.transfers.append(movement)
         self.movements.append(movement)
         return movement
@@ -266,13 +266,15 @@ class Payos:
         data = {"webhookUrl": url, "accountNumber": merchant.account_number}
         return _signed(data, merchant)
 
-    def _movement(self, link: Link, amount_vnd: int, at: datetime, standing: Standing) -> Movement:
+    def _movement(
+        self, link: Link, amount_vnd: int, at: datetime, state: MovementState
+    ) -> Movement:
         sequence = 1 + len(self.movements)
         return Movement(
             sequence=sequence,
             amount_vnd=amount_vnd,
             at=at,
-            standing=standing,
+            state=state,
             merchant_reference=str(link.order["orderCode"]),
             content=f"CS{link.order['description']}",
             account_number=link.merchant.account_number,

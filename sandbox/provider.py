@@ -1,7 +1,7 @@
 """What the sandbox's providers have in common, whichever they play: their books, their messages, their
-desk. Written beside the adapters and never with them: nothing here or below is shared with the service.
+server. Written beside the adapters and never with them: nothing here or below is shared with the service.
 
-A *teller* (a module) says how a provider tells a merchant that money moved. A *desk* (a class) is the
+A *notifier* (a module) says how a provider tells a merchant that money moved. A *server* (a class) is the
 provider's server: it takes orders, questions and refunds, shows a payer what to pay and keeps books
 of its own. Amounts are VND, instants are aware.
 """
@@ -19,7 +19,7 @@ import httpx
 from sandbox.courier import NO_MISHAP, Answer, Mishap, deliver
 
 
-class Standing(StrEnum):
+class MovementState(StrEnum):
     """How a movement stands in its provider's books."""
 
     PAID = "paid"
@@ -38,7 +38,7 @@ class Movement:
     sequence: int
     amount_vnd: int
     at: datetime
-    standing: Standing = Standing.PAID
+    state: MovementState = MovementState.PAID
     merchant_reference: str = ""
     content: str = ""
     account_number: str = ""
@@ -68,7 +68,7 @@ class Message:
     body: bytes = b""
 
 
-class Teller(Protocol):
+class Notifier(Protocol):
     """How a provider tells of money. A module satisfies it by its names.
 
     DELAYS_S: the waits between its tries. SIGNED, UNSIGNED: what stands in front of a value that the
@@ -105,7 +105,7 @@ class OrderRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """An HTTP request at the provider's desk; `path` is below the provider's own address."""
+    """An HTTP request at the provider's server; `path` is below the provider's own address."""
 
     method: str
     path: str
@@ -116,7 +116,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallReply:
-    """What the desk answers."""
+    """What the server answers."""
 
     status: int = 200
     body: bytes = b""
@@ -143,10 +143,10 @@ class Decided:
     movement: Movement
     merchant: Merchant
     return_url: str
-    is_told: bool = True
+    is_notified: bool = True
 
 
-class Desk(Protocol):
+class ProviderServer(Protocol):
     """A provider's server with books of its own: `movements` holds what payers paid, in order."""
 
     NAME: str
@@ -171,9 +171,9 @@ async def send(client: httpx.AsyncClient, merchant: Merchant, message: Message) 
     )
 
 
-async def tell(
+async def notify(
     client: httpx.AsyncClient,
-    teller: Teller,
+    notifier: Notifier,
     movement: Movement,
     merchant: Merchant,
     mishap: Mishap = NO_MISHAP,
@@ -183,13 +183,13 @@ async def tell(
     """Tell a merchant of a movement on the provider's schedule; all answers."""
 
     async def attempt(is_tampered: bool) -> Answer:
-        message = await teller.message(client, movement, merchant)
+        message = await notifier.message(client, movement, merchant)
         if is_tampered:
-            message = altered(message, teller.SIGNED[0])
+            message = altered(message, notifier.SIGNED[0])
         reply = await send(client, merchant, message)
-        return Answer(reply.status_code, reply.content, teller.is_final(reply))
+        return Answer(reply.status_code, reply.content, notifier.is_final(reply))
 
-    return await deliver(attempt, teller.DELAYS_S, mishap, compression)
+    return await deliver(attempt, notifier.DELAYS_S, mishap, compression)
 
 
 def span(message: Message, mark: str) -> tuple[str, int, int]:

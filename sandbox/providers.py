@@ -1,4 +1,4 @@
-"""Everybody in the sandbox, by name: who tells of money, and who has a desk for orders and questions."""
+"""Everybody in the sandbox, by name: who tells of money, and who has a server for orders and questions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from sandbox import (
     vnpay,
     zalopay,
 )
-from sandbox.desks import Desks
-from sandbox.provider import Desk, Merchant, Teller
+from sandbox.provider import Merchant, Notifier, ProviderServer
+from sandbox.servers import ProviderServers
 
-_TELLERS: tuple[Teller, ...] = (
+_NOTIFIERS: tuple[Notifier, ...] = (
     agribank,
     bidv,
     bvbank,
@@ -48,8 +48,8 @@ _TELLERS: tuple[Teller, ...] = (
     vnpay,
     zalopay,
 )
-TELLERS: Final = {teller.NAME: teller for teller in _TELLERS}
-DESKS: Final[dict[str, Callable[[Sequence[Merchant]], Desk]]] = {
+NOTIFIERS: Final = {notifier.NAME: notifier for notifier in _NOTIFIERS}
+SERVERS: Final[dict[str, Callable[[Sequence[Merchant]], ProviderServer]]] = {
     "dvcqg": dvcqg.Dvcqg,
     "momo": momo.Momo,
     "onepay": onepay.Onepay,
@@ -57,20 +57,20 @@ DESKS: Final[dict[str, Callable[[Sequence[Merchant]], Desk]]] = {
     "sepaypg": sepaypg.SepayPg,
     "shopeepay": shopeepay.ShopeePay,
     "viettelmoney": viettelmoney.ViettelMoney,
-    "vnpay": vnpay.VnpayDesk,
+    "vnpay": vnpay.VnpayServer,
     "zalopay": zalopay.ZaloPay,
 }
 COUNTERS: Final = {"agribank": agribank.ask, "bidv": bidv.ask, "vietcombank": vietcombank.ask}
 """Banks whose counter asks what a customer owes before it takes money."""
 
 
-def open_desks(merchants: Sequence[Merchant]) -> Desks:
-    """A desk for every provider that has one and at least one of these merchants."""
-    return Desks(
-        desks={
+def open_servers(merchants: Sequence[Merchant]) -> ProviderServers:
+    """A server for every provider that has one and at least one of these merchants."""
+    return ProviderServers(
+        servers={
             name: make([merchant for merchant in merchants if merchant.provider == name])
-            for name, make in DESKS.items()
+            for name, make in SERVERS.items()
             if any(merchant.provider == name for merchant in merchants)
         },
-        tellers=TELLERS,
+        notifiers=NOTIFIERS,
     )

@@ -1,5 +1,5 @@
 """A bank's counter as a school meets it: it asks what a customer owes (getbill), takes the money and tells
-(paybill). BIDV's and Agribank's tellers are this one under their names.
+(paybill). BIDV's and Agribank's notifiers are this one under their names.
 
 Written from the form that github.com/duchieupham/vietqr_server answers: the values are joined with the
 secret before them, MD5 in hex or HMAC-SHA256 in base64 over the same text. The banks' schedule of
@@ -55,14 +55,14 @@ def question(merchant: Merchant, customer: str) -> Message:
 
 async def ask(client: httpx.AsyncClient, merchant: Merchant, customer: str) -> dict[str, Any]:
     """What a customer owes, as the merchant answers it. Raises ValueError for what is no answer."""
-    told = (await send(client, merchant, question(merchant, customer))).json()
-    if not isinstance(told, dict) or "result_code" not in told:
+    notified = (await send(client, merchant, question(merchant, customer))).json()
+    if not isinstance(notified, dict) or "result_code" not in notified:
         raise ValueError("not an answer to getbill")
-    return told
+    return notified
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - a teller's shape
+    client: httpx.AsyncClient,  # noqa: ARG001 - a notifier's shape
     movement: Movement,
     merchant: Merchant,
     *,
@@ -85,10 +85,10 @@ async def message(
 def is_final(reply: httpx.Response) -> bool:
     """The bank stops on a success and on what it takes for the merchant's last word on the bill."""
     try:
-        told = reply.json()
+        notified = reply.json()
     except ValueError:
         return False
-    return isinstance(told, dict) and told.get("result_code") in _FINAL
+    return isinstance(notified, dict) and notified.get("result_code") in _FINAL
 
 
 def _post(merchant: Merchant, path: str, body: dict[str, str]) -> Message:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import httpx
 
 from sandbox.bank import VIETNAM
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "sepay"
 DELAYS_S: tuple[float, ...] = (60.0, 60.0, 120.0, 180.0, 300.0, 480.0, 780.0)  # Fibonacci minutes
@@ -34,14 +34,14 @@ UNSIGNED: tuple[str, ...] = ()
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape; SePay asks for no token
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape; SePay asks for no token
     movement: Movement,
     merchant: Merchant,
     *,
     leave_out: str = "",
 ) -> Message:
     """One movement, signed as the merchant's `auth` says. A negative amount left the account."""
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("a bank feed tells only of money that moved")
     fields = {
         "id": 92_000_000 + movement.sequence,

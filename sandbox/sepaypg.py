@@ -29,9 +29,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "sepaypg"
@@ -49,15 +49,15 @@ _FORM: Final = "/v1/checkout/init"
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape; the gateway asks for no token
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape; the gateway asks for no token
     movement: Movement,
     merchant: Merchant,
     *,
     leave_out: str = "",
 ) -> Message:
     """The IPN of an order that was paid, or was not."""
-    is_paid = movement.standing is Standing.PAID
-    order = _order(merchant, movement.merchant_reference, movement.amount_vnd, movement.standing)
+    is_paid = movement.state is MovementState.PAID
+    order = _order(merchant, movement.merchant_reference, movement.amount_vnd, movement.state)
     transaction = _transaction(movement)
     for part in (order, transaction):
         part.pop(leave_out, None)
@@ -97,11 +97,11 @@ class Placed:
         return self.fields["order_invoice_number"]
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> MovementState:
         """How it stands."""
         if self.is_cancelled:
-            return Standing.FAILED
-        return self.movement.standing if self.movement else Standing.PENDING
+            return MovementState.FAILED
+        return self.movement.state if self.movement else MovementState.PENDING
 
 
 class SepayPg:
@@ -114,7 +114,7 @@ class SepayPg:
         self.movements: list[Movement] = []
         self.orders: dict[str, Placed] = {}
 
-    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the desk's shape
+    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the server's shape
         """The payer's form, a question, a cancellation."""
         if (call.method, call.path) == ("POST", _FORM):
             return self._place(call)
@@ -129,10 +129,10 @@ class SepayPg:
             return self._cancel(merchant, call.body)
         return _json(_NOT_FOUND, 404)
 
-    def open_order(self, call: Call, at: datetime) -> PayPage:  # noqa: ARG002 - the desk's shape
+    def open_order(self, call: Call, at: datetime) -> PayPage:  # noqa: ARG002 - the server's shape
         """The page of an open order. Raises OrderRefusedError."""
         placed = self.orders.get(parse_qs(call.query).get("order", [""])[0])
-        if placed is None or placed.standing is not Standing.PENDING:
+        if placed is None or placed.state is not MovementState.PENDING:
             raise OrderRefusedError("Không tìm thấy đơn hàng đang chờ thanh toán.")
         return PayPage(
             order_id=_order_id(placed.merchant, placed.number),
@@ -150,18 +150,18 @@ class SepayPg:
                 sequence=1 + len(self.movements),
                 amount_vnd=int(placed.fields["order_amount"]),
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=placed.number,
                 account_number=placed.merchant.account_number,
             )
             if is_paid:
                 self.movements.append(placed.movement)
-        where = "success_url" if placed.standing is Standing.PAID else "cancel_url"
+        where = "success_url" if placed.state is MovementState.PAID else "cancel_url"
         return Decided(
             movement=placed.movement,
             merchant=placed.merchant,
             return_url=placed.fields.get(where, ""),
-            is_told=placed.movement.standing is Standing.PAID,
+            is_notified=placed.movement.state is MovementState.PAID,
         )
 
     def _place(self, call: Call) -> CallReply:
@@ -202,7 +202,7 @@ class SepayPg:
         placed = self.orders.get(_order_id(merchant, number))
         if placed is None:
             return _json(_NOT_FOUND, 404)
-        if placed.standing is not Standing.PENDING:
+        if placed.state is not MovementState.PENDING:
             return _json({"message": "Không thể hủy đơn hàng"}, 400)
         placed.is_cancelled = True
         return _json({"message": "Đã hủy đơn hàng thành công"})
@@ -210,9 +210,9 @@ class SepayPg:
 
 _NOT_FOUND: Final = {"message": "Không tìm thấy đơn hàng"}
 _STATUS: Final = {
-    Standing.PAID: "CAPTURED",
-    Standing.FAILED: "CANCELLED",
-    Standing.PENDING: "AUTHENTICATION_NOT_NEEDED",
+    MovementState.PAID: "CAPTURED",
+    MovementState.FAILED: "CANCELLED",
+    MovementState.PENDING: "AUTHENTICATION_NOT_NEEDED",
 }
 
 
@@ -221,11 +221,13 @@ def _order_id(merchant: Merchant, number: str) -> str:
     return "SEPAY-" + hashlib.sha256(name.encode()).hexdigest()[:13].upper()
 
 
-def _order(merchant: Merchant, number: str, amount_vnd: int, standing: Standing) -> dict[str, Any]:
+def _order(
+    merchant: Merchant, number: str, amount_vnd: int, state: MovementState
+) -> dict[str, Any]:
     return {
         "id": _order_id(merchant, number).removeprefix("SEPAY-").lower(),
         "order_id": _order_id(merchant, number),
-        "order_status": _STATUS[standing],
+        "order_status": _STATUS[state],
         "order_currency": "VND",
         "order_amount": f"{amount_vnd}.00",
         "order_invoice_number": number,
@@ -234,7 +236,7 @@ def _order(merchant: Merchant, number: str, amount_vnd: int, standing: Standing)
 
 
 def _transaction(movement: Movement) -> dict[str, Any]:
-    is_paid = movement.standing is Standing.PAID
+    is_paid = movement.state is MovementState.PAID
     return {
         "id": str(180 + movement.sequence),
         "payment_method": "BANK_TRANSFER",
@@ -248,8 +250,8 @@ def _transaction(movement: Movement) -> dict[str, Any]:
 
 def _detail(placed: Placed) -> dict[str, Any]:
     amount_vnd = int(placed.fields["order_amount"])
-    order = _order(placed.merchant, placed.number, amount_vnd, placed.standing)
-    paid = placed.movement if placed.standing is Standing.PAID else None
+    order = _order(placed.merchant, placed.number, amount_vnd, placed.state)
+    paid = placed.movement if placed.state is MovementState.PAID else None
     return order | {"transactions": [_transaction(paid)] if paid else []}
 
 

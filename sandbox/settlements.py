@@ -20,7 +20,7 @@ import xlsxwriter
 
 from sandbox import momo, payos, vnpay, zalopay
 from sandbox.bank import VIETNAM
-from sandbox.provider import Merchant, Movement, Standing
+from sandbox.provider import Merchant, Movement, MovementState
 
 NEUTRAL_HEADER: Final = (
     "provider_transaction_id",
@@ -87,7 +87,7 @@ def entries_of(payout: Payout, terms: Terms) -> tuple[Entry, ...]:
     entries = [
         _entry(movement, "", movement.at, movement.amount_vnd, 1, terms)
         for movement in payout.paid
-        if movement.standing is Standing.PAID
+        if movement.state is MovementState.PAID
     ]
     entries += [
         _entry(back.movement, back.number, back.at, back.amount_vnd, -1, terms)

@@ -28,9 +28,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "shopeepay"
@@ -47,7 +47,7 @@ SIGNED: tuple[str, ...] = (
     "header:x-airpay-req-h",
 )
 UNSIGNED: tuple[str, ...] = ("header:x-airpay-clientid",)
-_STATUSES: Final = {Standing.PAID: 3, Standing.FAILED: 4, Standing.PENDING: 2}
+_STATUSES: Final = {MovementState.PAID: 3, MovementState.FAILED: 4, MovementState.PENDING: 2}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def transaction_of(movement: Movement, merchant: Merchant) -> dict[str, Any]:
         "reference_id": movement.merchant_reference,
         "transaction_sn": number_of(movement),
         "transaction_type": 13,
-        "status": _STATUSES[movement.standing],
+        "status": _STATUSES[movement.state],
         "amount": movement.amount_vnd * 100,
         "merchant_ext_id": merchant.settings["merchant_ext_id"],
         "store_ext_id": merchant.settings["store_ext_id"],
@@ -184,7 +184,7 @@ class ShopeePay:
                 sequence=1 + sum(o.movement is not None for o in self.orders.values()),
                 amount_vnd=order.asked["amount"] // 100,
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=order.asked["payment_reference_id"],
                 account_number=order.merchant.account_number,
             )
@@ -255,7 +255,7 @@ class ShopeePay:
         key = f"{client_id}.{asked['refund_reference_id']}"
         order = self.orders.get(f"{client_id}.{asked['reference_id']}")
         if key not in self.refunds:
-            is_paid = order and order.movement and order.movement.standing is Standing.PAID
+            is_paid = order and order.movement and order.movement.state is MovementState.PAID
             back = sum(
                 r.asked["amount"]
                 for r in self.refunds.values()

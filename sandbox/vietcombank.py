@@ -2,7 +2,7 @@
 
 Written from integrators' code that the bank calls; its own paper is not public. Every signed string is
 written out here as that code prints it: values, "|", the secret last, MD5 or SHA-256 in hex. The bank's
-schedule of repetitions is not known: the waits are our own choice. `ADVICE` is a second teller.
+schedule of repetitions is not known: the waits are our own choice. `ADVICE` is a second notifier.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def question(merchant: Merchant, customer: str, number: str = "VCBREF0001") -> M
 
 async def ask(client: httpx.AsyncClient, merchant: Merchant, customer: str) -> dict[str, Any]:
     """What a customer owes, as the merchant answers it. Raises ValueError for what is no answer."""
-    told = (await send(client, merchant, question(merchant, customer))).json()
-    if not isinstance(told, dict) or "context" not in told:
+    notified = (await send(client, merchant, question(merchant, customer))).json()
+    if not isinstance(notified, dict) or "context" not in notified:
         raise ValueError("not an answer to Inquiry")
-    return told
+    return notified
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - a teller's shape
+    client: httpx.AsyncClient,  # noqa: ARG001 - a notifier's shape
     movement: Movement,
     merchant: Merchant,
     *,
@@ -112,14 +112,14 @@ async def message(
 def is_final(reply: httpx.Response) -> bool:
     """The bank stops on 0."""
     try:
-        told = reply.json()
-        return str(told["context"]["errorCode"]) == "0"
+        notified = reply.json()
+        return str(notified["context"]["errorCode"]) == "0"
     except (ValueError, KeyError, TypeError):
         return False
 
 
 class AccountAdvice:
-    """The teller of an account's entries. Only the ids are signed: for the rest the network vouches."""
+    """The notifier of an account's entries. Only the ids are signed: for the rest the network vouches."""
 
     NAME: str = "vietcombank"
     DELAYS_S: tuple[float, ...] = DELAYS_S
@@ -137,7 +137,7 @@ class AccountAdvice:
 
     async def message(
         self,
-        client: httpx.AsyncClient,  # noqa: ARG002 - a teller's shape
+        client: httpx.AsyncClient,  # noqa: ARG002 - a notifier's shape
         movement: Movement,
         merchant: Merchant,
         *,

@@ -15,7 +15,7 @@ from typing import Final
 import httpx
 
 from sandbox.keys import BANK, Key
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "vietinbank"
 DELAYS_S: tuple[float, ...] = (60.0, 60.0, 60.0)
@@ -40,14 +40,14 @@ _VIETNAM: Final = timezone(timedelta(hours=7))
 
 
 async def message(
-    client: httpx.AsyncClient,  # noqa: ARG001 - the teller's shape
+    client: httpx.AsyncClient,  # noqa: ARG001 - the notifier's shape
     movement: Movement,
     merchant: Merchant,
     *,
     leave_out: str = "",
 ) -> Message:
     """A notice, signed. Raises ValueError for money that did not move."""
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("a movement is told once it has happened")
     bank_id = movement.bank_transaction_id or f"164T{movement.sequence:08d}KAJ"[:16]
     fields = {
@@ -74,17 +74,17 @@ async def message(
 def is_final(reply: httpx.Response) -> bool:
     """Taken now (00) or before (05)."""
     try:
-        told = reply.json()
+        notified = reply.json()
     except ValueError:
         return False
-    return isinstance(told, dict) and told.get("errorCode") in {"00", "05"}
+    return isinstance(notified, dict) and notified.get("errorCode") in {"00", "05"}
 
 
 def is_signed_reply(body: bytes, partner: Key) -> bool:
     """Whether the partner signed its reply to a notice."""
-    told = json.loads(body)
-    signed = told["transId"] + told["errorCode"] + told["errorDesc"]
-    return partner.has_signed(signed.encode(), told["signature"])
+    notified = json.loads(body)
+    signed = notified["transId"] + notified["errorCode"] + notified["errorDesc"]
+    return partner.has_signed(signed.encode(), notified["signature"])
 
 
 def question(merchant: Merchant, virtual_account: str, at: datetime, sequence: int = 1) -> Message:
@@ -113,16 +113,16 @@ def question(merchant: Merchant, virtual_account: str, at: datetime, sequence: i
 
 def is_signed_answer(body: bytes, partner: Key) -> bool:
     """Whether the partner signed its answer to a question."""
-    told = json.loads(body)
-    details = told["data"]["details"]
+    notified = json.loads(body)
+    details = notified["data"]["details"]
     before, after = ("transId",), ("transTime", "custCode", "custName", "billId", "amount")
     signed = (
         "".join(details[name] for name in before)
-        + told["header"]["channelId"]
+        + notified["header"]["channelId"]
         + "".join(details[name] for name in after)
-        + told["data"]["errors"]["errorCode"]
+        + notified["data"]["errors"]["errorCode"]
     )
-    return partner.has_signed(signed.encode(), told["header"]["signature"])
+    return partner.has_signed(signed.encode(), notified["header"]["signature"])
 
 
 def _headers(merchant: Merchant) -> tuple[tuple[str, str], ...]:

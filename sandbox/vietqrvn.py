@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from sandbox.provider import Merchant, Message, Movement, Standing
+from sandbox.provider import Merchant, Message, Movement, MovementState
 
 NAME: str = "vietqrvn"
 DELAYS_S: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 60.0, 60.0, 60.0, 60.0, 60.0)
@@ -35,16 +35,16 @@ async def message(
 def is_final(reply: httpx.Response) -> bool:
     """5xx and other 4xx are asked again; 200 and 400 end it unless their code says otherwise."""
     try:
-        told = reply.json()
+        notified = reply.json()
     except ValueError:
-        told = {}
-    reason = told.get("errorReason") if isinstance(told, dict) else None
+        notified = {}
+    reason = notified.get("errorReason") if isinstance(notified, dict) else None
     return reply.status_code in {200, 400} and reason not in RETRIED
 
 
 def sync_fields(movement: Movement) -> dict[str, object]:
     """The body's fields in their documented order; time in milliseconds. A negative amount left the account."""
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("a movement is told once it has happened")
     return {
         "transactionid": f"c0e43e2c-0000-4000-8000-{movement.sequence:012d}",

@@ -28,9 +28,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "viettelmoney"
@@ -57,8 +57,12 @@ _REFUND: Final = (
     "cmd", "merchant_code", "order_id", "originalRequestId", "refundType", "trans_amount", "version",
 )  # fmt: skip
 _REFUNDED: Final = ("error_code", "merchant_code", "order_id", "version")
-_STATUSES: Final = {Standing.PAID: "1", Standing.FAILED: "5", Standing.PENDING: "0"}
-_ERRORS: Final = {Standing.PAID: "00", Standing.FAILED: "V06", Standing.PENDING: "V04"}
+_STATUSES: Final = {MovementState.PAID: "1", MovementState.FAILED: "5", MovementState.PENDING: "0"}
+_ERRORS: Final = {
+    MovementState.PAID: "00",
+    MovementState.FAILED: "V06",
+    MovementState.PENDING: "V04",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,10 +99,10 @@ def result_of(movement: Movement, merchant: Merchant) -> dict[str, str]:
         {
             "billcode": ordered or f"{movement.merchant_reference}V{movement.amount_vnd}",
             "cust_msisdn": "84980000000",
-            "error_code": _ERRORS[movement.standing],
+            "error_code": _ERRORS[movement.state],
             "merchant_code": merchant.settings["merchant_code"],
             "order_id": movement.merchant_reference,
-            "payment_status": _STATUSES[movement.standing],
+            "payment_status": _STATUSES[movement.state],
             "trans_amount": str(movement.amount_vnd),
             "vt_transaction_id": number_of(movement),
         },
@@ -146,7 +150,7 @@ class ViettelMoney:
         self.movements: list[Movement] = []
         self.orders: dict[str, Order] = {}
 
-    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the desk's shape
+    def answer(self, call: Call, at: datetime) -> CallReply:  # noqa: ARG002 - the server's shape
         """TRANS_INQUIRY and REFUND_PAYMENT, posted as forms; answers are JSON."""
         if call.method != "POST" or not call.path.endswith("/PaymentAPI/webresources/postData"):
             return CallReply(status=404)
@@ -197,7 +201,7 @@ class ViettelMoney:
                 sequence=1 + sum(o.movement is not None for o in self.orders.values()),
                 amount_vnd=int(order.fields["trans_amount"]),
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=order.fields["order_id"],
                 content=order.fields["billcode"],
                 account_number=order.merchant.account_number,
@@ -220,10 +224,10 @@ class ViettelMoney:
 def _found(order: Order | None) -> dict[str, str]:
     if order is None or order.movement is None:
         return {"error_code": "00", "payment_status": "-1", "vt_transaction_id": ""}
-    standing = order.movement.standing
+    state = order.movement.state
     return {
-        "error_code": "00" if standing is Standing.PAID else _ERRORS[standing],
-        "payment_status": _STATUSES[standing],
+        "error_code": "00" if state is MovementState.PAID else _ERRORS[state],
+        "payment_status": _STATUSES[state],
         "vt_transaction_id": number_of(order.movement),
     }
 
@@ -234,7 +238,7 @@ def _refunded(order: Order | None, asked: Mapping[str, str]) -> str:
         return "KG3"
     if asked["originalRequestId"] != number_of(order.movement):
         return "27"
-    if order.movement.standing is not Standing.PAID:
+    if order.movement.state is not MovementState.PAID:
         return "485"
     if asked["refundType"] != "0" or asked["trans_amount"] != str(order.movement.amount_vnd):
         return "KG8"

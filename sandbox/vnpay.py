@@ -29,9 +29,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "vnpay"
@@ -66,9 +66,9 @@ _ANSWER_SIGNED: Final = (
 
 
 _CODES: Final = {
-    Standing.PAID: ("00", "00"),
-    Standing.FAILED: ("24", "02"),
-    Standing.PENDING: ("07", "07"),
+    MovementState.PAID: ("00", "00"),
+    MovementState.FAILED: ("24", "02"),
+    MovementState.PENDING: ("07", "07"),
 }
 _WORDS: Final = {
     "00": "Success",
@@ -198,8 +198,8 @@ def is_final(reply: httpx.Response) -> bool:
 
 def result_of(movement: Movement, merchant: Merchant) -> dict[str, str]:
     """What an IPN and the browser say of a transaction, without the hash."""
-    code, status = _CODES[movement.standing]
-    is_paid = movement.standing is Standing.PAID
+    code, status = _CODES[movement.state]
+    is_paid = movement.state is MovementState.PAID
     return {
         "vnp_Amount": str(movement.amount_vnd * 100),
         "vnp_BankCode": "NCB",
@@ -233,7 +233,7 @@ class Refund:
 
 @dataclass(slots=True, kw_only=True)
 class Held:
-    """An order at the desk, and what became of it."""
+    """An order at the server, and what became of it."""
 
     merchant: Merchant
     order: Order
@@ -241,7 +241,7 @@ class Held:
     refunds: list[Refund] = field(default_factory=list)
 
 
-class VnpayDesk:
+class VnpayServer:
     """VNPAY's server. `refund_statuses`: what a refund's bank says, question by question, to its end."""
 
     NAME: str = NAME
@@ -288,7 +288,7 @@ class VnpayDesk:
                 sequence=self._sequence,
                 amount_vnd=order.amount_vnd,
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=order.txn_ref,
                 content=order.info,
                 account_number=merchant.account_number,
@@ -342,7 +342,7 @@ class VnpayDesk:
     def _refunded(
         self, held: Held, movement: Movement, asked: Mapping[str, str], at: datetime
     ) -> dict[str, str]:
-        if movement.standing is not Standing.PAID:
+        if movement.state is not MovementState.PAID:
             return _coded("95")
         amount_vnd, rest = divmod(int(asked["vnp_Amount"]), 100)
         left_vnd = movement.amount_vnd - sum(

@@ -29,9 +29,9 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
     PayPage,
-    Standing,
 )
 
 NAME: str = "zalopay"
@@ -114,7 +114,7 @@ async def message(
     leave_out: str = "",
 ) -> Message:
     """The signed callback. Raises ValueError for what is not paid: of that ZaloPay says nothing."""
-    if movement.standing is not Standing.PAID:
+    if movement.state is not MovementState.PAID:
         raise ValueError("ZaloPay calls back for paid orders only")
     data = {
         "app_id": int(merchant.settings["app_id"]),
@@ -210,13 +210,13 @@ class ZaloPay:
                 sequence=self._sequence,
                 amount_vnd=order.amount_vnd,
                 at=at,
-                standing=Standing.PAID if is_paid else Standing.FAILED,
+                state=MovementState.PAID if is_paid else MovementState.FAILED,
                 merchant_reference=str(order.asked["app_trans_id"]),
                 account_number=order.merchant.account_number,
             )
             if is_paid:
                 self.movements.append(order.movement)
-        was_paid = order.movement.standing is Standing.PAID
+        was_paid = order.movement.state is MovementState.PAID
         back = {
             "appid": order.asked["app_id"],
             "apptransid": order.asked["app_trans_id"],
@@ -234,7 +234,7 @@ class ZaloPay:
             movement=order.movement,
             merchant=order.merchant,
             return_url=f"{order.redirect_url}{mark}{urlencode(back)}",
-            is_told=was_paid,
+            is_notified=was_paid,
         )
 
     def refunded_vnd(self, paid_as: str) -> int:
@@ -293,7 +293,7 @@ class ZaloPay:
             if at > order.expires_at:
                 return _fail(-54)
             return _reply(3, 3, "PROCESSING", is_processing=False, amount=0, zp_trans_id=0)
-        if order.movement.standing is not Standing.PAID:
+        if order.movement.state is not MovementState.PAID:
             return _fail(-329)
         return _reply(
             1,
@@ -325,7 +325,7 @@ class ZaloPay:
             order.amount_vnd
             for order in self.orders.values()
             if order.movement is not None
-            and order.movement.standing is Standing.PAID
+            and order.movement.state is MovementState.PAID
             and order.merchant is merchant
             and str(zp_trans_id(order.movement)) == number
         ]

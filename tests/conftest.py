@@ -24,6 +24,7 @@ from support.owner_sql import psql
 import migrations
 from core.kit.database import check_rows, create_engine
 from gateway import embedded
+from tools.catalogue import FOLDER, compile_texts
 
 # A slow machine is no bug: examples have no deadline.
 hypothesis.settings.register_profile("hocphi", deadline=None, print_blob=True)
@@ -32,6 +33,8 @@ hypothesis.settings.load_profile("hocphi")
 # Every row is compared with its annotations, here and in the processes that tests start.
 os.environ["HOCPHI_CHECK_ROWS"] = "1"
 check_rows(is_on=True)
+
+compile_texts(Path(__file__).parents[1] / FOLDER)
 
 TEMPLATE = "migrated"
 # Nothing here outlives the run, so nothing needs to survive a power cut.

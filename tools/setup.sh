@@ -59,5 +59,6 @@ fi
 
 [ -e .venv/bin/python ] || "$uv" venv --quiet --clear --python "${python:-$(find_python)}" .venv
 "$uv" sync --frozen --quiet
+.venv/bin/python -m tools.texts compile
 touch .venv/.ready
 say "the environment is ready"

@@ -4,6 +4,7 @@
     python -m tools.texts check              exit 1 when a text has no English, or stands unmarked
     python -m tools.texts compile            merge the .po files into the .mo that is read at run time
     python -m tools.texts add --room NAME    add "vi<TAB>en" or "context<TAB>vi<TAB>en" lines of stdin
+    python -m tools.texts join               make one .po file, hocphi.po, of them all
 
 In Python a text is marked by `msg("…")` or `pmsg("context", "…")`, in templates by `_("…")` or
 `pgettext("context", "…")`, in documents (.typ) by `msg("…")`. A template or a script that pages load
@@ -25,10 +26,12 @@ from babel.messages.extract import extract as babel_extract
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from adapters.messages import fields_of
+from gateway.pages.typesetting import MARKED
 from tools.catalogue import FOLDER, Key, TwoEnglishError, compile_texts, merge, read_texts
 from tools.catalogue import write_texts as write_po
 
 ROOT: Final = Path(__file__).parent.parent
+WHOLE: Final = "hocphi.po"
 PACKAGES: Final = ("adapters", "core", "reconciliation", "gateway", "demo")
 
 _Keywords = dict[str, tuple[int | tuple[int, int] | tuple[int, str], ...] | None]
@@ -36,7 +39,6 @@ _PYTHON: Final[_Keywords] = {"msg": None, "pmsg": ((1, "c"), 2)}
 _JINJA: Final[_Keywords] = {"_": None, "pgettext": ((1, "c"), 2)}
 _MAKERS: Final = Path("adapters", "messages.py")
 _VIETNAMESE: Final = re.compile(r"[À-ÃÈ-ÊÌÍÒ-ÕÙÚÝà-ãè-êìíò-õùúýĂăĐđĨĩŨũƠơƯưẠ-ỹ]")
-_TYPST_MARK: Final = re.compile(r'\bmsg\(\s*("(?:[^"\\]|\\.)*")\s*\)')
 _TYPST_COMMENT: Final = re.compile(r"(?<!:)//[^\n]*")
 _SCRIPT_COMMENT: Final = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -88,7 +90,7 @@ def find_faults(root: Path) -> list[Fault]:
             case ".html":
                 found = _unmarked_template(source)
             case ".typ":
-                found = _unmarked_lines(_TYPST_MARK.sub("", _TYPST_COMMENT.sub("", source)))
+                found = _unmarked_lines(MARKED.sub("", _TYPST_COMMENT.sub("", source)))
             case ".js":
                 found = _unmarked_lines(_SCRIPT_COMMENT.sub(_same_lines, source))
             case _:
@@ -140,11 +142,20 @@ def add(root: Path, room: str, lines: Iterable[str]) -> int:
     return added
 
 
+def join(folder: Path) -> None:
+    """Make one .po file of all that stand in a folder. Raises TwoEnglishError."""
+    files = sorted(folder.glob("*.po"))
+    write_po(folder / WHOLE, merge(files))
+    for po in files:
+        if po.name != WHOLE:
+            po.unlink()
+
+
 def main(arguments: list[str], stdin: TextIO = sys.stdin, root: Path = ROOT) -> int:
     """Do what the command line says; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.texts")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("extract", "check", "compile"):
+    for name in ("extract", "check", "compile", "join"):
         commands.add_parser(name)
     commands.add_parser("add").add_argument("--room", required=True)
     given = parser.parse_args(arguments)
@@ -156,6 +167,8 @@ def main(arguments: list[str], stdin: TextIO = sys.stdin, root: Path = ROOT) -> 
                 return _print_check(root)
             case "compile":
                 compile_texts(root / FOLDER)
+            case "join":
+                join(root / FOLDER)
             case _:
                 print(f"{add(root, given.room, stdin)} texts added to {given.room}.po")
     except ValueError as error:
@@ -200,7 +213,7 @@ def _babel(method: str, path: Path, keywords: _Keywords) -> Iterator[tuple[Key, 
 
 
 def _typst(source: str) -> Iterator[tuple[Key, int]]:
-    for mark in _TYPST_MARK.finditer(_TYPST_COMMENT.sub("", source)):
+    for mark in MARKED.finditer(_TYPST_COMMENT.sub("", source)):
         yield Key("", json.loads(mark[1])), source.count("\n", 0, mark.start()) + 1
 
 
@@ -229,6 +242,9 @@ def _unmarked_template(source: str) -> Iterator[tuple[int, str]]:
             marked.update(map(id, literals))
             if len(literals) != (2 if call.node.name == "pgettext" else 1) or call.args != literals:
                 yield call.lineno, f"{call.node.name}() needs literal texts"
+    for name in tree.find_all(nodes.Name):
+        if name.ctx != "load" and name.name in _JINJA:
+            yield name.lineno, f"{name.name} marks texts; the variable needs another name"
     for text in tree.find_all(nodes.TemplateData):
         for number, line in enumerate(text.data.split("\n"), text.lineno):
             if _VIETNAMESE.search(line):

@@ -30,4 +30,4 @@ needed = _BANK.needed
 read = _BANK.read
 acknowledge = _BANK.acknowledge
 refuse = _BANK.refuse
-tell = _BANK.tell
+answer_lookup = _BANK.answer_lookup

@@ -179,8 +179,8 @@ def _amount_vnd(entry: Mapping[str, Any], field: str) -> int:
 
 def _instant(entry: Mapping[str, Any], arrived_at: datetime) -> datetime:
     value = entry.get("txnInitDt")
-    told = _TIME.fullmatch(value) if isinstance(value, str) else None
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
     try:
-        return vietnam_time(told[1], "%d-%m-%Y %H:%M:%S", "txnInitDt") if told else arrived_at
+        return vietnam_time(match[1], "%d-%m-%Y %H:%M:%S", "txnInitDt") if match else arrived_at
     except RefusedError:
         return arrived_at

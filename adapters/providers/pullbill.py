@@ -238,7 +238,7 @@ class PullBill:
             terms, _VERDICTS.get(verdict.kind, "repeated" if verdict.duplicate else "success")
         )
 
-    def tell(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+    def answer_lookup(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
         """The customer and what is open, as an array of bills (A) or as one sum (B)."""
         terms = _terms(self.usual, account)
         if debt is None:

@@ -354,11 +354,11 @@ def _outcome(message: Mapping[str, Any]) -> tuple[Outcome, str]:
         "transaction_status": _TRANSACTION,
         "payment_status": _PAYMENT_STATUS,
     }
-    said = {name: _number(message, name) for name in tables if name in message}
-    strange = [f"{name} {value}" for name, value in said.items() if value not in tables[name]]
-    if strange or not said:
+    states = {name: _number(message, name) for name in tables if name in message}
+    strange = [f"{name} {value}" for name, value in states.items() if value not in tables[name]]
+    if strange or not states:
         return Outcome.PENDING, strange[0] if strange else "no status"
-    outcomes = {tables[name][value] for name, value in said.items()}
+    outcomes = {tables[name][value] for name, value in states.items()}
     return (outcomes.pop() if len(outcomes) == 1 else Outcome.PENDING), ""
 
 

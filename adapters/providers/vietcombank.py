@@ -158,7 +158,7 @@ def acknowledge(request: Request, account: MerchantAccount, verdicts: Sequence[V
     return _payment_taken(request, account, _message_id(verdict))
 
 
-def tell(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+def answer_lookup(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
     """The open bills of a customer; 10 for nobody's code, 1 where nothing is owed."""
     if debt is None:
         return _failure(request, account, _said(account, "10"), is_verified=True)
@@ -185,12 +185,12 @@ def tell(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply
         }
         for bill in debt.bills
     ]
-    told = _context(context, "Success", 0)
+    answered = _context(context, "Success", 0)
     # The empty places are billerDivisionKey and two more that no bill of ours has.
     values = (*_ids(context), "Success", "0", "", code, name, "", "", compact(bills))
     owed = {"customerCode": code, "customerName": name, "bills": bills}
     return json_reply(
-        200, {"context": told, "payload": {**owed, "signature": sign(account, *values)}}
+        200, {"context": answered, "payload": {**owed, "signature": sign(account, *values)}}
     )
 
 
@@ -395,15 +395,15 @@ def _signed_by_ids(
     message_id: int | str,
 ) -> Reply:
     """An answer under channelId|channelRefNumber|responseMsgId."""
-    told = {**context, "responseMsgId": message_id}
+    answered = {**context, "responseMsgId": message_id}
     signature = sign(account, *_ids(context), str(message_id))
-    return json_reply(200, {"context": told, "payload": payload, "signature": signature})
+    return json_reply(200, {"context": answered, "payload": payload, "signature": signature})
 
 
 def _advice_taken(request: Request, account: MerchantAccount, message_id: int | str) -> Reply:
     _, context, _ = _parts(request)
     channel_id, number = _ids(context)
-    told = {
+    answered = {
         "channelId": channel_id,
         "channelRefNumber": number,
         "errorCode": "0",
@@ -412,7 +412,7 @@ def _advice_taken(request: Request, account: MerchantAccount, message_id: int | 
         "responseMsgId": message_id,
         "status": "Truy vấn, thanh toán thành công",
     }
-    return _signed_by_ids(told, {}, account, message_id)
+    return _signed_by_ids(answered, {}, account, message_id)
 
 
 def _payment_taken(request: Request, account: MerchantAccount, message_id: int | str) -> Reply:
@@ -427,8 +427,8 @@ def _payment_taken(request: Request, account: MerchantAccount, message_id: int |
             {"amount": amount, "billErrCode": "0", "billErrDesc": "", "billId": name}
             for name, amount in bills
         ]
-        told = _context(context, "SUCCESS", 0)
-        return _signed_by_ids(told, {**ours, "bills": taken}, account, message_id)
+        answered = _context(context, "SUCCESS", 0)
+        return _signed_by_ids(answered, {**ours, "bills": taken}, account, message_id)
     taken = [{"billId": name, "amount": amount, "billErrorCode": 0} for name, amount in bills]
     repeated = ("customerCode", "totalPaymentAmount", "paymentMode", "internalTransactionRefNo")
     signature = sign(
@@ -440,9 +440,9 @@ def _payment_taken(request: Request, account: MerchantAccount, message_id: int |
         _spellings(request, "fields")[0],
         compact(taken),
     )
-    told = _context(context, "Success", 0)
+    answered = _context(context, "Success", 0)
     return json_reply(
-        200, {"context": told, "payload": {**ours, "bills": taken, "signature": signature}}
+        200, {"context": answered, "payload": {**ours, "bills": taken, "signature": signature}}
     )
 
 
@@ -460,10 +460,10 @@ def _failure(
     except RefusedError:
         context = {}
     by_ids = _is_advice(request) or bool(account and account.settings.get("signs") == "ids")
-    told = _context(context, "FAILURE" if by_ids else "Failure", code)
+    answered = _context(context, "FAILURE" if by_ids else "Failure", code)
     if not _is_advice(request):
-        told["errorCode"] = int(code) if code.isdecimal() else code
-    told["errorMessage"] = _WORDS.get(code, "")
+        answered["errorCode"] = int(code) if code.isdecimal() else code
+    answered["errorMessage"] = _WORDS.get(code, "")
     if is_verified and by_ids and account:
-        return _signed_by_ids(told, {}, account, _ids(context)[1])
-    return json_reply(status, {"context": told, "payload": {}})
+        return _signed_by_ids(answered, {}, account, _ids(context)[1])
+    return json_reply(status, {"context": answered, "payload": {}})

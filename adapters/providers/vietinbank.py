@@ -161,7 +161,7 @@ def refuse(request: Request, account: MerchantAccount | None, error: RefusedErro
     return _reply(message, account, status, code, str(error.reason))
 
 
-def tell(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+def answer_lookup(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
     """What is owed under the custCode of a question: 00, or 02 for nothing and nobody."""
     message = json_object(request.body)
     header, data = _envelope(message)

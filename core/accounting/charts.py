@@ -13,9 +13,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
+from adapters.messages import Message, msg, pmsg
 from core.kit.errors import Problem
+
+PURPOSES: Final[Mapping[str, Message]] = {
+    "bank": msg("Tiền gửi ngân hàng"),
+    "clearing": msg("Tiền đang ở cổng thanh toán, ví"),
+    "receivable": msg("Phải thu của học sinh"),
+    "student_credit": msg("Thu thừa, giữ lại cho học sinh"),
+    "suspense": msg("Tiền chưa rõ nội dung"),
+    "income": msg("Doanh thu học phí, dịch vụ"),
+    "on_behalf": msg("Thu hộ, chi hộ"),
+    "prepaid": msg("Thu trước của nhiều kỳ"),
+    "provider_fee": pmsg("many", "Phí dịch vụ thanh toán"),
+    "provider_vat": msg("Thuế GTGT của phí dịch vụ thanh toán"),
+    "bank_fee": pmsg("many", "Phí ngân hàng"),
+    "in_transit": msg("Tiền chuyển giữa các tài khoản của trường, kể cả kho bạc"),
+    "state_receivable": msg("Ngân sách cấp bù miễn, giảm học phí phải thu"),
+    "opening": msg("Đối ứng số dư ban đầu"),
+}
+"""What the books need accounts for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +85,6 @@ def charts() -> tuple[Chart, ...]:
         for row in _data()["charts"]
     ]
     return tuple(sorted(found, key=lambda chart: (chart.from_date, chart.regime)))
-
-
-@functools.cache
-def purposes() -> Mapping[str, tuple[str, str]]:
-    """What the books need accounts for: purpose -> (Vietnamese, English)."""
-    return {purpose: (vi, en) for purpose, (vi, en) in _data()["purposes"].items()}
 
 
 def chart_for(regime: str, on: date) -> Chart:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.kit.clock import now_utc
-from core.kit.database import Driver
+from core.kit.database import Command, Driver, Query
 
 Detail = Mapping[str, "str | int | bool | Sequence[str] | Mapping[str, int] | None"]
 
@@ -25,7 +25,7 @@ _LOCK = 0x6175_6469  # "audi": the class of the advisory locks taken here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """One entry as it is hashed. `acted_at`: an aware instant."""
 
     school_id: int
@@ -36,8 +36,18 @@ class Entry:
     acted_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """What somebody did. `actor` is a username, "api:<key name>" or "operator"; `subject` "<noun>:<id>"."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: Detail
+
+
 @dataclass(frozen=True, slots=True)
-class Chain:
+class AuditChain:
     """A verified chain: its length, the id of the first entry that does not fit, the newest hash."""
 
     entries: int
@@ -45,7 +55,39 @@ class Chain:
     head: bytes
 
 
-def entry_hash(previous: bytes, entry: Entry) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _StoredEntry:
+    id: int
+    actor: str
+    action: str
+    subject: str
+    detail: Detail
+    previous_hash: bytes
+    hash: bytes
+    acted_at: datetime
+
+
+# one writer of a school's chain at a time: each entry needs the hash of the one before it
+LOCK_CHAIN = Command("SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)")
+
+# by the primary key (school_id, id)
+HEAD = Query(bytes, "SELECT hash FROM audit_entry WHERE school_id = $1 ORDER BY id DESC LIMIT 1")
+
+APPEND = Command("""
+INSERT INTO audit_entry (school_id, actor, action, subject, detail, previous_hash, hash, acted_at)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
+""")
+
+ENTRIES = Query(
+    _StoredEntry,
+    """
+SELECT id, actor, action, subject, detail, previous_hash, hash, acted_at
+  FROM audit_entry WHERE school_id = $1 ORDER BY id
+""",
+)
+
+
+def entry_hash(previous: bytes, entry: AuditEntry) -> bytes:
     """SHA-256 over FORMAT, the previous hash and the entry as canonical JSON (sorted, UTF-8).
 
     Raises TypeError for a float: it has more than one spelling.
@@ -81,63 +123,56 @@ def _refuse_floats(value: object) -> None:
 async def audit(
     db: Driver, school_id: int, *, actor: str, action: str, subject: str, detail: Detail
 ) -> None:
-    """Append an entry inside the caller's transaction; a school's entries wait for one another.
+    """Append one entry inside the caller's transaction, see `AuditEvent` and `audit_all`."""
+    event = AuditEvent(actor=actor, action=action, subject=subject, detail=detail)
+    await audit_all(db, school_id, [event])
 
-    `actor` is a username, "api:<key name>" or "operator"; `subject` is "<noun>:<id>".
+
+async def audit_all(db: Driver, school_id: int, events: Sequence[AuditEvent]) -> None:
+    """Append entries, in their order, inside the caller's transaction.
+
+    A school's writers wait for one another, each until the other's transaction has ended.
     """
-    await db.raw.execute(
-        "SELECT pg_advisory_xact_lock($1, ($2::bigint % 2147483647)::int)", _LOCK, school_id
-    )
-    previous: bytes = (
-        await db.raw.fetchval(
-            "SELECT hash FROM audit_entry WHERE school_id = $1 ORDER BY id DESC LIMIT 1", school_id
+    if not events:
+        return
+    await db.execute(LOCK_CHAIN, _LOCK, school_id)
+    previous = await db.fetch_value(HEAD, school_id) or GENESIS
+    rows: list[Sequence[object]] = []
+    for event in events:
+        entry = AuditEntry(
+            school_id=school_id,
+            actor=event.actor,
+            action=event.action,
+            subject=event.subject,
+            detail=event.detail,
+            acted_at=now_utc(),
         )
-        or GENESIS
-    )
-    entry = Entry(
-        school_id=school_id,
-        actor=actor,
-        action=action,
-        subject=subject,
-        detail=detail,
-        acted_at=now_utc(),
-    )
-    await db.raw.execute(
-        """
-        INSERT INTO audit_entry (school_id, actor, action, subject, detail, previous_hash, hash, acted_at)
-        VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
-        """,
-        school_id,
-        actor,
-        action,
-        subject,
-        json.dumps(detail, ensure_ascii=False),
-        previous,
-        entry_hash(previous, entry),
-        entry.acted_at,
-    )
+        hashed = entry_hash(previous, entry)
+        rows.append(
+            (
+                school_id, entry.actor, entry.action, entry.subject,
+                json.dumps(entry.detail, ensure_ascii=False), previous, hashed, entry.acted_at,
+            )
+        )  # fmt: skip
+        previous = hashed
+    await db.execute_many(APPEND, rows)
 
 
-async def verify_chain(db: Driver, school_id: int) -> Chain:
+async def verify_chain(db: Driver, school_id: int) -> AuditChain:
     """Recompute a school's chain, in the caller's transaction, without holding it in memory."""
     head, entries, broken_at = GENESIS, 0, None
-    rows = db.raw.cursor(
-        "SELECT id, actor, action, subject, detail::text AS detail, previous_hash, hash, acted_at"
-        " FROM audit_entry WHERE school_id = $1 ORDER BY id",
-        school_id,
-    )
-    async for row in rows:
-        entry = Entry(
+    async for stored in db.cursor(ENTRIES, school_id):
+        entry = AuditEntry(
             school_id=school_id,
-            actor=row["actor"],
-            action=row["action"],
-            subject=row["subject"],
-            detail=json.loads(row["detail"]),
-            acted_at=row["acted_at"],
+            actor=stored.actor,
+            action=stored.action,
+            subject=stored.subject,
+            detail=stored.detail,
+            acted_at=stored.acted_at,
         )
         entries += 1
-        fits = row["previous_hash"] == head and row["hash"] == entry_hash(head, entry)
+        fits = stored.previous_hash == head and stored.hash == entry_hash(head, entry)
         if not fits and broken_at is None:
-            broken_at = row["id"]
-        head = row["hash"]
-    return Chain(entries, broken_at, head)
+            broken_at = stored.id
+        head = stored.hash
+    return AuditChain(entries, broken_at, head)

@@ -9,7 +9,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from core.kit.errors import Problem
+from core.identity.errors import WeakPasswordError
 
 MIN_LENGTH, MAX_LENGTH = 10, 256
 
@@ -22,14 +22,9 @@ def _typed(password: str) -> str:
 
 
 def check_strength(password: str, username: str) -> None:
-    """Length and nothing personal (NIST SP 800-63B: no rules of composition). Raises Problem (422)."""
+    """Length and nothing personal (NIST SP 800-63B: no rules of composition). Raises WeakPasswordError."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH or username.casefold() in password.casefold():
-        raise Problem(
-            "weak_password",
-            vi=f"Mật khẩu cần ít nhất {MIN_LENGTH} ký tự và không chứa tên đăng nhập.",
-            en=f"A password needs at least {MIN_LENGTH} characters, without the username.",
-            status=422,
-        )
+        raise WeakPasswordError(min_length=MIN_LENGTH)
 
 
 async def hash_password(password: str) -> str:

@@ -6,6 +6,8 @@ receipt and a voucher never spell the same money in two ways.
 
 from __future__ import annotations
 
+from adapters import messages
+
 MAX_VND = 10**12
 """The largest single amount that any input may carry (inclusive): 1,000 tỷ, far above a school's year."""
 
@@ -19,12 +21,11 @@ def format_vnd(amount_vnd: int, locale: str) -> str:
 
     Raises ValueError for another locale or for a float.
     """
-    figures = f"{amount_vnd:,d}"
-    if locale == "vi":
-        return f"{figures.replace(',', '.')} đ"
-    if locale == "en":
-        return f"VND {figures}"
-    raise ValueError(f"no money format for locale {locale!r}")
+    if locale not in ("vi", "en"):
+        raise ValueError(f"no money format for locale {locale!r}")
+    if not isinstance(amount_vnd, int):
+        raise ValueError(f"money is an integer of VND, not a {type(amount_vnd).__name__}")  # noqa: TRY004
+    return messages.format_vnd(amount_vnd, "vi" if locale == "vi" else "en")
 
 
 def amount_in_words_vi(amount_vnd: int) -> str:

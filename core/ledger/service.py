@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.kit.errors import Problem
 from core.ledger.postings import Books, Event, Posting
 
@@ -91,10 +91,19 @@ OF_INVOICE = frozenset(
 """What is booked of an invoice without money: reversed by cancelling it, never alone."""
 
 
+JOURNAL_NUMBERS = Query(
+    int, "SELECT nextval('journal_number_seq') AS number FROM generate_series(1, $1::int)"
+)
+
+
 async def next_journal(db: Driver) -> int:
     """A fresh journal number."""
-    number: int = await db.raw.fetchval("SELECT nextval('journal_number_seq')")
-    return number
+    return await db.fetch_only(JOURNAL_NUMBERS, 1)
+
+
+async def next_journals(db: Driver, count: int) -> list[int]:
+    """`count` fresh journal numbers, ascending."""
+    return await db.fetch(JOURNAL_NUMBERS, count)
 
 
 async def open_books(db: Driver, school_id: int) -> None:

@@ -36,7 +36,7 @@ from core.models.reconciliation import (
     voucher,
     voucher_export,
 )
-from core.models.refunds import payout_list, refund
+from core.models.refunds import refund, transfer_list
 from core.models.schools import bank_account, merchant_account, school
 from core.models.settlement import (
     settlement,
@@ -83,7 +83,6 @@ __all__ = [
     "notice_conflict",
     "official_receipt",
     "payment",
-    "payout_list",
     "reference_number",
     "refund",
     "school",
@@ -97,6 +96,7 @@ __all__ = [
     "statement_line",
     "student",
     "transfer",
+    "transfer_list",
     "voucher",
     "voucher_export",
 ]

@@ -33,8 +33,8 @@ from core.models.base import (
 )
 
 # the file that goes to the bank, sealed: it names accounts of payers
-payout_list = Table(
-    "payout_list",
+transfer_list = Table(
+    "transfer_list",
     metadata,
     school_column(),
     id_column(),
@@ -89,7 +89,7 @@ refund = Table(
     # the payout: to whom (sealed), from which of the school's accounts, in which list
     Column("sealed_payee", LargeBinary, nullable=True),
     Column("bank_account_id", BigInteger, nullable=True),
-    Column("payout_list_id", BigInteger, nullable=True),
+    Column("transfer_list_id", BigInteger, nullable=True),
     Column("bank_transaction_id", Text, nullable=False, server_default=""),
     # the debit line of the bank that shows it
     Column("statement_line_id", BigInteger, nullable=True),
@@ -103,7 +103,7 @@ refund = Table(
     belongs_to("payment"),
     belongs_to("invoice", "from_invoice_id"),
     belongs_to("bank_account"),
-    belongs_to("payout_list"),
+    belongs_to("transfer_list"),
     belongs_to("statement_line"),
     UniqueConstraint("school_id", "number"),
     UniqueConstraint("school_id", "form_key"),
@@ -125,9 +125,9 @@ refund = Table(
         " AND (approved_by IS NOT NULL OR amount_vnd <= limit_vnd))",
         name="approved_first",
     ),
-    CheckConstraint("(method = 'payout') = (sealed_payee IS NOT NULL)", name="payee_of_payout"),
-    CheckConstraint("method = 'provider' OR bank_account_id IS NOT NULL", name="payer_of_payout"),
-    CheckConstraint("status <> 'listed' OR payout_list_id IS NOT NULL", name="listed_somewhere"),
+    CheckConstraint("(method = 'payout') = (sealed_payee IS NOT NULL)", name="payee_of_transfer"),
+    CheckConstraint("method = 'provider' OR bank_account_id IS NOT NULL", name="payer_of_transfer"),
+    CheckConstraint("status <> 'listed' OR transfer_list_id IS NOT NULL", name="listed_somewhere"),
     CheckConstraint("status <> 'sent' OR request_id IS NOT NULL", name="sent_under_an_id"),
     CheckConstraint("(request_id IS NULL) = (demanded_at IS NULL)", name="demanded_whole"),
     CheckConstraint(

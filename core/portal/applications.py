@@ -27,7 +27,8 @@ from core.kit.text import unaccent
 from core.ledger.service import account_of, books_of
 from core.portal.forms import Form, FormFile, ServiceLine, Wanted, read_forms, settle
 from core.portal.queries import ApplicationRow, applications_by_code
-from core.students.service import file_problem, lock_roster
+from core.students.errors import file_error
+from core.students.service import lock_roster
 
 SAMPLE_ROWS = 20
 
@@ -162,7 +163,7 @@ async def _read(data: bytes, file_name: str, service: Service) -> FormFile:
     try:
         return await asyncio.to_thread(read_forms, data, file_name, service.lines)
     except FileError as error:
-        raise file_problem(error) from error
+        raise file_error(error) from error
 
 
 async def submit(

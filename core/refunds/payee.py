@@ -1,4 +1,4 @@
-"""To whom a payout goes: checked when it is typed, sealed in the database, masked on every screen."""
+"""To whom a refund is transferred: checked when it is typed, sealed in the database, masked on every screen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from dataclasses import asdict, dataclass
 
 from adapters.banks import bank
-from core.kit.errors import Problem
-from core.kit.faults import Fault
+from core.kit.errors import fault
 from core.kit.seal import Keys, seal, unseal
 from core.kit.text import mask_account, unaccent
+from core.kit.texts import msg
+from core.refunds.errors import BadPayeeError
 
 PURPOSE = "refund-payee"
 MAX_HOLDER = 70
@@ -39,7 +40,7 @@ class Payee:
 
 
 def read_payee(bin: str, number: str, holder: str) -> Payee:  # noqa: A002 - the word of the trade
-    """A payee as typed; the holder as banks print it. Raises Problem (422) naming each wrong field."""
+    """A payee as typed; the holder as banks print it. Raises BadPayeeError with each wrong field."""
     payee = Payee(
         bin.strip(),
         re.sub(r"[\s.-]", "", number).upper(),
@@ -47,40 +48,18 @@ def read_payee(bin: str, number: str, holder: str) -> Payee:  # noqa: A002 - the
     )
     faults = []
     if bank(payee.bin) is None:
-        faults.append(
-            Fault(
-                code="unknown_bank",
-                column="bin",
-                vi="Hãy chọn ngân hàng của người nhận.",
-                en="Choose the payee's bank.",
-            )
-        )
+        text = msg("Hãy chọn ngân hàng của người nhận.")
+        faults.append(fault("unknown_bank", text, column="bin"))
     if not _NUMBER.fullmatch(payee.number):
-        faults.append(
-            Fault(
-                code="bad_account_number",
-                column="number",
-                vi="Số tài khoản gồm 4-19 chữ số hoặc chữ cái không dấu.",
-                en="An account number has 4-19 digits or unaccented letters.",
-            )
-        )
+        text = msg("Số tài khoản gồm 4-19 chữ số hoặc chữ cái không dấu.")
+        faults.append(fault("bad_account_number", text, column="number"))
     if not _HOLDER.fullmatch(payee.holder) or len(payee.holder) > MAX_HOLDER:
-        faults.append(
-            Fault(
-                code="bad_holder",
-                column="holder",
-                vi=f"Tên chủ tài khoản gồm 1-{MAX_HOLDER} chữ cái, như ngân hàng in.",
-                en=f"The holder's name has 1-{MAX_HOLDER} letters, as the bank prints it.",
-            )
+        text = msg(
+            "Tên chủ tài khoản gồm 1-{max_length} chữ cái, như ngân hàng in.", max_length=MAX_HOLDER
         )
+        faults.append(fault("bad_holder", text, column="holder"))
     if faults:
-        raise Problem(
-            "bad_payee",
-            vi="Tài khoản nhận tiền hoàn chưa đúng.",
-            en="The account that receives the refund is not right.",
-            status=422,
-            faults=tuple(faults),
-        )
+        raise BadPayeeError(faults=tuple(faults))
     return payee
 
 

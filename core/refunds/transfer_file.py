@@ -1,4 +1,4 @@
-"""A payout list as a file for the school's bank: XLSX or CSV, text as text, whole VND.
+"""A transfer list as a file for the school's bank: XLSX or CSV, text as text, whole VND.
 
 Pure: rows in, bytes out; the same rows give the same bytes. Each bank has an upload template of its
 own; this is the list from which one is filled or a teller types.
@@ -33,7 +33,7 @@ _NUMBERS = (0, _AMOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payout:
+class ListedTransfer:
     """A line of the list: the refund's number in the school, VND, and to whom."""
 
     number: int
@@ -41,19 +41,19 @@ class Payout:
     payee: Payee
 
 
-def write_payouts(payouts: Sequence[Payout], *, extension: str, on: date) -> bytes:
-    """The file of these payouts, made on business date `on`. `extension`: "xlsx" or "csv"."""
+def write_transfers(transfers: Sequence[ListedTransfer], *, extension: str, on: date) -> bytes:
+    """The file of these transfers, made on business date `on`. `extension`: "xlsx" or "csv"."""
     rows = [
         (
             index,
-            payout.payee.bin,
-            payout.payee.bank_name,
-            payout.payee.number,
-            payout.payee.holder,
-            payout.amount_vnd,
-            transfer_text(payout.number),
+            transfer.payee.bin,
+            transfer.payee.bank_name,
+            transfer.payee.number,
+            transfer.payee.holder,
+            transfer.amount_vnd,
+            transfer_text(transfer.number),
         )
-        for index, payout in enumerate(payouts, start=1)
+        for index, transfer in enumerate(transfers, start=1)
     ]
     return _xlsx(rows, on) if extension == "xlsx" else _csv(rows)
 

@@ -14,13 +14,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 import xlsxwriter
 
+from adapters.messages import Lang, Message, msg
 from core.kit.clock import VN
+from core.kit.texts import translate
 from core.statistics.cashless import Cashless
 
-Lang: TypeAlias = Literal["vi", "en"]
-Words: TypeAlias = tuple[str, str]
-"""Vietnamese, English."""
-Cell: TypeAlias = str | int | Words | None
+Cell: TypeAlias = str | int | Message | None
 Kind: TypeAlias = Literal["text", "vnd", "count", "share"]
 
 _WIDTHS: Final = {"text": 26, "vnd": 18, "count": 12, "share": 12}
@@ -32,7 +31,7 @@ MAX_NAME: Final = 31
 class Column:
     """What a column is called and what its cells are."""
 
-    words: Words
+    name: Message
     kind: Kind = "text"
 
 
@@ -40,21 +39,21 @@ class Column:
 class Sheet:
     """A table. `notes` say how its figures are made; `foot` is the row of sums."""
 
-    title: Words
-    notes: tuple[Words, ...]
+    title: Message
+    notes: tuple[Message, ...]
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     foot: tuple[Cell, ...] | None = None
 
 
-TOTAL: Final[Words] = ("Cộng", "Total")
+TOTAL: Final = msg("Cộng")
 SHARE_COLUMNS: Final = (
-    Column(("Tổng thu", "All money"), "vnd"),
-    Column(("Không tiền mặt", "Cashless"), "vnd"),
-    Column(("Tỷ lệ số tiền", "Share of money"), "share"),
-    Column(("Tổng số khoản", "All payments"), "count"),
-    Column(("Khoản không tiền mặt", "Cashless payments"), "count"),
-    Column(("Tỷ lệ số khoản", "Share of payments"), "share"),
+    Column(msg("Tổng thu"), "vnd"),
+    Column(msg("Không tiền mặt"), "vnd"),
+    Column(msg("Tỷ lệ số tiền"), "share"),
+    Column(msg("Tổng số khoản"), "count"),
+    Column(msg("Khoản không tiền mặt"), "count"),
+    Column(msg("Tỷ lệ số khoản"), "share"),
 )
 
 
@@ -70,16 +69,11 @@ def share_cells(figures: Cashless) -> tuple[Cell, ...]:
     )
 
 
-def said(cell: Cell, lang: Lang) -> str:
+def cell_text(cell: Cell, lang: Lang) -> str:
     """A cell of text in one language; "" for none."""
-    if isinstance(cell, tuple):
-        return cell[lang == "en"]
+    if isinstance(cell, Message):
+        return translate(cell, lang)
     return "" if cell is None else str(cell)
-
-
-def share_text(permille: int, lang: Lang) -> str:
-    """Thousandths as per cent: 995 is "99,5%", in English "99.5%"."""
-    return f"{permille // 10}{',' if lang == 'vi' else '.'}{permille % 10}%"
 
 
 def write_workbook(sheets: Sequence[Sheet], *, lang: Lang, on: date) -> bytes:
@@ -100,19 +94,19 @@ def write_workbook(sheets: Sequence[Sheet], *, lang: Lang, on: date) -> bytes:
             for is_bold in (False, True)
         }
         for sheet in sheets:
-            name = said(sheet.title, lang).translate(_FORBIDDEN)[:MAX_NAME].strip()
+            name = translate(sheet.title, lang).translate(_FORBIDDEN)[:MAX_NAME].strip()
             _write_sheet(book.add_worksheet(name), sheet, formats, lang)
     return buffer.getvalue()
 
 
 def _write_sheet(page: Any, sheet: Sheet, formats: dict[tuple[str, bool], Any], lang: Lang) -> None:
-    page.write_string(0, 0, said(sheet.title, lang), formats["text", True])
+    page.write_string(0, 0, translate(sheet.title, lang), formats["text", True])
     for row, note in enumerate(sheet.notes, start=1):
-        page.write_string(row, 0, said(note, lang), formats["text", False])
+        page.write_string(row, 0, translate(note, lang), formats["text", False])
     head = len(sheet.notes) + 2
     for place, column in enumerate(sheet.columns):
         page.set_column(place, place, _WIDTHS[column.kind])
-        page.write_string(head, place, said(column.words, lang), formats["text", True])
+        page.write_string(head, place, translate(column.name, lang), formats["text", True])
     page.freeze_panes(head + 1, 1)
     rows = [(cells, False) for cells in sheet.rows] + ([(sheet.foot, True)] if sheet.foot else [])
     for row, (cells, is_bold) in enumerate(rows, start=head + 1):
@@ -120,7 +114,7 @@ def _write_sheet(page: Any, sheet: Sheet, formats: dict[tuple[str, bool], Any], 
             if cell is None:
                 continue
             if column.kind == "text" or not isinstance(cell, int):
-                page.write_string(row, place, said(cell, lang), formats["text", is_bold])
+                page.write_string(row, place, cell_text(cell, lang), formats["text", is_bold])
             else:
                 value = cell / 1000 if column.kind == "share" else cell
                 page.write_number(row, place, value, formats[column.kind, is_bold])

@@ -13,7 +13,7 @@ from core.kit.database import Driver
 from core.kit.errors import Problem
 from core.ledger.positions import POSITIONS, Part
 from core.ledger.postings import Books, Event, Posting
-from core.refunds.service import UNDER_WAY
+from core.refunds.states import UNDER_WAY
 
 _OF_PAYERS = ("receivable", "student_credit", "suspense")
 

@@ -15,7 +15,8 @@ from core.kit.database import transaction
 from core.kit.money import MAX_VND
 from core.refunds.payee import read_payee
 from core.refunds.queries import RefundRow, find_refund, page_of_refunds
-from core.refunds.service import Method, RefundRequest, Status, request_refund
+from core.refunds.service import RefundRequest, request_refund
+from core.refunds.states import Method, Status
 from gateway.api.base import cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext
 

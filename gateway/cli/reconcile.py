@@ -24,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.kit.database import transaction
 from core.kit.errors import Problem
 from core.kit.money import format_vnd
+from core.kit.texts import en_of, vi_of
 from gateway.cli.context import json_option, print_result, run
-from gateway.console.frame.labels import words
+from gateway.console.frame.labels import label
 from gateway.settings import settings
 from reconciliation.jobs.period import SchoolNights, Told, days_between, hash_of, reconcile_period
 from reconciliation.jobs.queue import worker_name
@@ -155,7 +156,8 @@ def _progress(nights: int) -> Iterator[Told]:
         begun: set[tuple[str, date]] = set()
 
         def tell(code: str, day: date, step: str, done: int, total: int) -> None:
-            title = f"{code} {day:%d/%m/%Y} {' / '.join(words('night_step', step))}"
+            name = label("night_step", step)
+            title = f"{code} {day:%d/%m/%Y} {vi_of(name)} / {en_of(name)}"
             if code not in rows:
                 rows[code] = progress.add_task(title, total=total)
             progress.update(rows[code], description=title, completed=done, total=total)

@@ -17,7 +17,7 @@ import asyncpg
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.identity.service import ROLES, create_api_key, create_user, revoke_api_key
+from core.identity.service import Role, create_api_key, create_user, revoke_api_key
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
 from core.kit.errors import Problem, not_found
@@ -283,7 +283,7 @@ def _ipn_url(adapter: str, account_key: str) -> str:
 @school_option
 @click.option("--username", required=True)
 @click.option("--display-name", required=True)
-@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @json_option
 def create_user_command(

@@ -13,6 +13,7 @@ from typing import Final
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.messages import Message, format_share, msg
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import Problem
@@ -31,14 +32,12 @@ from core.statistics.sheets import (
     TOTAL,
     Column,
     Sheet,
-    Words,
     share_cells,
-    share_text,
     write_workbook,
 )
 from gateway.cli.context import json_option, print_result, run
 
-_UNKNOWN: Final[Words] = ("(chưa ghi)", "(not given)")
+_UNKNOWN: Final = msg("(chưa ghi)")
 
 
 @click.command("statistics")
@@ -88,7 +87,7 @@ def statistics(month_text: str | None, file: Path | None, as_json: bool) -> None
         lines=[
             f"Tháng {month:%m/%Y}",
             *(_line(one) for one in provinces),
-            _line(ProvinceCashless(TOTAL[0], len(schools), total)),
+            _line(ProvinceCashless(str(TOTAL), len(schools), total)),
             *([f"Đã ghi {file}"] if file else []),
         ],
     )
@@ -114,23 +113,17 @@ def month_of(text: str | None) -> date:
 def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[Sheet]:
     """The month as two tables: by province, and by school."""
     total = share_cells(added([one.figures for one in schools]))
-    notes: tuple[Words, ...] = (
-        (
-            f"Tháng {month:%m/%Y}, đã trừ khoản hoàn và khoản đảo.",
-            f"{month:%Y-%m}, net of refunds.",
-        ),
-        (
-            "Không tiền mặt: mọi khoản qua ngân hàng, ví hoặc cổng thanh toán.",
-            "Cashless: whatever came by bank, wallet or gateway.",
-        ),
+    notes: tuple[Message, ...] = (
+        msg("Tháng {month:month}, đã trừ khoản hoàn và khoản đảo.", month=month),
+        msg("Không tiền mặt: mọi khoản qua ngân hàng, ví hoặc cổng thanh toán."),
     )
     return [
         Sheet(
-            title=("Theo tỉnh, thành phố", "By province"),
+            title=msg("Theo tỉnh, thành phố"),
             notes=notes,
             columns=(
-                Column(("Tỉnh, thành phố", "Province")),
-                Column(("Số trường", "Schools"), "count"),
+                Column(msg("Tỉnh, thành phố")),
+                Column(msg("Số trường"), "count"),
                 *SHARE_COLUMNS,
             ),
             rows=tuple(
@@ -140,12 +133,12 @@ def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[Sh
             foot=(TOTAL, len(schools), *total),
         ),
         Sheet(
-            title=("Theo trường", "By school"),
+            title=msg("Theo trường"),
             notes=notes,
             columns=(
-                Column(("Tỉnh, thành phố", "Province")),
-                Column(("Mã trường", "Code")),
-                Column(("Trường", "School")),
+                Column(msg("Tỉnh, thành phố")),
+                Column(msg("Mã trường")),
+                Column(msg("Trường")),
                 *SHARE_COLUMNS,
             ),
             rows=tuple(
@@ -172,7 +165,7 @@ def _line(one: ProvinceCashless) -> str:
     figures = one.figures
     share = figures.amount_permille
     return (
-        f"{one.province or _UNKNOWN[0]}: {one.school_count} trường,"
+        f"{one.province or _UNKNOWN}: {one.school_count} trường,"
         f" {format_vnd(figures.total_vnd, 'vi')} ({figures.total_count} khoản),"
-        f" không tiền mặt {share_text(share, 'vi') if share is not None else '–'}"
+        f" không tiền mặt {format_share(share, 'vi') if share is not None else '–'}"
     )

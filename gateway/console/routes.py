@@ -9,7 +9,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from core.kit.errors import Problem
+from core.kit.errors import DomainError
 from core.kit.seal import Keys, keyed_hash
 from gateway.console.books import chart_accounts, closing, exports, proof, reports, today
 from gateway.console.frame import sign_in
@@ -135,7 +135,7 @@ def console_router() -> Router:
         route_handlers=[sign_in.show_login, sign_in.sign_in, inside],
         exception_handlers={
             LoginNeededError: to_login,
-            Problem: show_problem,
+            DomainError: show_problem,
             HTTPException: show_http_error,
             Exception: show_failure,
         },

@@ -1,9 +1,9 @@
 """How every page is made: one template engine, one set of strict headers, two languages, static files.
 
-`page(request, "pay.html", …)` is the one way to answer with HTML. Templates speak both languages by
-`t("tiếng Việt", "English")`; the language comes from `?lang=en` alone, no cookie is set. Pages must
-never load anything from elsewhere, run inline script or style, or be kept by a cache; static files
-carry their content's hash in the address and are kept for a year.
+`page(request, "pay.html", …)` is the one way to answer with HTML. A template marks its texts by
+`_("tiếng Việt")`; the language comes from `?lang=en` alone, no cookie is set. Pages must never load anything
+from elsewhere, run inline script or style, or be kept by a cache; static files carry their content's
+hash in the address and are kept for a year.
 """
 
 from __future__ import annotations
@@ -11,23 +11,29 @@ from __future__ import annotations
 import functools
 import hashlib
 import mimetypes
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Final, Literal
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
 
-from core.kit.clock import VN
+from adapters.messages import (
+    Lang,
+    Message,
+    format_day,
+    format_decimal,
+    format_moment,
+    format_number,
+    format_share,
+    format_vnd,
+)
 from core.kit.errors import not_found
-from core.kit.money import format_vnd
-
-Lang = Literal["vi", "en"]
+from core.kit.texts import translate
 
 STATIC: Final = "/static"
 KEEP_FOREVER: Final = "public, max-age=31536000, immutable"
@@ -40,6 +46,34 @@ _HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class InBoth(Protocol):
+    """What says itself in both languages, such as a refusal."""
+
+    @property
+    def vi(self) -> str:
+        """In Vietnamese."""
+        ...
+
+    @property
+    def en(self) -> str:
+        """In English."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that a page can be had in, by its own name."""
+
+    code: Lang
+    name: str
+
+
+_LANGUAGES: Final[Mapping[Lang, Language]] = {
+    "vi": Language("vi", "Tiếng Việt"),
+    "en": Language("en", "English"),
 }
 
 
@@ -95,9 +129,8 @@ def page(
 ) -> Response[str]:
     """A whole page from `templates/{template}`, in the request's language, under strict headers.
 
-    Templates get `context` and: `lang`; `t(vi, en)`; `url(path)`, which keeps the language;
-    `switch_url`, this page in the other language; `asset(name)`; the filters `vnd` (with the page's
-    money format), `day` (dd/mm/yyyy) and `moment` (HH:MM dd/mm/yyyy, Vietnam's time).
+    Templates get `context` and what `render` lends them; and `switch_url`, this page in the other
+    language.
     """
     return Response(
         render(template, lang_of(request), switch_url=_switch_url(request), **context),
@@ -108,25 +141,28 @@ def page(
 
 
 def render(template: str, lang: Lang, **context: object) -> str:
-    """A template as text; see `page` for what it may use. Raises jinja2.UndefinedError."""
-    words: dict[str, object] = {
-        "lang": lang,
-        "t": functools.partial(_choose, lang),
-        "url": functools.partial(in_lang, lang=lang),
-        "vnd": functools.partial(format_vnd, locale=lang),
-        "asset": asset_url,
-    }
-    return _engine().get_template(template).render({**words, **context})
+    """A template as text, in one language. Raises jinja2.UndefinedError, and TypeError when
+    a name of `context` would hide one of these.
+
+    Templates get `context` and: `lang`, and `other`, the language to switch to; `_("Còn {amount:vnd}",
+    amount=…)` and `pgettext("context", "…")`, which translate a literal text; `text_of(value)` for a
+    message or a refusal made elsewhere; `url(path)`, which keeps the language; `asset(name)`; `vnd`,
+    `number`, `decimal` and `share`, which print a number; the filters `day`,
+    `day_month`, `month` and `moment`.
+    """
+    engine = _engine(lang)
+    if hidden := engine.globals.keys() & context.keys():
+        raise TypeError(f"{template} would lose {', '.join(sorted(hidden))}")
+    return engine.get_template(template).render(context)
 
 
-def day_text(day: date) -> str:
-    """A business date as Vietnam writes it: "05/09/2026"."""
-    return f"{day:%d/%m/%Y}"
-
-
-def moment_text(instant: datetime) -> str:
-    """An aware instant in Vietnam's time: "07:05 05/09/2026"."""
-    return f"{instant.astimezone(VN):%H:%M %d/%m/%Y}"
+def text_of(value: Message | InBoth | str | int | None, lang: Lang) -> str:
+    """A message, a refusal or plain text for a reader of `lang`; "" for None."""
+    if isinstance(value, Message):
+        return translate(value, lang)
+    if value is None or isinstance(value, str | int):
+        return "" if value is None else str(value)
+    return value.en if lang == "en" else value.vi
 
 
 def asset_url(name: str) -> str:
@@ -155,10 +191,6 @@ async def static_file(fingerprint: FromPath[str], name: FromPath[str]) -> Respon
         media_type=found.media_type,
         headers={"cache-control": KEEP_FOREVER, "x-content-type-options": "nosniff"},
     )
-
-
-def _choose(lang: Lang, vi: str, en: str) -> str:
-    return en if lang == "en" else vi
 
 
 def _switch_url(request: Request[Any, Any, Any]) -> str:
@@ -191,7 +223,7 @@ def _files(folder: Traversable, prefix: str) -> Iterable[tuple[str, Traversable]
 
 
 @functools.cache
-def _engine() -> Environment:
+def _engine(lang: Lang) -> Environment:
     engine = Environment(
         loader=PackageLoader("gateway.pages"),
         autoescape=True,
@@ -199,6 +231,34 @@ def _engine() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., str]] = {"day": day_text, "moment": moment_text}
-    engine.filters.update(filters)
+
+    def _(vi: str, **params: object) -> str:
+        return translate(Message(vi, params), lang)
+
+    def pgettext(context: str, vi: str, **params: object) -> str:
+        return translate(Message(vi, params, context), lang)
+
+    engine.globals.update(
+        _=_,
+        pgettext=pgettext,
+        lang=lang,
+        other=_LANGUAGES["vi" if lang == "en" else "en"],
+        asset=asset_url,
+        url=functools.partial(in_lang, lang=lang),
+        text_of=functools.partial(text_of, lang=lang),
+        vnd=functools.partial(format_vnd, lang=lang),
+        number=functools.partial(format_number, lang=lang),
+        decimal=functools.partial(_decimal, lang),
+        share=functools.partial(format_share, lang=lang),
+    )
+    engine.filters.update(
+        day=functools.partial(format_day, lang=lang),
+        day_month=functools.partial(format_day, lang=lang, how="day_month"),
+        month=functools.partial(format_day, lang=lang, how="month"),
+        moment=functools.partial(format_moment, lang=lang),
+    )
     return engine
+
+
+def _decimal(lang: Lang, number: float, places: int = 0) -> str:
+    return format_decimal(number, lang, places)

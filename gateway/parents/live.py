@@ -14,10 +14,11 @@ from typing import Final
 
 from litestar.response.sse import ServerSentEventMessage
 
+from adapters.messages import Lang, msg
 from core.invoices.queries import PublicInvoice, State, standing_of
 from core.kit.database import transaction
+from core.kit.texts import translate
 from gateway.context import AppContext
-from gateway.pages.rendering import Lang
 from gateway.parents.sheet import version_of
 
 LOOK_EVERY_S: Final = 15.0
@@ -27,10 +28,10 @@ MOST_STREAMS: Final = 5_000
 """Open streams per process; beyond, pages ask again now and then by themselves."""
 
 _MESSAGES: Final = {
-    State.OPEN: ("Đang chờ thanh toán.", "Waiting for payment."),
-    State.PARTIAL: ("Đã nhận một phần số tiền.", "Part of the amount has arrived."),
-    State.PAID: ("Đã thanh toán đủ. Cảm ơn quý phụ huynh!", "Paid in full. Thank you!"),
-    State.CANCELLED: ("Phiếu báo thu đã được hủy.", "The invoice was cancelled."),
+    State.OPEN: msg("Đang chờ thanh toán."),
+    State.PARTIAL: msg("Đã nhận một phần số tiền."),
+    State.PAID: msg("Đã thanh toán đủ. Cảm ơn quý phụ huynh!"),
+    State.CANCELLED: msg("Phiếu báo thu đã được hủy."),
 }
 
 
@@ -79,7 +80,7 @@ async def standings(
                         {
                             "version": version,
                             "state": state,
-                            "message": _MESSAGES[state][lang == "en"],
+                            "message": translate(_MESSAGES[state], lang),
                             "is_final": is_final,
                         }
                     ),

@@ -18,7 +18,8 @@ from litestar.response import ServerSentEvent
 
 from adapters import CREATE, REDIRECT
 from adapters.contract import Checkout, Order, Outcome, Refused, RefusedError
-from adapters.ways import words_of
+from adapters.messages import Lang
+from adapters.ways import name_of
 from core.invoices.debts import order_parts
 from core.invoices.qr import qr_png, qr_svg
 from core.invoices.queries import PublicInvoice, invoice_by_token, receipts_of_invoice
@@ -26,12 +27,13 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import Problem, not_found
 from core.kit.money import format_vnd
+from core.kit.texts import en_of, vi_of
 from core.merchants.directory import Merchant
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.checkouts import name_order, open_checkout
 from gateway.context import AppContext
 from gateway.network import client_ip
-from gateway.pages.rendering import Lang, in_lang, lang_of, page, strict_headers
+from gateway.pages.rendering import in_lang, lang_of, page, strict_headers
 from gateway.parents.live import Streams, standings
 from gateway.parents.sheet import Sheet, make_sheet, offers_of, vietqr_of
 
@@ -144,8 +146,8 @@ def _expect_open(invoice: PublicInvoice, adapter: str) -> None:
             low, high = offer.limit.min_vnd, offer.limit.max_vnd
             raise Problem(
                 "amount_out_of_range",
-                vi=f"{offer.vi} chỉ nhận từ {format_vnd(low, 'vi')} đến {format_vnd(high, 'vi')} mỗi lần.",
-                en=f"{offer.en} takes {format_vnd(low, 'en')} to {format_vnd(high, 'en')} at once.",
+                vi=f"{vi_of(offer.name)} chỉ nhận từ {format_vnd(low, 'vi')} đến {format_vnd(high, 'vi')} mỗi lần.",
+                en=f"{en_of(offer.name)} takes {format_vnd(low, 'en')} to {format_vnd(high, 'en')} at once.",
                 status=409,
             )
 
@@ -263,7 +265,7 @@ def _invoice_page(
         invoice=invoice,
         offers_sandbox=context.settings.sandbox and invoice.open_vnd > 0,
         returned=returned,
-        unanswered=words_of(unanswered) if unanswered else None,
+        unanswered=name_of(unanswered) if unanswered else None,
         path=f"/pay/{invoice.token}",
     )
 

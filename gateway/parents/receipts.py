@@ -14,7 +14,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from adapters.ways import words_of
+from adapters.ways import name_of
 from core.invoices.queries import PublicReceipt, receipt_by_token
 from core.kit.database import transaction
 from core.kit.errors import not_found
@@ -42,7 +42,7 @@ async def show_receipt(
             request,
             "receipt.html",
             receipt=receipt,
-            channel=words_of(receipt.channel),
+            channel=name_of(receipt.channel),
             amount_in_words=amount_in_words_vi(receipt.amount_vnd),
         )
     document = await asyncio.to_thread(receipt_pdf, receipt, lang_of(request))

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from adapters import REDIRECT
 from adapters.bankapps import AppLink, app_links
+from adapters.messages import Message
 from adapters.vietqr import encode
-from adapters.ways import VIETQR, Limit, in_order, limit_of, words_of
+from adapters.ways import VIETQR, Limit, in_order, limit_of, name_of
 from core.invoices.queries import PublicInvoice, ReceiptLink, State
 
 
@@ -27,8 +28,7 @@ class Offer:
     """
 
     adapter: str
-    vi: str
-    en: str
+    name: Message
     limit: Limit | None
     is_open: bool
 
@@ -78,9 +78,8 @@ def offers_of(invoice: PublicInvoice, today: date) -> tuple[Offer, ...]:
     offers = []
     for adapter in in_order(sorted({option.adapter for option in invoice.checkouts})):
         limit = limit_of(adapter, today)
-        vi, en = words_of(adapter)
         is_open = limit is None or limit.takes(invoice.open_vnd)
-        offers.append(Offer(adapter=adapter, vi=vi, en=en, limit=limit, is_open=is_open))
+        offers.append(Offer(adapter=adapter, name=name_of(adapter), limit=limit, is_open=is_open))
     return tuple(offers)
 
 

@@ -56,7 +56,7 @@ NOUNS: Final = {
         "line_journal",
         "file_mapping",
     ),
-    "11_refunds": ("payout_list", "refund"),
+    "11_refunds": ("transfer_list", "refund"),
     "12_settlements": ("settlement", "settlement_batch", "settlement_line"),
     "13_closing": ("daily_proof", "day_close"),
     "14_accounting": ("account_override", "voucher_export", "voucher"),

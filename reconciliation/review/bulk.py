@@ -22,7 +22,7 @@ from core.kit.errors import Problem
 from core.ledger.positions import payment_positions
 from core.ledger.postings import Posting
 from core.ledger.service import books_of, lock_invoices, post, sync_invoice_totals
-from core.refunds.service import UNDER_WAY
+from core.refunds.states import UNDER_WAY
 from core.suspense.service import from_suspense, sync_payments, to_suspense
 from reconciliation.review.actions import BY_WORD, PLACED, Action
 from reconciliation.review.exceptions import (

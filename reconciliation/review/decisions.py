@@ -17,14 +17,8 @@ from core.kit.database import Driver
 from core.kit.errors import Problem
 from core.kit.seal import Keys
 from core.refunds.payee import Payee
-from core.refunds.service import (
-    MAX_REASON,
-    Method,
-    RefundRequest,
-    Requested,
-    cancel_refund,
-    request_refund,
-)
+from core.refunds.service import RefundRequest, Requested, cancel_refund, request_refund
+from core.refunds.states import MAX_REASON, Method
 from reconciliation.review.actions import BY_WORD, REFUNDED, Action, Place
 from reconciliation.review.exceptions import REFUND, ExceptionRow, find_exception, lock_for
 from reconciliation.review.notes import said

@@ -14,8 +14,10 @@ from adapters.messages import (
     fields_of,
     fill,
     format_day,
+    format_decimal,
     format_moment,
     format_number,
+    format_share,
     format_vnd,
     msg,
     pmsg,
@@ -45,6 +47,24 @@ def test_a_message_as_a_string_is_vietnamese() -> None:
     assert str(text) == (
         "Nguyễn {x}: -1.250.000 đ, 05/09/2026, 09/2026, 00:05 06/09/2026, 12.000 dòng"
     )
+
+
+def test_dates_without_their_year() -> None:
+    day, at = date(2026, 9, 5), datetime(2026, 9, 5, 17, 5, tzinfo=UTC)
+    text = "{day:day_month} {day:short_month} {at:short_moment}"
+    shown = [fill(text, {"day": day, "at": at}, lang, str) for lang in LANGS]
+    assert shown == ["05/09 09/26 00:05 06/09", "5 Sep Sep 26 00:05, 6 Sep"]
+
+
+@given(st.integers(-1_000_000, 1_000_000))
+def test_shares_and_decimals_read_back(thousandths: int) -> None:
+    assert float(format_share(thousandths, "en").removesuffix("%")) == thousandths / 10
+    assert format_share(thousandths, "vi") == format_share(thousandths, "en").replace(".", ",")
+    number = thousandths / 1000
+    assert float(format_decimal(number, "en")) == number
+    vi = format_decimal(number, "vi", 2)
+    assert len(vi.partition(",")[2]) >= 2
+    assert float(vi.replace(",", ".")) == number
 
 
 def test_messages_may_stand_in_messages() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import agribank
 
@@ -15,9 +15,9 @@ def _says(code: str) -> Expects:
     return expects
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=agribank,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=agribank,
         carries=Carries.MERCHANT_REFERENCE,
         missing="trans_id",
         ok=_says("000"),

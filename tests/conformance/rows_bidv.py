@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import bidv
 
@@ -15,9 +15,9 @@ def _says(status: int, code: str) -> Expects:
     return expects
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=bidv,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=bidv,
         carries=Carries.MERCHANT_REFERENCE,
         missing="amount",
         ok=_says(200, "000"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import bvbank
 
@@ -12,9 +12,9 @@ def _ok(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and answer.json()["connectorCode"] == "00"
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=bvbank,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=bvbank,
         carries=Carries.CONTENT,
         missing="lcyAmount",
         ok=_ok,

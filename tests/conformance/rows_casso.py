@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import casso
 
@@ -12,9 +12,9 @@ def _ok(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and answer.content == b'{"success":true}'
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=casso,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=casso,
         carries=Carries.CONTENT,
         missing="amount",
         ok=_ok,

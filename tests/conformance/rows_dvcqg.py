@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import dvcqg
-from sandbox.provider import Standing
+from sandbox.provider import MovementState
 
 
 def _confirmed(answer: httpx.Response) -> bool:
-    told = answer.json()
-    return answer.status_code == 200 and told["MaLoi"] == "00" and len(told["MaXacThuc"]) == 64
+    notified = answer.json()
+    return (
+        answer.status_code == 200 and notified["MaLoi"] == "00" and len(notified["MaXacThuc"]) == 64
+    )
 
 
 def _confirm_refused(answer: httpx.Response) -> bool:
@@ -19,11 +21,11 @@ def _confirm_refused(answer: httpx.Response) -> bool:
 
 
 def _confirm_forged(answer: httpx.Response) -> bool:
-    told = answer.json()
+    notified = answer.json()
     return (
         _confirm_refused(answer)
-        and told["MoTaLoi"] == "Mã xác thực không chính xác"
-        and told["MaXacThuc"] == ""
+        and notified["MoTaLoi"] == "Mã xác thực không chính xác"
+        and notified["MaXacThuc"] == ""
     )
 
 
@@ -42,9 +44,9 @@ def _report_forged(answer: httpx.Response) -> bool:
     return _report_refused(answer) and answer.json()["message"] == "Mã xác thực không chính xác"
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=dvcqg,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=dvcqg,
         carries=Carries.MERCHANT_REFERENCE,
         missing="SoTien",
         ok=_confirmed,
@@ -53,10 +55,10 @@ ROWS: tuple[Speaker, ...] = (
         bad_signature=_confirm_forged,
         unknown_reference=_confirmed,
         names_account=False,
-        tells_of=(Standing.FAILED, Standing.PENDING),
+        notifies_of=(MovementState.FAILED, MovementState.PENDING),
     ),
-    Speaker(
-        teller=dvcqg.PULL,
+    AdapterCase(
+        notifier=dvcqg.PULL,
         carries=Carries.MERCHANT_REFERENCE,
         missing="SoTien",
         ok=_reported,
@@ -65,6 +67,6 @@ ROWS: tuple[Speaker, ...] = (
         bad_signature=_report_forged,
         unknown_reference=_reported,
         names_account=False,
-        tells_of=(Standing.FAILED, Standing.PENDING),
+        notifies_of=(MovementState.FAILED, MovementState.PENDING),
     ),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from adapter_case import AdapterCase, Carries
 from rows_vietqrvn import contradicted, taken
-from speaker import Carries, Speaker
 
 from sandbox import mb
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=mb,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=mb,
         carries=Carries.CONTENT,
         missing="amount",
         ok=taken,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import momo
-from sandbox.provider import Standing
+from sandbox.provider import MovementState
 
 
 def _ok(answer: httpx.Response) -> bool:
     return answer.status_code == 204 and answer.content == b""
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=momo,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=momo,
         carries=Carries.MERCHANT_REFERENCE,
         missing="transId",
         ok=_ok,
@@ -24,6 +24,6 @@ ROWS: tuple[Speaker, ...] = (
         bad_signature=lambda answer: answer.status_code == 400,
         unknown_reference=_ok,
         names_account=False,
-        tells_of=(Standing.FAILED, Standing.PENDING),
+        notifies_of=(MovementState.FAILED, MovementState.PENDING),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import onepay
 
@@ -20,9 +20,9 @@ def _refused(answer: httpx.Response) -> bool:
     return answer.status_code == 401 and answer.text == "responsecode=0&desc=confirm-fail"
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=onepay,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=onepay,
         carries=Carries.MERCHANT_REFERENCE,
         missing="vpc_Amount",
         ok=_confirmed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import sepay, sepaypg
 
@@ -12,9 +12,9 @@ def _ok(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and answer.content == b'{"success":true}'
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=sepay,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=sepay,
         carries=Carries.CONTENT,
         missing="transferAmount",
         ok=_ok,
@@ -24,8 +24,8 @@ ROWS: tuple[Speaker, ...] = (
         unknown_reference=_ok,
         names_account=True,
     ),
-    Speaker(
-        teller=sepaypg,
+    AdapterCase(
+        notifier=sepaypg,
         carries=Carries.MERCHANT_REFERENCE,
         missing="transaction_amount",
         ok=_ok,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import vietcombank
 
@@ -15,9 +15,9 @@ def _says(code: str) -> Expects:
     return expects
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=vietcombank,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=vietcombank,
         carries=Carries.MERCHANT_REFERENCE,
         missing="totalPaymentAmount",
         ok=_says("0"),
@@ -27,8 +27,8 @@ ROWS: tuple[Speaker, ...] = (
         unknown_reference=_says("0"),
         names_account=False,
     ),
-    Speaker(
-        teller=vietcombank.ADVICE,
+    AdapterCase(
+        notifier=vietcombank.ADVICE,
         carries=Carries.CONTENT,
         missing="amount",
         ok=_says("0"),

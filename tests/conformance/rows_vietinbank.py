@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import vietinbank
 from sandbox.keys import SCHOOL
 
 
-def _told(*codes: str) -> Expects:
+def _notified(*codes: str) -> Expects:
     def holds(answer: httpx.Response) -> bool:
         return (
             answer.status_code == 200
@@ -20,16 +20,16 @@ def _told(*codes: str) -> Expects:
     return holds
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=vietinbank,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=vietinbank,
         carries=Carries.VIRTUAL_ACCOUNT,
         missing="amount",
-        ok=_told("00"),
-        duplicate=_told("05"),
-        conflict=_told("99"),
+        ok=_notified("00"),
+        duplicate=_notified("05"),
+        conflict=_notified("99"),
         bad_signature=lambda answer: answer.status_code == 401,
-        unknown_reference=_told("00", "05"),
+        unknown_reference=_notified("00", "05"),
         names_account=False,
         is_provisional=True,
     ),

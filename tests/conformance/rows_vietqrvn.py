@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Speaker
+from adapter_case import AdapterCase, Carries
 
 from sandbox import vietqrvn
 
 
 def taken(answer: httpx.Response) -> bool:
     """Success, with our record's number."""
-    told = answer.json()
+    notified = answer.json()
     return (
         answer.status_code == 200
-        and told["error"] is False
-        and told["errorReason"] == "000"
-        and told["toastMessage"] == ""
-        and told["object"]["reftransactionid"] != ""
+        and notified["error"] is False
+        and notified["errorReason"] == "000"
+        and notified["toastMessage"] == ""
+        and notified["object"]["reftransactionid"] != ""
     )
 
 
@@ -25,9 +25,9 @@ def contradicted(answer: httpx.Response) -> bool:
     return answer.status_code == 400 and answer.json()["errorReason"] == "006"
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=vietqrvn,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=vietqrvn,
         carries=Carries.CONTENT,
         missing="amount",
         ok=taken,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import vnpay
 
@@ -17,9 +17,9 @@ def _says(code: str, message: str) -> Expects:
     return expects
 
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=vnpay,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=vnpay,
         carries=Carries.MERCHANT_REFERENCE,
         missing="vnp_Amount",
         ok=_says("00", "Confirm Success"),

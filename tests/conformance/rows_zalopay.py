@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speaker import Carries, Expects, Speaker
+from adapter_case import AdapterCase, Carries, Expects
 
 from sandbox import zalopay
 
@@ -14,9 +14,9 @@ def _says(code: int, words: str) -> Expects:
 
 _ok = _says(1, "success")
 
-ROWS: tuple[Speaker, ...] = (
-    Speaker(
-        teller=zalopay,
+ROWS: tuple[AdapterCase, ...] = (
+    AdapterCase(
+        notifier=zalopay,
         carries=Carries.MERCHANT_REFERENCE,
         missing="zp_trans_id",
         ok=_ok,

@@ -89,7 +89,7 @@ def test_money_came_by_every_door(demo: Done) -> None:
     assert counts["applications"] == 24
 
 
-def test_the_sandbox_and_the_gateway_tell_the_same_day(demo: Done) -> None:
+def test_the_sandbox_and_the_gateway_notify_the_same_day(demo: Done) -> None:
     said = demo.said
     assert said["is_sound"] is True
     assert said["invoices_off"] == 0

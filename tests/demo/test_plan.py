@@ -19,7 +19,7 @@ PAYEES = [
     Payee(number="C", holder="TRUONG", bank="VietinBank"),
 ]
 DOORS = Doors(
-    tellers={"A": ("sepay", "casso"), "B": ("vietqrvn", "mb"), "C": ("vietinbank",)},
+    notifiers={"A": ("sepay", "casso"), "B": ("vietqrvn", "mb"), "C": ("vietinbank",)},
     va_prefixes={"C": "HSEN"},
 )
 FILES = [
@@ -60,8 +60,8 @@ def test_a_seed_gives_the_same_day() -> None:
 
 def test_the_day_goes_through_every_door() -> None:
     plan = planned(1)
-    told = Counter(one.teller for one in plan.transfers)
-    assert told.keys() == {"", "sepay", "casso", "vietqrvn", "mb", "vietinbank", "bvbank"}
+    notified = Counter(one.notifier for one in plan.transfers)
+    assert notified.keys() == {"", "sepay", "casso", "vietqrvn", "mb", "vietinbank", "bvbank"}
     paid = Counter(one.adapter for one in plan.checkouts if one.is_paid)
     assert paid == CHECKOUTS
     assert Counter(one.adapter for one in plan.visits) == {

@@ -38,11 +38,11 @@ from reconciliation.jobs.night import reconcile
 from reconciliation.statements.imports import import_statement
 from sandbox.bank import VIETINBANK_BIN, Bank, BankAccount
 from sandbox.courier import Mishap
-from sandbox.desks import Desks
 from sandbox.pages import movement_of
 from sandbox.payer import arrive
-from sandbox.provider import Merchant, Movement, tell
-from sandbox.providers import COUNTERS, TELLERS, open_desks
+from sandbox.provider import Merchant, Movement, notify
+from sandbox.providers import COUNTERS, NOTIFIERS, open_servers
+from sandbox.servers import ProviderServers
 from sandbox.statements import statement_xlsx
 
 PAYMENTS = 10_000
@@ -67,7 +67,7 @@ class Town:
     direct: set[str]
     client: httpx.AsyncClient
     provider: httpx.AsyncClient
-    desks: Desks
+    servers: ProviderServers
     rng: random.Random
     bank: Bank = field(
         default_factory=lambda: Bank(
@@ -168,18 +168,18 @@ async def charge(engine: AsyncEngine, school_id: int) -> list[Bill]:
 @asynccontextmanager
 async def town(database_url: str, engine: AsyncEngine, rng: random.Random) -> AsyncIterator[Town]:
     school_id, account_id, merchants, direct = await settle_down(engine)
-    desks = open_desks(list(merchants.values()))
-    desks.tells = False
+    servers = open_servers(list(merchants.values()))
+    servers.notifies = False
     settings = settings_for_tests(sandbox=True, base_url=BASE_URL, trusted_proxies=1)
     app = create_app(settings, database_url)
     async with (
-        httpx.AsyncClient(transport=httpx.ASGITransport(desks), base_url=BASE_URL) as provider,
+        httpx.AsyncClient(transport=httpx.ASGITransport(servers), base_url=BASE_URL) as provider,
         running(app),
     ):
         app.state.context = dataclasses.replace(app.state.context, http=provider)
         road = Leaky(httpx.ASGITransport(app), rng)
         async with httpx.AsyncClient(transport=road, base_url=BASE_URL) as client:
-            yield Town(school_id, account_id, merchants, direct, client, provider, desks, rng)
+            yield Town(school_id, account_id, merchants, direct, client, provider, servers, rng)
             assert road.lost > PAYMENTS * LEAKY / 2
 
 
@@ -201,8 +201,8 @@ async def by_page(town: Town, adapter: str, bill: Bill, number: int) -> None:
     parent = {"x-forwarded-for": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"}
     leave = await insist(town, "POST", f"/pay/{bill.token}/checkout/{adapter}", headers=parent)
     arrived = await arrive(town.provider, leave)
-    desk = town.desks.desks[adapter]
-    decided = desk.decide(arrived.order_id, is_paid=True, at=moment(town.rng))
+    server = town.servers.servers[adapter]
+    decided = server.decide(arrived.order_id, is_paid=True, at=moment(town.rng))
     movement = decided.movement
     if adapter in town.direct:
         text = f"{adapter} {bill.reference} THU HO"
@@ -244,7 +244,7 @@ async def news(town: Town, adapter: str, bill: Bill, movement: Movement, *, is_l
         is_lost=is_lost,
     )
     merchant = town.merchants[adapter]
-    await tell(town.client, TELLERS[adapter], movement, merchant, mishap, compression=1e7)
+    await notify(town.client, NOTIFIERS[adapter], movement, merchant, mishap, compression=1e7)
 
 
 def errands(town: Town, bills: Sequence[Bill]) -> list[object]:
@@ -271,12 +271,12 @@ async def test_every_payment_is_recorded_once(database_url: str, engine: AsyncEn
                 await errand  # type: ignore[misc]
 
         await asyncio.gather(*(run(errand) for errand in errands(place, bills)))
-        told = await count_payments(engine)
-        assert told < PAYMENTS  # some were lost, or this shows nothing
+        notified = await count_payments(engine)
+        assert notified < PAYMENTS  # some were lost, or this shows nothing
         later = now_utc() + timedelta(hours=1)
         while await ask_about_checkouts(engine, KEYS, place.provider, at=later):
             continue
-        healed = await count_payments(engine) - told
+        healed = await count_payments(engine) - notified
         assert healed > len(PAGES)
         async with transaction(engine) as db:
             await import_statement(

@@ -16,7 +16,7 @@ from sandbox import sepay, vietqrvn
 from sandbox.bank import VIETCOMBANK_BIN, VIETNAM, Bank, BankAccount
 from sandbox.pages import movement_of
 from sandbox.provider import Call, Merchant, Message, Movement, OrderRefusedError, PayPage
-from sandbox.vnpay import VnpayDesk, signed_query, verified_fields
+from sandbox.vnpay import VnpayServer, signed_query, verified_fields
 
 SEPAY = json.loads((VECTORS / "sepay.json").read_text())
 VIETQRVN = json.loads((VECTORS / "vietqrvn.json").read_text())
@@ -135,24 +135,24 @@ def order_query(hash_secret: str = "secret", **changes: str) -> str:
     return signed_query(fields, hash_secret)
 
 
-def desk_of(tmn_code: str, hash_secret: str) -> VnpayDesk:
+def server_of(tmn_code: str, hash_secret: str) -> VnpayServer:
     school = school_at("vnpay", hash_secret=hash_secret)
-    return VnpayDesk([replace(school, settings={"tmn_code": tmn_code})])
+    return VnpayServer([replace(school, settings={"tmn_code": tmn_code})])
 
 
-def opened(desk: VnpayDesk, query: str, at: datetime = NOON) -> PayPage:
-    return desk.open_order(Call(method="GET", path="/pay", query=query, headers={}, body=b""), at)
+def opened(server: VnpayServer, query: str, at: datetime = NOON) -> PayPage:
+    return server.open_order(Call(method="GET", path="/pay", query=query, headers={}, body=b""), at)
 
 
-def asked(desk: VnpayDesk, body: bytes, at: datetime = NOON) -> dict[str, str]:
-    reply = desk.answer(Call(method="POST", path="/query", query="", headers={}, body=body), at)
+def asked(server: VnpayServer, body: bytes, at: datetime = NOON) -> dict[str, str]:
+    reply = server.answer(Call(method="POST", path="/query", query="", headers={}, body=body), at)
     assert reply.status == 200
     answer: dict[str, str] = json.loads(reply.body)
     return answer
 
 
 def test_vnpay_opens_a_genuine_order() -> None:
-    shown = opened(desk_of("HOASEN01", "secret"), order_query())
+    shown = opened(server_of("HOASEN01", "secret"), order_query())
     assert (shown.amount_vnd, shown.info) == (986_000, "Thanh toan HP0123456789")
     assert "HP012345678900" in shown.order_id
 
@@ -169,40 +169,40 @@ def test_vnpay_opens_a_genuine_order() -> None:
     ],
 )
 def test_vnpay_refuses_what_is_not_genuine(query: str, at: datetime, says: str) -> None:
-    desk = desk_of("HOASEN01", "secret")
+    server = server_of("HOASEN01", "secret")
     with pytest.raises(OrderRefusedError, match=says):
-        opened(desk, query, at)
-    assert not desk.held
+        opened(server, query, at)
+    assert not server.held
 
 
 def test_a_second_press_finds_the_first_transaction_and_money_counts_once() -> None:
-    desk = desk_of("HOASEN01", "secret")
-    order = opened(desk, order_query()).order_id
-    first = desk.decide(order, is_paid=True, at=NOON)
-    assert desk.decide(order, is_paid=False, at=NOON + timedelta(seconds=1)) == first
-    assert desk.movements == [first.movement]
+    server = server_of("HOASEN01", "secret")
+    order = opened(server, order_query()).order_id
+    first = server.decide(order, is_paid=True, at=NOON)
+    assert server.decide(order, is_paid=False, at=NOON + timedelta(seconds=1)) == first
+    assert server.movements == [first.movement]
     assert first.movement.amount_vnd == 986_000
     back = dict(parse_qsl(urlsplit(first.return_url).query))
     assert (back["vnp_ResponseCode"], back["vnp_TransactionStatus"]) == ("00", "00")
 
 
 def test_a_cancelled_order_collects_nothing() -> None:
-    desk = desk_of("HOASEN01", "secret")
-    order = opened(desk, order_query()).order_id
-    decided = desk.decide(order, is_paid=False, at=NOON)
-    assert desk.movements == []
+    server = server_of("HOASEN01", "secret")
+    order = opened(server, order_query()).order_id
+    decided = server.decide(order, is_paid=False, at=NOON)
+    assert server.movements == []
     back = dict(parse_qsl(urlsplit(decided.return_url).query))
     assert (back["vnp_ResponseCode"], back["vnp_TransactionStatus"]) == ("24", "02")
 
 
-def test_querydr_tells_what_became_of_an_order() -> None:
+def test_querydr_notifies_what_became_of_an_order() -> None:
     vector = next(v for v in VNPAY["vectors"] if v["name"].startswith("querydr"))
     question = vector["body"]
     body = json.dumps(question).encode()
-    desk = desk_of(question["vnp_TmnCode"], vector["key"])
-    assert "Invalid terminal" in asked(desk, b'{"vnp_TmnCode": "X"}')["vnp_Message"]
-    assert asked(desk, b"[")["vnp_ResponseCode"] == "03"
-    assert asked(desk, body)["vnp_ResponseCode"] == "91"
+    server = server_of(question["vnp_TmnCode"], vector["key"])
+    assert "Invalid terminal" in asked(server, b'{"vnp_TmnCode": "X"}')["vnp_Message"]
+    assert asked(server, b"[")["vnp_ResponseCode"] == "03"
+    assert asked(server, body)["vnp_ResponseCode"] == "91"
     query = order_query(
         vector["key"],
         vnp_TmnCode=question["vnp_TmnCode"],
@@ -210,11 +210,11 @@ def test_querydr_tells_what_became_of_an_order() -> None:
         vnp_CreateDate=str(question["vnp_TransactionDate"]),
         vnp_Amount="1000000",
     )
-    desk.decide(opened(desk, query).order_id, is_paid=True, at=NOON)
-    assert asked(desk, body)["vnp_ResponseCode"] == "94"
+    server.decide(opened(server, query).order_id, is_paid=True, at=NOON)
+    assert asked(server, body)["vnp_ResponseCode"] == "94"
     tomorrow = NOON + timedelta(days=1)  # a vnp_RequestId is used up for its day
-    answer = asked(desk, body, tomorrow)
+    answer = asked(server, body, tomorrow)
     assert (answer["vnp_ResponseCode"], answer["vnp_TransactionStatus"]) == ("00", "00")
     assert answer["vnp_Amount"] == "1000000"
     tampered = json.dumps(question | {"vnp_TxnRef": "another"}).encode()
-    assert asked(desk, tampered, tomorrow)["vnp_ResponseCode"] == "97"
+    assert asked(server, tampered, tomorrow)["vnp_ResponseCode"] == "97"

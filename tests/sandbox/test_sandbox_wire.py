@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support import factories
 from support.serving import BASE_URL, gateway_client, running, settings_for_tests
 
-import sandbox.desks
+import sandbox.servers
 from core.kit.database import transaction
 from gateway.app import create_app
 from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, Bank, BankAccount
 from sandbox.courier import NO_MISHAP, Answer, Mishap, deliver
 from sandbox.pages import ROUTES, Sandbox, movement_of
-from sandbox.provider import Merchant, Movement, tell
-from sandbox.providers import TELLERS, open_desks
+from sandbox.provider import Merchant, Movement, notify
+from sandbox.providers import NOTIFIERS, open_servers
 
 NOW = datetime.now(UTC)
 
@@ -52,22 +52,22 @@ class Scene:
 
     async def settle(self) -> None:
         """Wait for what the sandbox is still sending."""
-        await asyncio.gather(*self.sandbox.desks._sending)
+        await asyncio.gather(*self.sandbox.servers._sending)
 
     def merchant(self, provider: str) -> Merchant:
         """The school's account with a bank feed, as the sandbox knows it."""
-        return next(m for m in self.sandbox.told.values() if m.provider == provider)
+        return next(m for m in self.sandbox.notified.values() if m.provider == provider)
 
     def came_in(self, merchant: Merchant, amount_vnd: int, content: str) -> Movement:
         """Book money at the bank; what is told of it."""
         entry = self.sandbox.bank.book(merchant.account_number, amount_vnd, content, NOW)
         return movement_of(entry)
 
-    async def tell(
+    async def notify(
         self, merchant: Merchant, movement: Movement, mishap: Mishap = NO_MISHAP
     ) -> list[Answer]:
-        teller = TELLERS[merchant.provider]
-        return await tell(self.client, teller, movement, merchant, mishap, compression=1e6)
+        notifier = NOTIFIERS[merchant.provider]
+        return await notify(self.client, notifier, movement, merchant, mishap, compression=1e6)
 
 
 def merchant_of(world: factories.World, provider: str, account_number: str) -> Merchant:
@@ -105,17 +105,17 @@ async def scene(
                 BankAccount(bin=MB_BIN, number=world.other_bank_number, holder="TRUONG"),
             ]
         ),
-        told={
+        notified={
             world.bank_number: merchant_of(world, "sepay", world.bank_number),
             world.other_bank_number: merchant_of(world, "vietqrvn", world.other_bank_number),
         },
-        desks=open_desks([merchant_of(world, "vnpay", world.bank_number)]),
+        servers=open_servers([merchant_of(world, "vnpay", world.bank_number)]),
     )
 
     def same_process() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
 
-    monkeypatch.setattr(sandbox.desks, "wire_client", same_process)
+    monkeypatch.setattr(sandbox.servers, "wire_client", same_process)
     async with running(app) as client:
         yield Scene(world, client, app.state.sandbox, engine)
 
@@ -123,7 +123,7 @@ async def scene(
 async def test_a_push_pays_the_invoice_and_its_copies_do_not(scene: Scene) -> None:
     invoice, merchant = scene.world.invoices[0], scene.merchant("sepay")
     movement = scene.came_in(merchant, invoice.total_vnd, f"CK {invoice.reference}")
-    answers = await scene.tell(merchant, movement, Mishap(copies=3))
+    answers = await scene.notify(merchant, movement, Mishap(copies=3))
     assert [(answer.status, answer.is_final) for answer in answers] == [(200, True)] * 4
     assert (await scene.paid_vnd(), await scene.count("payment")) == (invoice.total_vnd, 1)
 
@@ -132,7 +132,7 @@ async def test_a_push_pays_the_invoice_and_its_copies_do_not(scene: Scene) -> No
 async def test_a_tampered_push_is_refused_and_the_retry_taken(scene: Scene, provider: str) -> None:
     merchant = scene.merchant(provider)
     movement = scene.came_in(merchant, 1_000, "khong ma")
-    answers = await scene.tell(merchant, movement, Mishap(is_tampered=True))
+    answers = await scene.notify(merchant, movement, Mishap(is_tampered=True))
     assert [answer.status for answer in answers] == [401, 200]
     async with transaction(scene.engine) as db:
         assert [row[0] for row in await db.raw.fetch("SELECT amount_vnd FROM payment")] == [1_000]
@@ -141,19 +141,19 @@ async def test_a_tampered_push_is_refused_and_the_retry_taken(scene: Scene, prov
 async def test_a_contradiction_is_kept_as_a_conflict(scene: Scene) -> None:
     merchant = scene.merchant("vietqrvn")
     movement = scene.came_in(merchant, 1_000, "khong ma")
-    await scene.tell(merchant, movement)
-    answers = await scene.tell(merchant, replace(movement, amount_vnd=2_000))
+    await scene.notify(merchant, movement)
+    answers = await scene.notify(merchant, replace(movement, amount_vnd=2_000))
     assert [answer.status for answer in answers] == [400]
     assert (await scene.count("notice_conflict"), await scene.count("payment")) == (1, 1)
 
 
 async def test_a_lost_push_is_never_sent(scene: Scene) -> None:
     merchant = scene.merchant("sepay")
-    sent = await scene.tell(merchant, scene.came_in(merchant, 1_000, "x"), Mishap(is_lost=True))
+    sent = await scene.notify(merchant, scene.came_in(merchant, 1_000, "x"), Mishap(is_lost=True))
     assert (sent, await scene.count("notice")) == ([], 0)
 
 
-async def test_money_that_went_out_is_told_to_nobody(scene: Scene) -> None:
+async def test_money_that_went_out_is_notified_to_nobody(scene: Scene) -> None:
     with pytest.raises(ValueError, match="came in"):
         scene.came_in(scene.merchant("sepay"), -11_000, "phi")
 
@@ -199,10 +199,10 @@ async def test_a_provider_keeps_to_its_own_schedule_in_compressed_time(
     away = httpx.MockTransport(lambda _: httpx.Response(503))
     movement = Movement(sequence=1, amount_vnd=1_000, at=NOW, account_number="001")
     async with httpx.AsyncClient(transport=away) as client:
-        answers = await tell(
-            client, TELLERS[provider], movement, merchant, Mishap(delay_s=7.0), compression=60.0
+        answers = await notify(
+            client, NOTIFIERS[provider], movement, merchant, Mishap(delay_s=7.0), compression=60.0
         )
-    schedule_s = TELLERS[provider].DELAYS_S
+    schedule_s = NOTIFIERS[provider].DELAYS_S
     assert waits_s == [7.0, *(delay_s / 60.0 for delay_s in schedule_s)]
     assert [answer.status for answer in answers] == [503] * (1 + len(schedule_s))
 
@@ -211,7 +211,7 @@ async def test_a_provider_keeps_to_its_own_schedule_in_compressed_time(
 async def test_the_button_on_the_parents_page_pays_it(scene: Scene, is_virtual: bool) -> None:
     invoice, number = scene.world.invoices[0], scene.world.bank_number
     if is_virtual:  # every invoice has an account of its own, of which its bank tells
-        scene.sandbox.told = {number: merchant_of(scene.world, "mb", number)}
+        scene.sandbox.notified = {number: merchant_of(scene.world, "mb", number)}
         async with transaction(scene.engine) as db:
             await db.raw.execute(
                 "UPDATE merchant_account SET bank_account_id = $1 WHERE adapter = 'mb'",
@@ -271,7 +271,7 @@ async def test_checkout_to_vnpay_and_back(scene: Scene, choice: str, is_paid: bo
     assert (pressed.status_code, back.status_code) == (303, 200)
     paid_vnd = invoice.total_vnd if is_paid else 0
     assert await scene.paid_vnd() == paid_vnd
-    assert sum(m.amount_vnd for m in scene.sandbox.desks.desks["vnpay"].movements) == paid_vnd
+    assert sum(m.amount_vnd for m in scene.sandbox.servers.servers["vnpay"].movements) == paid_vnd
 
 
 async def test_vnpay_page_refuses_an_unsigned_order(scene: Scene) -> None:
@@ -286,7 +286,7 @@ async def test_vnpay_page_refuses_an_unsigned_order(scene: Scene) -> None:
     pressed = await scene.client.post("/sandbox/vnpay/decide", data=form)
     assert (page.status_code, pressed.status_code) == (400, 400)
     assert "chữ ký" in page.text
-    assert scene.sandbox.desks.desks["vnpay"].movements == []
+    assert scene.sandbox.servers.servers["vnpay"].movements == []
 
 
 async def test_without_the_setting_there_is_no_sandbox(database_url: str, tmp_path: Path) -> None:

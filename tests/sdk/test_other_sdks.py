@@ -22,20 +22,20 @@ from support.review_school import (
     ORDER,
     QUERY,
     account_of,
-    at_desk,
+    at_server,
     decided,
     merchant_of,
     notice_of,
+    notified,
     refusal_of,
-    told,
 )
 
 from adapters import vietqr
 from adapters.contract import Order, Outcome, Refused
 from adapters.providers import onepay, sepaypg
-from sandbox import onepay as onepay_teller
-from sandbox import sepaypg as sepaypg_teller
-from sandbox.provider import Call, Message, Movement, Standing, altered
+from sandbox import onepay as onepay_notifier
+from sandbox import sepaypg as sepaypg_notifier
+from sandbox.provider import Call, Message, Movement, MovementState, altered
 
 SEPAY = replace(
     account_of("sepaypg"),
@@ -76,7 +76,7 @@ movements = st.builds(
     sequence=st.integers(1, 10**9),
     amount_vnd=st.integers(1, 10**9 - 1),
     at=st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - the strategy wants bare bounds
-    standing=st.sampled_from(Standing),
+    state=st.sampled_from(MovementState),
     merchant_reference=numbers,
     content=texts,
 )
@@ -92,14 +92,14 @@ def test_sepays_package_makes_the_very_form_that_we_do(judge: Judge, order: Orde
     assert (said["url"], said["fields"]) == (ours.url, dict(ours.fields))
     assert list(said["fields"]) == list(ours.fields)  # the order is signed
 
-    desk = sepaypg_teller.SepayPg([merchant_of("sepaypg")])
+    server = sepaypg_notifier.SepayPg([merchant_of("sepaypg")])
     body = urlencode(said["fields"]).encode()
     call = Call(method="POST", path="/v1/checkout/init", query="", headers={}, body=body)
-    assert desk.answer(call, NOW).status == 200
-    (placed,) = desk.orders.values()
+    assert server.answer(call, NOW).status == 200
+    (placed,) = server.orders.values()
     assert placed.fields["order_amount"] == str(order.amount_vnd)
     forged = urlencode(said["fields"] | {"order_amount": str(order.amount_vnd + 1)}).encode()
-    assert desk.answer(replace(call, body=forged), NOW).status == 400
+    assert server.answer(replace(call, body=forged), NOW).status == 400
 
 
 @few
@@ -130,12 +130,12 @@ def test_sepays_package_asks_and_cancels_as_we_do(judge: Judge, number: str) -> 
 
 
 def test_sepays_package_reads_the_sandboxs_answer(judge: Judge) -> None:
-    desk = sepaypg_teller.SepayPg([merchant_of("sepaypg")])
+    server = sepaypg_notifier.SepayPg([merchant_of("sepaypg")])
     fields = sepaypg.checkout(ORDER, SEPAY).fields
     call = Call(method="POST", path="/v1/checkout/init", query="", headers={},
                 body=urlencode(fields).encode())  # fmt: skip
-    desk.answer(call, NOW)
-    answer = at_desk(desk, sepaypg.ask(QUERY, SEPAY))
+    server.answer(call, NOW)
+    answer = at_server(server, sepaypg.ask(QUERY, SEPAY))
     number = ORDER.merchant_reference
     said = judge("sepay.retrieve", config=SEPAY_CONFIG, number=number, answer=answer.body.decode())
     assert said["result"]["data"]["order_invoice_number"] == number
@@ -189,24 +189,24 @@ def test_onepays_package_builds_an_address_that_we_verify(
     assert set(ours) - set(theirs) == added - {"vpc_SecureHash"}
     assert {n: theirs[n] for n in set(ours) - added} == {n: ours[n] for n in set(ours) - added}
 
-    desk = onepay_teller.Onepay([merchant_of("onepay")])
+    server = onepay_notifier.Onepay([merchant_of("onepay")])
     call = Call(method="GET", path="/pay", query=urlsplit(url).query, headers={}, body=b"")
-    assert desk.open_order(call, NOW).amount_vnd == order.amount_vnd
+    assert server.open_order(call, NOW).amount_vnd == order.amount_vnd
 
 
 @few
-@given(movement=movements, mark=st.sampled_from(onepay_teller.SIGNED), at=st.integers(0, 100))
+@given(movement=movements, mark=st.sampled_from(onepay_notifier.SIGNED), at=st.integers(0, 100))
 def test_a_changed_symbol_of_onepays_is_refused_by_both(
     judge: Judge, movement: Movement, mark: str, at: int
 ) -> None:
     movement = replace(movement, content=f"a{movement.content}")
-    message = told(onepay_teller, movement)
+    message = notified(onepay_notifier, movement)
     said = onepay_said(judge, message.query)
     notice = notice_of(onepay, message)
     assert {said["amount"], notice.amount_vnd} == {movement.amount_vnd}
     assert {said["transactionId"], notice.merchant_reference} == {movement.merchant_reference}
     assert said["isSuccess"] is (notice.outcome is Outcome.PAID)
-    assert notice.outcome is Outcome[movement.standing.name]
+    assert notice.outcome is Outcome[movement.state.name]
     assert said["message"] != "Wrong checksum"
 
     forged = altered(message, mark, at)
@@ -217,8 +217,8 @@ def test_a_changed_symbol_of_onepays_is_refused_by_both(
 
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_onepays_package_verifies_the_browsers_return(judge: Judge, is_paid: bool) -> None:
-    desk = onepay_teller.Onepay([merchant_of("onepay")])
-    back = decided(desk, onepay.checkout(ORDER, ONEPAY), is_paid=is_paid).return_url
+    server = onepay_notifier.Onepay([merchant_of("onepay")])
+    back = decided(server, onepay.checkout(ORDER, ONEPAY), is_paid=is_paid).return_url
     query = urlsplit(back).query
     said = onepay_said(judge, query)
     assert (said["isSuccess"], said["message"] != "Wrong checksum") == (is_paid, True)

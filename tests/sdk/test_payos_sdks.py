@@ -26,17 +26,17 @@ from support.review_school import (
     ORDER,
     QUERY,
     account_of,
-    at_desk,
+    at_server,
     merchant_of,
     notice_of,
+    notified,
     refusal_of,
-    told,
 )
 
 from adapters.contract import Answer, Order, Outcome, OutgoingRequest, Refused, RefusedError
 from adapters.providers import payos
-from sandbox import payos as teller
-from sandbox.provider import Message, Movement, Standing, altered
+from sandbox import payos as notifier
+from sandbox.provider import Message, Movement, MovementState, altered
 
 # At payOS's own address: both packages take the base's path away.
 ACCOUNT = replace(
@@ -116,10 +116,10 @@ def expect_the_same_call(sent: dict[str, Any], ours: OutgoingRequest) -> None:
     assert {name: theirs.get(name) for name in ours.headers} == dict(ours.headers)
 
 
-def opened(order: Order) -> tuple[teller.Payos, Answer]:
-    """A desk that took `order`, and its answer."""
-    desk = teller.Payos([MERCHANT])
-    return desk, at_desk(desk, payos.create(order, ACCOUNT))
+def opened(order: Order) -> tuple[notifier.Payos, Answer]:
+    """A server that took `order`, and its answer."""
+    server = notifier.Payos([MERCHANT])
+    return server, at_server(server, payos.create(order, ACCOUNT))
 
 
 def posted(body: str) -> Message:
@@ -171,12 +171,12 @@ def test_a_forged_answer_is_refused_by_all(judge: Judge, order: Order, mark: str
 @few
 @given(order=orders, parts=st.lists(amounts, max_size=3))
 def test_questions_and_their_answers(judge: Judge, order: Order, parts: list[int]) -> None:
-    desk, answer = opened(order)
+    server, answer = opened(order)
     link = payos.read_created(order, answer, ACCOUNT).provider_reference
-    transfers = [desk.transfer(link, amount_vnd, NOW) for amount_vnd in parts]
+    transfers = [server.transfer(link, amount_vnd, NOW) for amount_vnd in parts]
     query = replace(QUERY, merchant_reference=order.merchant_reference, provider_reference=link)
     call = payos.ask(query, ACCOUNT)
-    answer = at_desk(desk, call, query.asked_at)
+    answer = at_server(server, call, query.asked_at)
     said = judge("payos.get", config=CONFIG, id=link, answer=answer.body.decode())
     expect_the_same_call(said["sent"], call)
     paid = [n for n in payos.read_answer(query, answer, ACCOUNT) if n.outcome is Outcome.PAID]
@@ -191,11 +191,11 @@ def test_questions_and_their_answers(judge: Judge, order: Order, parts: list[int
 
 def test_cancelling_and_registering_are_alike(judge: Judge) -> None:
     order = replace(ORDER, merchant_reference="7")
-    desk, answer = opened(order)
+    server, answer = opened(order)
     link = payos.read_created(order, answer, ACCOUNT).provider_reference
     query = replace(QUERY, merchant_reference="7", provider_reference=link)
     call = payos.cancel(query, ACCOUNT)
-    answer = at_desk(desk, call)
+    answer = at_server(server, call)
     reason = json.loads(call.body)["cancellationReason"]
     said = judge("payos.cancel", config=CONFIG, id=link, reason=reason,
                  answer=answer.body.decode())  # fmt: skip
@@ -205,19 +205,19 @@ def test_cancelling_and_registering_are_alike(judge: Judge) -> None:
 
     url = "https://fees.example.vn/ipn/payos/k1"
     call = payos.register_webhook(url, ACCOUNT)
-    answer = at_desk(desk, call)
+    answer = at_server(server, call)
     said = judge("payos.confirm", config=CONFIG, url=url, answer=answer.body.decode())
     expect_the_same_call(said["sent"], call)
     assert said["result"]["webhookUrl"] == url
 
 
 @few
-@given(movement=movements, mark=st.sampled_from(teller.SIGNED), at=st.integers(0, 100))
+@given(movement=movements, mark=st.sampled_from(notifier.SIGNED), at=st.integers(0, 100))
 def test_our_webhooks_are_verified_by_all_and_forged_ones_by_none(
     judge: Judge, client: package.PayOS, movement: Movement, mark: str, at: int
 ) -> None:
     movement = replace(movement, content=f"a{movement.content}")
-    message = told(teller, movement)
+    message = notified(notifier, movement)
     body = message.body.decode()
     said = judge("payos.webhook", config=CONFIG, body=body)["result"]
     theirs = client.webhooks.verify(body)
@@ -246,20 +246,20 @@ def test_what_the_packages_sign_is_read_as_it_moved(
     judge: Judge, movement: Movement, absent: set[str], more: dict[str, Any]
 ) -> None:
     """Whatever keys payOS may come to add or leave out."""
-    data = json.loads(told(teller, movement).body)["data"] | more
+    data = json.loads(notified(notifier, movement).body)["data"] | more
     for name in absent:
         del data[name]
     signature = judge("payos.sign", config=CONFIG, data=data)
     assert CRYPTO.create_signature_from_object(data, KEY) == signature
     notice = notice_of(payos, enveloped(data, signature))
-    assert notice == notice_of(payos, told(teller, movement))
+    assert notice == notice_of(payos, notified(notifier, movement))
     assert (notice.outcome, notice.amount_vnd) == (Outcome.PAID, movement.amount_vnd)
 
 
 def test_the_python_package_signs_what_payos_left_out(judge: Judge, client: package.PayOS) -> None:
     """payOS signs the keys that are there. The Python model adds its own as empty, and refuses ours:
     payOS's own Node package, and payOS's own printed test message, say that the message is good."""
-    message = teller.test_ping(MERCHANT)
+    message = notifier.test_ping(MERCHANT)
     body = message.body.decode()
     assert judge("payos.webhook", config=CONFIG, body=body)["result"]["orderCode"] == 123
     assert notice_of(payos, message).outcome is Outcome.TEST
@@ -271,8 +271,8 @@ def test_the_python_package_signs_what_payos_left_out(judge: Judge, client: pack
 
 def test_an_unpaid_movement_has_another_code(judge: Judge) -> None:
     movement = Movement(sequence=1, amount_vnd=9_000, at=NOW, merchant_reference="9",
-                        standing=Standing.FAILED, bank_transaction_id="FT9")  # fmt: skip
-    message = told(teller, movement)
+                        state=MovementState.FAILED, bank_transaction_id="FT9")  # fmt: skip
+    message = notified(notifier, movement)
     said = judge("payos.webhook", config=CONFIG, body=message.body.decode())
     assert said["result"]["code"] != "00"
     assert notice_of(payos, message).outcome is not Outcome.PAID

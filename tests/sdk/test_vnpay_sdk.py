@@ -22,11 +22,11 @@ from support.review_school import (
     QUERY,
     REFUND,
     account_of,
-    at_desk,
+    at_server,
     merchant_of,
     notice_of,
+    notified,
     refusal_of,
-    told,
 )
 
 from adapters.contract import (
@@ -39,8 +39,8 @@ from adapters.contract import (
     RefusedError,
 )
 from adapters.providers import vnpay
-from sandbox import vnpay as teller
-from sandbox.provider import Call, Message, Movement, Standing, altered
+from sandbox import vnpay as notifier
+from sandbox.provider import Call, Message, Movement, MovementState, altered
 
 ACCOUNT = account_of("vnpay")
 MERCHANT = merchant_of("vnpay")
@@ -72,7 +72,7 @@ movements = st.builds(
     sequence=st.integers(1, 10**9),
     amount_vnd=amounts,
     at=moments,
-    standing=st.sampled_from(Standing),
+    state=st.sampled_from(MovementState),
     merchant_reference=references,
     content=texts,
 )
@@ -87,13 +87,13 @@ def got(query: str) -> Message:
     return Message(method="GET", query=query)
 
 
-def paid_at_the_desk(order: Order) -> teller.VnpayDesk:
-    """A desk at which `order` was opened and paid."""
-    desk = teller.VnpayDesk([MERCHANT])
+def paid_at_the_server(order: Order) -> notifier.VnpayServer:
+    """A server at which `order` was opened and paid."""
+    server = notifier.VnpayServer([MERCHANT])
     call = Call(method="GET", path="/pay", query=signed_query(order), headers={}, body=b"")
-    page = desk.open_order(call, order.created_at)
-    desk.decide(page.order_id, is_paid=True, at=order.created_at + timedelta(minutes=2))
-    return desk
+    page = server.open_order(call, order.created_at)
+    server.decide(page.order_id, is_paid=True, at=order.created_at + timedelta(minutes=2))
+    return server
 
 
 def answered(judge: Judge, call: OutgoingRequest, answer: Answer) -> dict[str, Any]:
@@ -150,28 +150,28 @@ def test_what_the_package_signs_is_read_as_it_moved(
 ) -> None:
     if starred:
         movement = replace(movement, content=f"*{movement.content}*")
-    result = teller.result_of(movement, MERCHANT)
+    result = notifier.result_of(movement, MERCHANT)
     query = judge("vnpay.sign", config=CONFIG, result=result)
     notice = notice_of(vnpay, got(query))
     assert (notice.amount_vnd, notice.merchant_reference) == (
         movement.amount_vnd,
         movement.merchant_reference,
     )
-    assert notice.outcome is Outcome[movement.standing.name]
-    assert notice == notice_of(vnpay, told(teller, movement))
+    assert notice.outcome is Outcome[movement.state.name]
+    assert notice == notice_of(vnpay, notified(notifier, movement))
     assert vnpay.read_return(query.encode(), ACCOUNT) is notice.outcome
 
 
 @few
-@given(movement=movements, mark=st.sampled_from(teller.SIGNED), at=st.integers(0, 300))
+@given(movement=movements, mark=st.sampled_from(notifier.SIGNED), at=st.integers(0, 300))
 def test_a_changed_symbol_of_an_ipn_is_refused_by_both(
     judge: Judge, movement: Movement, mark: str, at: int
 ) -> None:
     movement = replace(movement, content=f"a{movement.content}")
-    message = told(teller, movement)
+    message = notified(notifier, movement)
     said = judge("vnpay.ipn", config=CONFIG, query=message.query)
     assert (said["isVerified"], said["vnp_Amount"]) == (True, movement.amount_vnd)
-    assert said["isSuccess"] is (movement.standing is Standing.PAID)
+    assert said["isSuccess"] is (movement.state is MovementState.PAID)
     forged = altered(message, mark, at)
     assert judge("vnpay.ipn", config=CONFIG, query=forged.query)["isVerified"] is False
     assert refusal_of(vnpay, forged).reason is Refused.BAD_SIGNATURE
@@ -182,7 +182,7 @@ def test_the_package_does_not_encode_a_star_as_vnpay_does(judge: Judge) -> None:
     movement = Movement(
         sequence=1, amount_vnd=5_000, at=NOW, merchant_reference="HP1", content="a*b"
     )
-    message = told(teller, movement)
+    message = notified(notifier, movement)
     assert "a%2Ab" in message.query
     assert judge("vnpay.ipn", config=CONFIG, query=message.query)["isVerified"] is False
     assert notice_of(vnpay, message).amount_vnd == 5_000
@@ -203,7 +203,7 @@ def test_questions_are_alike_and_answers_verified_by_both(
         asked_at=order.created_at + timedelta(minutes=16),
     )
     call = vnpay.ask(query, ACCOUNT)
-    answer = at_desk(paid_at_the_desk(order), replace(call, url="x:/query"), query.asked_at)
+    answer = at_server(paid_at_the_server(order), replace(call, url="x:/query"), query.asked_at)
     said = answered(judge, call, answer)
     expect_the_same_call(said["sent"], call)
     assert (said["result"]["isVerified"], said["result"]["isSuccess"]) == (True, True)
@@ -221,11 +221,11 @@ def test_questions_are_alike_and_answers_verified_by_both(
 def test_refunds_are_alike(
     judge: Judge, order: Order, given_back: st.DataObject, reason: str
 ) -> None:
-    desk = paid_at_the_desk(order)
+    server = paid_at_the_server(order)
     refund = replace(
         REFUND,
         merchant_reference=order.merchant_reference,
-        transaction_id=f"{order.merchant_reference}.{teller.number_of(desk.movements[0])}",
+        transaction_id=f"{order.merchant_reference}.{notifier.number_of(server.movements[0])}",
         paid_vnd=order.amount_vnd,
         amount_vnd=given_back.draw(st.integers(1, order.amount_vnd)),
         reason=reason,
@@ -233,28 +233,28 @@ def test_refunds_are_alike(
         requested_at=order.created_at + timedelta(hours=1),
     )
     call = vnpay.refund(refund, ACCOUNT)
-    answer = at_desk(desk, replace(call, url="x:/query"), refund.requested_at)
+    answer = at_server(server, replace(call, url="x:/query"), refund.requested_at)
     said = answered(judge, call, answer)
     expect_the_same_call(said["sent"], call)
     assert said["result"]["isSuccess"] is True
     assert vnpay.read_refund(refund, answer, ACCOUNT).state is RefundState.PENDING
     # Without an amount (here: it was asked for twice) the package verifies the answer as we do.
-    again = at_desk(desk, replace(call, url="x:/query"), refund.requested_at)
+    again = at_server(server, replace(call, url="x:/query"), refund.requested_at)
     assert answered(judge, call, again)["result"]["isVerified"] is True
     assert vnpay.read_refund(refund, again, ACCOUNT).code == "94"
 
 
 def test_the_package_hashes_another_amount_than_a_refunds_answer_carries(judge: Judge) -> None:
     """VNPAY's text signs vnp_Amount as it stands; the package divides it by 100 first, and is wrong."""
-    desk = paid_at_the_desk(ORDER)
-    number = teller.number_of(desk.movements[0])
+    server = paid_at_the_server(ORDER)
+    number = notifier.number_of(server.movements[0])
     refund = replace(REFUND, transaction_id=f"{ORDER.merchant_reference}.{number}")
     call = vnpay.refund(refund, ACCOUNT)
-    answer = at_desk(desk, replace(call, url="x:/query"), NOW)
+    answer = at_server(server, replace(call, url="x:/query"), NOW)
     assert answered(judge, call, answer)["result"]["isVerified"] is False
 
     said = json.loads(answer.body)
-    divided = teller.signed_answer(
+    divided = notifier.signed_answer(
         said | {"vnp_Amount": str(ORDER.amount_vnd)}, MERCHANT.secrets["hash_secret"]
     )
     as_the_package = replace(

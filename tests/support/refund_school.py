@@ -24,11 +24,12 @@ from core.payments.ingest.inbound import InboundNotice
 from core.refunds.payee import Payee
 from core.refunds.queries import RefundRow, find_refund
 from core.refunds.sending import poll_refunds
-from core.refunds.service import Method, RefundRequest, Requested, approve_refund, request_refund
-from sandbox.desks import Desks
+from core.refunds.service import RefundRequest, Requested, approve_refund, request_refund
+from core.refunds.states import Method
 from sandbox.momo import Momo, Order, message
 from sandbox.provider import Merchant
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
+from sandbox.servers import ProviderServers
 
 PAYEE = Payee("970436", "0071001234567", "NGUYEN VAN A")
 
@@ -68,15 +69,15 @@ async def receive(
 class Wallet:
     """MoMo's sandbox and a way to it over HTTP."""
 
-    desk: Momo
-    desks: Desks
+    server: Momo
+    servers: ProviderServers
     http: httpx.AsyncClient
 
     async def pay(self, engine: AsyncEngine, world: World, index: int = 0) -> int:
         """The invoice is paid by MoMo; the id of the payment."""
         invoice = world.invoices[index]
         reference = f"{invoice.reference}00"
-        merchant = self.desk.merchants[0]
+        merchant = self.server.merchants[0]
         asked = {
             "partnerCode": merchant.settings["partner_code"],
             "orderId": reference,
@@ -90,9 +91,9 @@ class Wallet:
             amount_vnd=invoice.total_vnd,
             expires_at=now + timedelta(minutes=15),
         )
-        self.desk.orders[order.key] = order
-        decided = self.desk.decide(order.key, is_paid=True, at=now)
-        told = await message(self.http, decided.movement, merchant)
+        self.server.orders[order.key] = order
+        decided = self.server.decide(order.key, is_paid=True, at=now)
+        notified = await message(self.http, decided.movement, merchant)
         async with transaction(engine) as db:
             await db.raw.execute(
                 "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
@@ -105,13 +106,15 @@ class Wallet:
             method="POST",
             path="",
             query=b"",
-            headers=dict(told.headers),
-            body=told.body,
+            headers=dict(notified.headers),
+            body=notified.body,
             received_at=now,
         )
         notices = momo.read(request, found.account)
         assert isinstance(notices, Notices)
-        recorded = await commit_notices(engine, [InboundNotice(found, notices.items[0], told.body)])
+        recorded = await commit_notices(
+            engine, [InboundNotice(found, notices.items[0], notified.body)]
+        )
         return int(recorded.verdicts[0].record_id)
 
     async def follow(self, engine: AsyncEngine, later: timedelta = timedelta()) -> int:
@@ -121,7 +124,7 @@ class Wallet:
     @property
     def refunded_vnd(self) -> int:
         """What MoMo's own books gave back or are about to."""
-        return sum(refund.amount_vnd for refund in self.desk.refunds.values())
+        return sum(refund.amount_vnd for refund in self.server.refunds.values())
 
 
 @asynccontextmanager
@@ -134,21 +137,23 @@ async def wallet(world: World) -> AsyncIterator[Wallet]:
         settings=SETTINGS["momo"],
         secrets=SECRETS["momo"],
     )
-    desks = open_desks([merchant])
-    desk = desks.desks["momo"]
-    assert isinstance(desk, Momo)
-    transport = httpx.ASGITransport(desks)
+    servers = open_servers([merchant])
+    server = servers.servers["momo"]
+    assert isinstance(server, Momo)
+    transport = httpx.ASGITransport(servers)
     async with httpx.AsyncClient(transport=transport) as http:
-        yield Wallet(desk, desks, http)
+        yield Wallet(server, servers, http)
 
 
-def wish(amount_vnd: int, method: Method = Method.PAYOUT, **more: object) -> RefundRequest:
+def refund_request(
+    amount_vnd: int, method: Method = Method.TRANSFER, **more: object
+) -> RefundRequest:
     """A refund as an accountant asks for it."""
     return RefundRequest(
         amount_vnd=amount_vnd,
         reason="Nộp trùng",
         method=method,
-        payee=PAYEE if method is Method.PAYOUT else None,
+        payee=PAYEE if method is Method.TRANSFER else None,
         **more,
     )
 

@@ -1,4 +1,4 @@
-"""Both ends of a provider's wire in one process: an adapter's calls at a sandbox desk, a teller's words read."""
+"""Both ends of a provider's wire in one process: an adapter's calls at a sandbox server, a notifier's words read."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from adapters.contract import (
 from sandbox.provider import (
     Call,
     Decided,
-    Desk,
     Merchant,
     Message,
     Movement,
-    Standing,
-    Teller,
+    MovementState,
+    Notifier,
+    ProviderServer,
     altered,
     span,
 )
 
-_NOBODY = httpx.AsyncClient()  # never sends: these tellers ask nothing first
+_NOBODY = httpx.AsyncClient()  # never sends: these notifiers ask nothing first
 NOW = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
 ORDER = Order(
     merchant_reference="HP7K2M9QX4TB00",
@@ -111,9 +111,9 @@ def merchant_of(name: str) -> Merchant:
     )
 
 
-def told(teller: Teller, movement: Movement, *, leave_out: str = "") -> Message:
-    """What a teller that asks nothing first says of a movement."""
-    saying = teller.message(_NOBODY, movement, merchant_of(teller.NAME), leave_out=leave_out)
+def notified(notifier: Notifier, movement: Movement, *, leave_out: str = "") -> Message:
+    """What a notifier that asks nothing first says of a movement."""
+    saying = notifier.message(_NOBODY, movement, merchant_of(notifier.NAME), leave_out=leave_out)
     try:
         saying.send(None)  # type: ignore[attr-defined]  # a coroutine, run by hand: it never waits
     except StopIteration as done:
@@ -150,13 +150,13 @@ def refusal_of(adapter: ModuleType, message: Message, **changes: Any) -> Refused
     return caught.value
 
 
-def at_desk(desk: Desk, call: OutgoingRequest, at: datetime = NOW) -> Answer:
-    """An adapter's call, answered by a desk."""
+def at_server(server: ProviderServer, call: OutgoingRequest, at: datetime = NOW) -> Answer:
+    """An adapter's call, answered by a server."""
     url = urlsplit(call.url)
-    reply = desk.answer(
+    reply = server.answer(
         Call(
             method=call.method,
-            path=url.path.removeprefix(f"/sandbox/{desk.NAME}"),
+            path=url.path.removeprefix(f"/sandbox/{server.NAME}"),
             query=url.query,
             headers={name.lower(): value for name, value in call.headers.items()},
             body=call.body,
@@ -167,17 +167,17 @@ def at_desk(desk: Desk, call: OutgoingRequest, at: datetime = NOW) -> Answer:
     return Answer(status=reply.status, content_type=kind, body=reply.body)
 
 
-def decided(desk: Desk, checkout: Checkout, *, is_paid: bool = True) -> Decided:
+def decided(server: ProviderServer, checkout: Checkout, *, is_paid: bool = True) -> Decided:
     """The payer goes where the checkout sends them, sees the price and decides."""
     url = urlsplit(checkout.url)
-    path = url.path.removeprefix(f"/sandbox/{desk.NAME}")
+    path = url.path.removeprefix(f"/sandbox/{server.NAME}")
     assert path.startswith("/pay")
     call = Call(method="GET", path=path, query=url.query, headers={}, body=b"")
-    page = desk.open_order(call, NOW + timedelta(minutes=1))
+    page = server.open_order(call, NOW + timedelta(minutes=1))
     assert page.amount_vnd == ORDER.amount_vnd
     at = NOW + timedelta(minutes=2)
-    first = desk.decide(page.order_id, is_paid=is_paid, at=at)
-    assert desk.decide(page.order_id, is_paid=not is_paid, at=at).movement == first.movement
+    first = server.decide(page.order_id, is_paid=is_paid, at=at)
+    assert server.decide(page.order_id, is_paid=not is_paid, at=at).movement == first.movement
     return first
 
 
@@ -193,17 +193,17 @@ movements = st.builds(
     sequence=st.integers(1, 2**32),
     amount_vnd=st.integers(1, 10**9 - 1),
     at=st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - the strategy wants bare bounds
-    standing=st.sampled_from(Standing),
+    state=st.sampled_from(MovementState),
     merchant_reference=st.from_regex(r"HP[0-9A-HJKMNP-TV-Z]{10}[0-9]{2}", fullmatch=True),
     content=st.text("abcXYZ 0123456789&=+|", max_size=20),
 )
 
 
 def expect_signed_bytes_to_matter(
-    adapter: ModuleType, teller: Teller, movement: Movement, mark: str, at: int
+    adapter: ModuleType, notifier: Notifier, movement: Movement, mark: str, at: int
 ) -> None:
     """A changed byte behind a signed mark is refused for its signature (or is no message any more)."""
-    message = told(teller, movement)
+    message = notified(notifier, movement)
     try:
         span(message, mark)
     except ValueError:  # this message has no such value
@@ -212,9 +212,9 @@ def expect_signed_bytes_to_matter(
 
 
 def expect_unsigned_bytes_not_to_matter(
-    adapter: ModuleType, teller: Teller, movement: Movement, mark: str, at: int
+    adapter: ModuleType, notifier: Notifier, movement: Movement, mark: str, at: int
 ) -> None:
     """A changed byte behind an unsigned mark changes neither money, account nor direction."""
-    message = told(teller, movement)
+    message = notified(notifier, movement)
     with only_refusals():
         assert notice_of(adapter, altered(message, mark, at)) == notice_of(adapter, message)

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY, World, make_world, merchant_in
-from support.review_school import merchant_of, notice_of, told
+from support.review_school import merchant_of, notice_of, notified
 from support.statement_files import Entry, mb_csv
 
 from adapters.contract import Verdict
@@ -40,7 +40,7 @@ from sandbox.settlements import (
 OPENING_VND = 5_000_000
 TERMS = Terms(fee_basis_points=110)
 NEXT = DAY + timedelta(1)
-SPEAKERS: dict[str, tuple[ModuleType, ModuleType]] = {
+CASES: dict[str, tuple[ModuleType, ModuleType]] = {
     "vnpay": (vnpay, sandbox_vnpay),
     "momo": (momo, sandbox_momo),
     "zalopay": (zalopay, sandbox_zalopay),
@@ -84,10 +84,10 @@ class Lumps:
             account_number="" if self.provider == "payos" else self.world.bank_number,
         )
 
-    async def tell(self, movement: Movement) -> Verdict:
+    async def notify(self, movement: Movement) -> Verdict:
         """The provider's IPN, read by its adapter."""
-        adapter, teller = SPEAKERS[self.provider]
-        notice = notice_of(adapter, told(teller, movement), received_at=movement.at)
+        adapter, notifier = CASES[self.provider]
+        notice = notice_of(adapter, notified(notifier, movement), received_at=movement.at)
         async with transaction(self.engine) as db:
             merchant = await merchant_in(db, self.world, self.provider)
         # a bank account that the sandbox's provider was never told of

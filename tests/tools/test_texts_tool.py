@@ -68,6 +68,7 @@ def test_a_good_tree_passes(tree: Path) -> None:
         ("gateway/a.html", '{{ _("Đã " ~ what) }}', "_() needs literal texts"),
         ("gateway/a.html", "{{ _(what) }}", "_() needs literal texts"),
         ("gateway/a.html", "{% if %}", "not a template"),
+        ("gateway/a.html", "{% set kind, _ = pair %}", "_ marks texts"),
         ("gateway/a.html", '{{ _("Chưa dịch") }}', "no English for 'Chưa dịch'"),
         ("gateway/a.typ", "#text[Đã thu]", "gateway/a.typ:1: Vietnamese outside a mark"),
         ("gateway/a.typ", '#msg("Chưa dịch")', "no English for 'Chưa dịch'"),
@@ -138,6 +139,14 @@ def test_compiling_merges_and_is_the_same_every_time(tree: Path) -> None:
     assert texts.main(["compile"], root=tree) == 0
     assert compiled.read_bytes() == first
     assert {path.name for path in compiled.parent.iterdir()} == {"hocphi.po", "other.po", COMPILED}
+
+
+def test_joining_leaves_one_file_with_all_texts(tree: Path) -> None:
+    write_texts(tree / FOLDER / "other.po", {Key("", "Lớp"): "Class"})
+    assert texts.main(["join"], root=tree) == 0
+    (po,) = (tree / FOLDER).glob("*.po")
+    assert po.name == "hocphi.po"
+    assert read_texts(po) == {**ENGLISH, Key("", "Lớp"): "Class"}
 
 
 def test_the_files_here_are_as_the_tool_writes_them(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from adapters.providers.dvcqg.inward import acknowledge, needed, read, refuse, tell
+from adapters.providers.dvcqg.inward import acknowledge, answer_lookup, needed, read, refuse
 from adapters.providers.dvcqg.outward import (
     ask,
     ask_receipt,
@@ -58,6 +58,7 @@ __all__ = [
     "SECRETS",
     "SETTINGS",
     "acknowledge",
+    "answer_lookup",
     "ask",
     "ask_receipt",
     "create",
@@ -68,7 +69,6 @@ __all__ = [
     "read_receipt",
     "read_return",
     "refuse",
-    "tell",
 ]
 
 NAME: str = "dvcqg"

@@ -121,7 +121,7 @@ def refuse(request: Request, account: MerchantAccount | None, error: RefusedErro
             return replace(_confirm_reply(why, account, {}), status=status)
 
 
-def tell(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
+def answer_lookup(request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
     """The answer to a look-up: TT with what is owed as one sum, else NONE, whoever was asked about.
 
     Of the payer it says the name as given (masked) and no more; the file's code is the one asked.

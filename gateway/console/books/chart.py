@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapters.messages import Message
 from core.statistics.queries import ClassFigures
 
 WIDTH = 960
@@ -20,7 +21,7 @@ MAX_BARS = 60
 class Pair:
     """What a bar stands for, VND; `part_vnd` is shown within `whole_vnd`, nothing below zero."""
 
-    name: str
+    name: str | Message
     whole_vnd: int
     part_vnd: int
 
@@ -29,7 +30,7 @@ class Pair:
 class Bar:
     """One class: two bars over each other. Coordinates in the drawing's units."""
 
-    name: str
+    name: str | Message
     whole_vnd: int
     x: float
     width: float

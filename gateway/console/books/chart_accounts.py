@@ -10,7 +10,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 
-from core.accounting.charts import Override, accounts_on, chart_for, purposes
+from core.accounting.charts import PURPOSES, Override, accounts_on, chart_for
 from core.accounting.overrides import set_override
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
@@ -104,7 +104,7 @@ async def _accounts_screen(
         active="exports",
         problem=problem,
         chart=chart,
-        purposes=purposes(),
+        purposes=PURPOSES,
         accounts=[
             (purpose, accounts[purpose], chart.name_of(accounts[purpose]), official)
             for purpose, official in chart.accounts.items()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+from adapters.messages import format_day, format_moment
 from core.accounting.sheets import Cell, write_sheet
 from core.kit.clock import VN
 from core.kit.money import format_vnd
-from gateway.console.frame.labels import words
-from gateway.pages.rendering import day_text, moment_text
+from gateway.console.frame.labels import label
 from gateway.pages.typesetting import set_pdf
 from reconciliation.closing.records import DayClose
 
@@ -67,7 +67,7 @@ def paper_of(record: DayClose) -> Paper:
         facts=(
             ("Biên bản số", str(record.number)),
             ("Người chốt", record.actor),
-            ("Thời điểm chốt", moment_text(record.made_at)),
+            ("Thời điểm chốt", format_moment(record.made_at, "vi")),
             ("Mã biên bản (SHA-256)", record.hash.hex()),
             ("Mã kết quả đối soát", body["result_hash"]),
             ("Nhật ký hệ thống đến mã", body["audit_head"]),
@@ -104,7 +104,7 @@ def _paper(
         name=name,
         facts=(
             *facts,
-            ("Lần chốt trước", day_text(date.fromisoformat(since)) if since else "chưa có"),
+            ("Lần chốt trước", format_day(date.fromisoformat(since), "vi") if since else "chưa có"),
         ),
         sections=tuple(_sections(body)),
         at=at,
@@ -121,7 +121,7 @@ def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
         yield Section("Không có số dư và phát sinh", rows)
     listed = tuple(
         Row(
-            label=words("reason", one["reason"])[0],
+            label=str(label("reason", one["reason"])),
             day=date.fromisoformat(one["date"]),
             amount_vnd=one["amount_vnd"],
             note=one["account"],
@@ -145,14 +145,14 @@ def _account(name: str) -> str:
     adapter, _, number = name.rpartition(":")
     if not adapter:
         return f"Tài khoản ngân hàng {number}"
-    return f"Tiền đang chuyển qua {words('channel', adapter)[0]}, tài khoản {number}"
+    return f"Tiền đang chuyển qua {label('channel', adapter)}, tài khoản {number}"
 
 
 def _proof_rows(proof: Mapping[str, Any]) -> Iterator[Row]:
     yield Row(label="Số dư đầu ngày", amount_vnd=proof["opening_vnd"], is_sum=True)
     for item in proof["items"]:
         yield Row(
-            label=words("proof_item", item["kind"])[0],
+            label=str(label("proof_item", item["kind"])),
             count=item["count"] or None,
             amount_vnd=item["amount_vnd"],
         )
@@ -183,7 +183,9 @@ def _files(body: Mapping[str, Any]) -> tuple[Row, ...]:
 
 def _transfers(kinds: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     rows = [
-        Row(label=words("transfer", one["kind"])[0], count=one["count"], amount_vnd=one["sum_vnd"])
+        Row(
+            label=str(label("transfer", one["kind"])), count=one["count"], amount_vnd=one["sum_vnd"]
+        )
         for one in kinds
     ]
     total = Row(
@@ -216,7 +218,7 @@ def proof_xlsx(paper: Paper) -> bytes:
         as_of=paper.day,
         above=(
             paper.school,
-            f"{TITLE} NGÀY {day_text(paper.day)}{'' if paper.is_closed else f' – {DRAFT}'}",
+            f"{TITLE} NGÀY {format_day(paper.day, 'vi')}{'' if paper.is_closed else f' – {DRAFT}'}",
             *(f"{what}: {value}" for what, value in paper.facts),
         ),
         below=[("",), ("", "Kế toán (ký, họ tên)", "", "", "Thủ trưởng đơn vị (ký, họ tên)")],
@@ -225,10 +227,10 @@ def proof_xlsx(paper: Paper) -> bytes:
 
 def proof_pdf(paper: Paper) -> bytes:
     """The paper as a PDF to sign. Call it in a thread."""
-    said = {
+    data = {
         "title": TITLE,
         "school": paper.school,
-        "day": day_text(paper.day),
+        "day": format_day(paper.day, "vi"),
         "draft": "" if paper.is_closed else DRAFT,
         "facts": paper.facts,
         "sections": [
@@ -237,7 +239,7 @@ def proof_pdf(paper: Paper) -> bytes:
                 "rows": [
                     {
                         "label": row.label,
-                        "day": day_text(row.day) if row.day else "",
+                        "day": format_day(row.day, "vi") if row.day else "",
                         "count": "" if row.count is None else str(row.count),
                         "amount": ""
                         if row.amount_vnd is None
@@ -251,4 +253,4 @@ def proof_pdf(paper: Paper) -> bytes:
             for section in paper.sections
         ],
     }
-    return set_pdf("proof.typ", said, at=paper.at)
+    return set_pdf("proof.typ", data, "vi", at=paper.at)

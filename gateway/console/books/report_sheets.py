@@ -9,41 +9,41 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from core.kit.clock import VN
+from adapters.messages import Message, msg, pmsg
 from core.statistics.cashbook import BankBook, DayBook
 from core.statistics.cashless import MonthCashless, added
 from core.statistics.reports import ClassDebt, CollectedTable
-from core.statistics.sheets import SHARE_COLUMNS, TOTAL, Cell, Column, Sheet, Words, share_cells
-from gateway.console.frame.labels import words
+from core.statistics.sheets import SHARE_COLUMNS, TOTAL, Cell, Column, Sheet, share_cells
+from gateway.console.frame.labels import label
 
 _AGE_COLUMNS: Final = (
-    Column(("Chưa đến hạn", "Not yet due"), "vnd"),
-    Column(("Quá hạn 1–30 ngày", "1–30 days overdue"), "vnd"),
-    Column(("Quá hạn 31–60 ngày", "31–60 days"), "vnd"),
-    Column(("Quá hạn 61–90 ngày", "61–90 days"), "vnd"),
-    Column(("Quá hạn trên 90 ngày", "Over 90 days"), "vnd"),
+    Column(msg("Chưa đến hạn"), "vnd"),
+    Column(msg("Quá hạn 1–30 ngày"), "vnd"),
+    Column(msg("Quá hạn 31–60 ngày"), "vnd"),
+    Column(msg("Quá hạn 61–90 ngày"), "vnd"),
+    Column(msg("Quá hạn trên 90 ngày"), "vnd"),
 )
-_PURPOSES: Final[dict[str, Words]] = {
-    "student_credit": ("Tiền dư của học sinh", "Pupils' credit"),
-    "suspense": ("Tiền chờ xử lý", "In suspense"),
+_PURPOSES: Final[dict[str, Message]] = {
+    "student_credit": pmsg("many", "Tiền dư của học sinh"),
+    "suspense": msg("Tiền chờ xử lý"),
 }
-_NO_CHANNEL: Final[Words] = ("Không qua kênh", "No channel")
-_CASH: Final[Words] = ("Tiền mặt", "Cash")
-_RECEIPT: Final[Words] = ("Thu tiền", "Receipt")
+_NO_CHANNEL: Final = msg("Không qua kênh")
+_CASH: Final = msg("Tiền mặt")
+_RECEIPT: Final = pmsg("entry", "Thu tiền")
 
 
 def debt_sheet(classes: Sequence[ClassDebt], on: date) -> Sheet:
     """Debt by class and age at the end of business date `on`."""
     return Sheet(
-        title=("Công nợ theo lớp và tuổi nợ", "Debt by class and age"),
+        title=msg("Công nợ theo lớp và tuổi nợ"),
         notes=(
-            (f"Cuối ngày {on:%d/%m/%Y}.", f"At the end of {on:%d/%m/%Y}."),
-            ("Tổng bằng số dư phải thu trên sổ.", "The total is the receivable in the books."),
+            msg("Cuối ngày {on:date}.", on=on),
+            msg("Tổng bằng số dư phải thu trên sổ."),
         ),
         columns=(
-            Column(("Lớp", "Class")),
-            Column(("Năm học", "School year")),
-            Column(("Số phiếu báo thu", "Invoices"), "count"),
+            Column(msg("Lớp")),
+            Column(msg("Năm học")),
+            Column(msg("Số phiếu báo thu"), "count"),
             Column(TOTAL, "vnd"),
             *_AGE_COLUMNS,
         ),
@@ -61,39 +61,39 @@ def debt_sheet(classes: Sequence[ClassDebt], on: date) -> Sheet:
     )
 
 
-def channel_words(channel: str) -> Words:
+def channel_name(channel: str) -> Message:
     """What a channel is called in a report."""
-    return {"": _NO_CHANNEL, "cash": _CASH}.get(channel) or words("channel", channel)
+    return {"": _NO_CHANNEL, "cash": _CASH}.get(channel) or label("channel", channel)
 
 
-def column_words(channels: Sequence[str]) -> list[Words]:
+def channel_columns(channels: Sequence[str]) -> list[Message]:
     """The same for columns side by side: two that are called alike also say which they are."""
-    called = [channel_words(channel) for channel in channels]
+    names = [channel_name(channel) for channel in channels]
     return [
-        (f"{vi} ({channel})", f"{en} ({channel})") if called.count((vi, en)) > 1 else (vi, en)
-        for channel, (vi, en) in zip(channels, called, strict=True)
+        msg("{name} ({code})", name=name, code=channel) if names.count(name) > 1 else name
+        for channel, name in zip(channels, names, strict=True)
     ]
 
 
 def collected_sheet(table: CollectedTable, since: date, until: date) -> Sheet:
     """Collected by fee item and channel from `since` to `until`, both included."""
     return Sheet(
-        title=("Đã thu theo khoản thu và kênh", "Collected by fee item and channel"),
+        title=msg("Đã thu theo khoản thu và kênh"),
         notes=(
-            (
-                f"Từ {since:%d/%m/%Y} đến {until:%d/%m/%Y}, đã trừ khoản hoàn và khoản đảo trong kỳ.",
-                f"From {since:%d/%m/%Y} to {until:%d/%m/%Y}, less what was refunded or reversed.",
+            msg(
+                "Từ {since:date} đến {until:date}, đã trừ khoản hoàn và khoản đảo trong kỳ.",
+                since=since,
+                until=until,
             ),
-            (
-                "Khoản nộp một phần được tính lần lượt vào từng dòng của phiếu báo thu, từ dòng đầu.",
-                "A part payment fills the invoice's lines one after the other, from the first.",
+            msg(
+                "Khoản nộp một phần được tính lần lượt vào từng dòng của phiếu báo thu, từ dòng đầu."
             ),
         ),
         columns=(
-            Column(("Khoản thu", "Fee item")),
-            Column(("Mã", "Code")),
+            Column(pmsg("report", "Khoản thu")),
+            Column(msg("Mã")),
             Column(TOTAL, "vnd"),
-            *(Column(one, "vnd") for one in column_words(table.channels)),
+            *(Column(one, "vnd") for one in channel_columns(table.channels)),
         ),
         rows=tuple(
             (
@@ -111,19 +111,17 @@ def collected_sheet(table: CollectedTable, since: date, until: date) -> Sheet:
 def cashless_sheet(months: Sequence[MonthCashless]) -> Sheet:
     """The cashless share month by month."""
     return Sheet(
-        title=("Tỷ lệ thu không dùng tiền mặt", "Cashless share"),
+        title=msg("Tỷ lệ thu không dùng tiền mặt"),
         notes=(
-            (
-                "Không tiền mặt: mọi khoản qua ngân hàng, ví hoặc cổng thanh toán. Đã trừ khoản hoàn và khoản đảo trong tháng.",
-                "Cashless: whatever came by bank, wallet or gateway. Less what was refunded or reversed in the month.",
+            msg(
+                "Không tiền mặt: mọi khoản qua ngân hàng, ví hoặc cổng thanh toán. Đã trừ khoản hoàn và khoản đảo trong tháng."
             ),
-            (
-                "Tiền mặt trường tự thu chưa được ghi vào hệ thống.",
-                "Cash that the school takes itself is not recorded here yet.",
-            ),
+            msg("Tiền mặt trường tự thu chưa được ghi vào hệ thống."),
         ),
-        columns=(Column(("Tháng", "Month")), *SHARE_COLUMNS),
-        rows=tuple((f"{one.month:%m/%Y}", *share_cells(one.figures)) for one in months),
+        columns=(Column(msg("Tháng")), *SHARE_COLUMNS),
+        rows=tuple(
+            (msg("{month:month}", month=one.month), *share_cells(one.figures)) for one in months
+        ),
         foot=(TOTAL, *share_cells(added([one.figures for one in months]))),
     )
 
@@ -131,33 +129,35 @@ def cashless_sheet(months: Sequence[MonthCashless]) -> Sheet:
 def cash_book_sheet(book: BankBook, day: DayBook, on: date) -> Sheet:
     """The book of a bank account on business date `on`: opening, entries, sums and closing."""
     opening: tuple[Cell, ...] = (
-        *(None, ("Số dư đầu ngày", "Opening balance"), None, None, None, None),
+        *(None, msg("Số dư đầu ngày"), None, None, None, None),
         day.opening_vnd,
     )
     return Sheet(
-        title=("Sổ tiền gửi ngân hàng", "Bank book"),
+        title=msg("Sổ tiền gửi ngân hàng"),
         notes=(
-            (
-                f"Tài khoản {book.number} ({book.name}), ngày {on:%d/%m/%Y}.",
-                f"Account {book.number} ({book.name}), {on:%d/%m/%Y}.",
+            msg(
+                "Tài khoản {number} ({name}), ngày {on:date}.",
+                number=book.number,
+                name=book.name,
+                on=on,
             ),
-            ("Số dư cuối ngày bằng số dư trên sổ cái.", "The closing balance is the ledger's."),
+            msg("Số dư cuối ngày bằng số dư trên sổ cái."),
         ),
         columns=(
-            Column(("Giờ ghi sổ", "Booked at")),
-            Column(("Nội dung", "What")),
-            Column(("Mã thanh toán", "Reference")),
-            Column(("Số giao dịch ngân hàng", "Bank transaction")),
-            Column(("Thu", "In"), "vnd"),
-            Column(("Chi", "Out"), "vnd"),
-            Column(("Số dư", "Balance"), "vnd"),
+            Column(msg("Giờ ghi sổ")),
+            Column(pmsg("entry", "Nội dung")),
+            Column(msg("Mã thanh toán")),
+            Column(msg("Số giao dịch ngân hàng")),
+            Column(msg("Thu"), "vnd"),
+            Column(msg("Chi"), "vnd"),
+            Column(msg("Số dư"), "vnd"),
         ),
         rows=(
             opening,
             *(
                 (
-                    f"{entry.booked_at.astimezone(VN):%H:%M %d/%m}",
-                    _RECEIPT if entry.kind == "receipt" else words("transfer", entry.kind),
+                    msg("{at:short_moment}", at=entry.booked_at),
+                    _RECEIPT if entry.kind == "receipt" else label("transfer", entry.kind),
                     ", ".join(entry.references),
                     entry.bank_transaction_id,
                     entry.in_vnd or None,
@@ -168,7 +168,7 @@ def cash_book_sheet(book: BankBook, day: DayBook, on: date) -> Sheet:
             ),
         ),
         foot=(
-            *(None, ("Số dư cuối ngày", "Closing balance"), None, None),
+            *(None, msg("Số dư cuối ngày"), None, None),
             *(day.in_vnd, day.out_vnd, day.closing_vnd),
         ),
     )

@@ -11,13 +11,14 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from adapters.messages import Message, msg, pmsg
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError, Problem, not_found
 from core.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
 from core.statistics.cashless import cashless_by_month
 from core.statistics.reports import collected_by_item, debt_by_class, in_table
-from core.statistics.sheets import Sheet, Words, said, share_text, write_workbook
+from core.statistics.sheets import Sheet, write_workbook
 from gateway.console.books.chart import Pair, draw_pairs
 from gateway.console.books.report_sheets import (
     cash_book_sheet,
@@ -37,16 +38,16 @@ from gateway.pages.rendering import lang_of
 from gateway.problems import status_of
 
 PAGE: Final = "/console/reports"
-TABS: Final[dict[str, Words]] = {
-    "debt": ("Công nợ", "Debt"),
-    "collected": ("Đã thu", "Collected"),
-    "cashless": ("Không tiền mặt", "Cashless"),
-    "bank-book": ("Sổ tiền gửi", "Bank book"),
+TABS: Final[dict[str, Message]] = {
+    "debt": msg("Công nợ"),
+    "collected": pmsg("total", "Đã thu"),
+    "cashless": msg("Không tiền mặt"),
+    "bank-book": msg("Sổ tiền gửi"),
 }
 MAX_PERIOD_DAYS: Final = 366
 MAX_ROWS: Final = 500
 """Rows on the screen; the file has all of them."""
-_CODES: Final = {"student_credit": "Dư", "suspense": "Chờ"}
+_CODES: Final = {"student_credit": msg("Dư"), "suspense": msg("Chờ")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,9 @@ class Asked:
 class Drawn:
     """What a chart shows, in words: the part within the whole; `part` is None where there is but one bar."""
 
-    title: Words
-    whole: Words
-    part: Words | None
+    title: Message
+    whole: Message
+    part: Message | None
     pairs: tuple[Pair, ...]
 
 
@@ -155,8 +156,6 @@ async def _report_screen(
         drawn=report.drawn,
         chart=draw_pairs(report.drawn.pairs),
         books=report.books,
-        said=said,
-        share_text=share_text,
     )
 
 
@@ -202,9 +201,9 @@ async def _debt(db: Driver, school_id: int, asked: Asked) -> Report:
     return Report(
         sheet=debt_sheet(classes, asked.until),
         drawn=Drawn(
-            title=("Công nợ theo lớp", "Debt by class"),
-            whole=("Công nợ", "Debt"),
-            part=("Trong đó quá hạn", "Of it overdue"),
+            title=msg("Công nợ theo lớp"),
+            whole=msg("Công nợ"),
+            part=msg("Trong đó quá hạn"),
             pairs=tuple(Pair(one.name, one.total_vnd, one.overdue_vnd) for one in classes),
         ),
     )
@@ -215,8 +214,8 @@ async def _collected(db: Driver, school_id: int, asked: Asked) -> Report:
     return Report(
         sheet=collected_sheet(table, asked.since, asked.until),
         drawn=Drawn(
-            title=("Đã thu theo khoản thu", "Collected by fee item"),
-            whole=("Đã thu", "Collected"),
+            title=msg("Đã thu theo khoản thu"),
+            whole=pmsg("total", "Đã thu"),
             part=None,
             pairs=tuple(
                 Pair(_CODES.get(row.purpose, row.code), row.total_vnd, row.total_vnd)
@@ -231,11 +230,15 @@ async def _cashless(db: Driver, school_id: int, asked: Asked) -> Report:
     return Report(
         sheet=cashless_sheet(months),
         drawn=Drawn(
-            title=("Thu không dùng tiền mặt theo tháng", "Cashless money by month"),
-            whole=("Tổng thu", "All money"),
-            part=("Không tiền mặt", "Cashless"),
+            title=msg("Thu không dùng tiền mặt theo tháng"),
+            whole=msg("Tổng thu"),
+            part=msg("Không tiền mặt"),
             pairs=tuple(
-                Pair(f"{one.month:%m/%y}", one.figures.total_vnd, one.figures.cashless_vnd)
+                Pair(
+                    msg("{month:short_month}", month=one.month),
+                    one.figures.total_vnd,
+                    one.figures.cashless_vnd,
+                )
                 for one in months
             ),
         ),
@@ -250,10 +253,12 @@ async def _bank_book(db: Driver, school_id: int, asked: Asked) -> Report:
     return Report(
         sheet=cash_book_sheet(book, day, asked.until),
         drawn=Drawn(
-            title=("Tiền vào tài khoản trong 14 ngày", "Money in, the last 14 days"),
-            whole=("Tiền vào", "Money in"),
+            title=msg("Tiền vào tài khoản trong 14 ngày"),
+            whole=msg("Tiền vào"),
             part=None,
-            pairs=tuple(Pair(f"{one.day:%d/%m}", one.in_vnd, one.in_vnd) for one in flows),
+            pairs=tuple(
+                Pair(msg("{day:day_month}", day=one.day), one.in_vnd, one.in_vnd) for one in flows
+            ),
         ),
         books=tuple(books),
     )

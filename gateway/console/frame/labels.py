@@ -1,4 +1,4 @@
-"""The words an accountant reads, by the codes of the house: (Vietnamese, English).
+"""What an accountant reads for a code: a status, a reason, a kind of posting.
 
 A code that is missing here is shown as it is: a new reason must not break a screen.
 """
@@ -8,478 +8,389 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from adapters.ways import words_of
+from adapters.messages import Message, msg, pmsg
+from adapters.ways import name_of
 
-Words = Mapping[str, tuple[str, str]]
+Labels = Mapping[str, Message]
 
-REASON: Final[Words] = {
-    "unknown_reference": ("Không rõ nội dung chuyển khoản", "Unknown reference"),
-    "amount_mismatch": ("Số tiền không khớp", "Amount differs"),
-    "duplicate_payment": ("Nộp trùng", "Paid twice"),
-    "missing_in_statement": ("Sao kê không có khoản này", "Missing in the statement"),
-    "missing_notice": ("Có trên sao kê, không có báo có", "On the statement, no notice came"),
-    "fee_variance": ("Phí dịch vụ lệch", "Provider's fee differs"),
-    "batch_total_mismatch": ("Tổng lô quyết toán lệch", "Settlement total differs"),
-    "refund_unmatched": ("Hoàn tiền chưa khớp", "Refund not matched"),
-    "closed_invoice": ("Phiếu báo thu đã huỷ", "Invoice was cancelled"),
-    "wrong_account": ("Vào nhầm tài khoản", "Wrong account"),
-    "conflicting_duplicate": ("Giao dịch báo lại khác nội dung", "Same transaction, other content"),
-    "unreadable_line": ("Dòng sao kê không đọc được", "Unreadable statement line"),
-    "unexplained_debit": ("Khoản tiền ra chưa giải thích", "Unexplained debit"),
+REASON: Final[Labels] = {
+    "unknown_reference": msg("Không rõ nội dung chuyển khoản"),
+    "amount_mismatch": msg("Số tiền không khớp"),
+    "duplicate_payment": msg("Nộp trùng"),
+    "missing_in_statement": msg("Sao kê không có khoản này"),
+    "missing_notice": msg("Có trên sao kê, không có báo có"),
+    "fee_variance": msg("Phí dịch vụ lệch"),
+    "batch_total_mismatch": msg("Tổng lô quyết toán lệch"),
+    "refund_unmatched": msg("Hoàn tiền chưa khớp"),
+    "closed_invoice": msg("Phiếu báo thu đã huỷ"),
+    "wrong_account": msg("Vào nhầm tài khoản"),
+    "conflicting_duplicate": msg("Giao dịch báo lại khác nội dung"),
+    "unreadable_line": msg("Dòng sao kê không đọc được"),
+    "unexplained_debit": msg("Khoản tiền ra chưa giải thích"),
 }
 
 # what happened, in a sentence or two, and what to do about it
-EXPLANATION: Final[Words] = {
-    "unknown_reference": (
-        "Tiền đã vào tài khoản của trường nhưng nội dung chuyển khoản không có mã nào hệ thống nhận ra. Tiền đang ở mục chờ xử lý. Chọn phiếu báo thu đúng rồi ghi vào đó.",
-        "Money reached the school's account, but its text names nothing we know. It is held in suspense. Choose the right invoice and place it there.",
+EXPLANATION: Final[Labels] = {
+    "unknown_reference": msg(
+        "Tiền đã vào tài khoản của trường nhưng nội dung chuyển khoản không có mã nào hệ thống nhận ra. Tiền đang ở mục chờ xử lý. Chọn phiếu báo thu đúng rồi ghi vào đó."
     ),
-    "amount_mismatch": (
-        "Số tiền nộp khác số phải thu. Phần đúng đã được ghi; phần thừa thành tiền dư của học sinh, phần thiếu vẫn còn phải thu.",
-        "The amount paid is not the amount due. What fits was booked; what is over is the pupil's credit, what is short is still owed.",
+    "amount_mismatch": msg(
+        "Số tiền nộp khác số phải thu. Phần đúng đã được ghi; phần thừa thành tiền dư của học sinh, phần thiếu vẫn còn phải thu."
     ),
-    "duplicate_payment": (
-        "Phiếu báo thu đã thu đủ từ trước. Khoản này được giữ làm tiền dư của học sinh, chờ trừ kỳ sau hoặc hoàn lại.",
-        "The invoice had been paid in full. This money is kept as the pupil's credit, for the next period or to be paid back.",
+    "duplicate_payment": msg(
+        "Phiếu báo thu đã thu đủ từ trước. Khoản này được giữ làm tiền dư của học sinh, chờ trừ kỳ sau hoặc hoàn lại."
     ),
-    "missing_in_statement": (
-        "Ngân hàng hoặc cổng thanh toán đã báo có khoản này, nhưng sao kê của ngày đó không có. Kiểm tra sao kê hoặc hỏi ngân hàng.",
-        "A notice told of this payment, but the statement of that day does not show it. Check the statement or ask the bank.",
+    "missing_in_statement": msg(
+        "Ngân hàng hoặc cổng thanh toán đã báo có khoản này, nhưng sao kê của ngày đó không có. Kiểm tra sao kê hoặc hỏi ngân hàng."
     ),
-    "missing_notice": (
-        "Sao kê hoặc tệp đối soát có khoản này nhưng không có báo có nào khớp. Dòng của sao kê đã được ghi theo sao kê; dòng của tệp đối soát thì chưa rõ là khoản thu nào, hoặc được báo hai lần: hãy hỏi đơn vị thanh toán.",
-        "The statement or a settlement file shows this payment, but no notice of it came. A statement line was booked from the statement; a line of a settlement file names no payment of ours, or one that was settled before: ask the provider.",
+    "missing_notice": msg(
+        "Sao kê hoặc tệp đối soát có khoản này nhưng không có báo có nào khớp. Dòng của sao kê đã được ghi theo sao kê; dòng của tệp đối soát thì chưa rõ là khoản thu nào, hoặc được báo hai lần: hãy hỏi đơn vị thanh toán."
     ),
-    "fee_variance": (
-        "Phí hoặc thuế mà bên cung cấp trừ trong lô khác với điều khoản hợp đồng. Sổ ghi theo số thực trừ. Hãy đòi lại phần chênh, hoặc sửa điều khoản ở mục Quyết toán.",
-        "The fee or VAT that the provider kept of this batch is not what the contract says. The books have what was kept. Claim the difference, or correct the terms under Settlement.",
+    "fee_variance": msg(
+        "Phí hoặc thuế mà bên cung cấp trừ trong lô khác với điều khoản hợp đồng. Sổ ghi theo số thực trừ. Hãy đòi lại phần chênh, hoặc sửa điều khoản ở mục Quyết toán."
     ),
-    "batch_total_mismatch": (
-        "Ngân hàng ghi có một khoản đơn vị thanh toán quyết toán mà chưa có lô nào khớp đến từng đồng: tệp đối soát chưa nhập, thiếu dòng hoặc tổng khác. Tiền chưa vào sổ. Hãy nhập tệp đối soát; đêm sau tự ghép.",
-        "The bank shows a provider's payout that no settlement batch agrees with to the đồng: its file was not imported yet, lacks lines or comes to another sum. Nothing is booked. Import the settlement file; the next night puts them together.",
+    "batch_total_mismatch": msg(
+        "Ngân hàng ghi có một khoản đơn vị thanh toán quyết toán mà chưa có lô nào khớp đến từng đồng: tệp đối soát chưa nhập, thiếu dòng hoặc tổng khác. Tiền chưa vào sổ. Hãy nhập tệp đối soát; đêm sau tự ghép."
     ),
-    "refund_unmatched": (
-        "Một khoản hoàn tiền chưa rõ kết quả: đơn vị thanh toán chưa trả lời dứt khoát sau ba ngày, hoặc sổ đã ghi chi mà sao kê chưa có. Hãy hỏi đơn vị thanh toán hoặc ngân hàng.",
-        "A refund is in doubt: the provider has said nothing final for three days, or the books show it and the statement does not. Ask the provider or the bank.",
+    "refund_unmatched": msg(
+        "Một khoản hoàn tiền chưa rõ kết quả: đơn vị thanh toán chưa trả lời dứt khoát sau ba ngày, hoặc sổ đã ghi chi mà sao kê chưa có. Hãy hỏi đơn vị thanh toán hoặc ngân hàng."
     ),
-    "closed_invoice": (
-        "Phụ huynh nộp cho một phiếu báo thu đã huỷ. Tiền đang ở mục chờ xử lý.",
-        "A parent paid an invoice that was cancelled. The money is held in suspense.",
+    "closed_invoice": msg("Phụ huynh nộp cho một phiếu báo thu đã huỷ. Tiền đang ở mục chờ xử lý."),
+    "wrong_account": msg("Tiền vào tài khoản khác với tài khoản của khoản thu này."),
+    "conflicting_duplicate": msg(
+        "Một giao dịch đã ghi được báo lại lần nữa với số tiền hoặc nội dung khác. Lần báo sau bị từ chối và không được ghi sổ. Hãy đối chiếu với ngân hàng."
     ),
-    "wrong_account": (
-        "Tiền vào tài khoản khác với tài khoản của khoản thu này.",
-        "The money reached another account than the one this fee is paid to.",
-    ),
-    "conflicting_duplicate": (
-        "Một giao dịch đã ghi được báo lại lần nữa với số tiền hoặc nội dung khác. Lần báo sau bị từ chối và không được ghi sổ. Hãy đối chiếu với ngân hàng.",
-        "A transaction that was recorded came again with another amount or text. The later message was refused and not booked. Check with the bank.",
-    ),
-    "unreadable_line": (
-        "Một dòng trên sao kê không đọc được. Xem lại tệp sao kê.",
-        "A line of the statement could not be read. Look at the file.",
-    ),
-    "unexplained_debit": (
-        "Có tiền ra khỏi tài khoản mà sổ không có chứng từ tương ứng.",
-        "Money left the account and the books do not say why.",
-    ),
+    "unreadable_line": msg("Một dòng trên sao kê không đọc được. Xem lại tệp sao kê."),
+    "unexplained_debit": msg("Có tiền ra khỏi tài khoản mà sổ không có chứng từ tương ứng."),
 }
 
-RESOLUTION: Final[Words] = {
-    "placed": ("Đã ghi vào phiếu báo thu", "Placed on an invoice"),
-    "explained": ("Đã làm rõ, không cần ghi thêm", "Explained, nothing more to book"),
-    "accepted": ("Chấp nhận như hiện tại", "Accepted as it is"),
-    "refunded": ("Hoàn lại người nộp", "Returned to the payer"),
-    "matched_later": ("Đã khớp với sao kê sau đó", "Matched with a later statement"),
-    "settled": ("Là tiền quyết toán, đã ghi sổ", "A settlement, booked"),
-    "no_settlement": ("Không phải tiền quyết toán", "Not a settlement"),
-    "paid_back": ("Đã hoàn tiền", "Refunded"),
-    "not_paid_back": ("Không hoàn được tiền", "Could not be refunded"),
-    "booked": ("Đã ghi sổ", "Booked"),
+RESOLUTION: Final[Labels] = {
+    "placed": msg("Đã ghi vào phiếu báo thu"),
+    "explained": msg("Đã làm rõ, không cần ghi thêm"),
+    "accepted": msg("Chấp nhận như hiện tại"),
+    "refunded": pmsg("done", "Hoàn lại người nộp"),
+    "matched_later": msg("Đã khớp với sao kê sau đó"),
+    "settled": msg("Là tiền quyết toán, đã ghi sổ"),
+    "no_settlement": msg("Không phải tiền quyết toán"),
+    "paid_back": msg("Đã hoàn tiền"),
+    "not_paid_back": msg("Không hoàn được tiền"),
+    "booked": msg("Đã ghi sổ"),
 }
 
-EVIDENCE: Final[Words] = {
-    "reference": ("đúng mã chuyển khoản", "exact reference"),
-    "corrected_reference": ("mã gần đúng", "nearly the reference"),
-    "student_code": ("có mã học sinh", "pupil's code"),
-    "name": ("có tên học sinh", "pupil's name"),
-    "payer_history": ("người này từng nộp", "paid for this pupil before"),
-    "class": ("có tên lớp", "the class"),
-    "same_amount": ("đúng số tiền", "same amount"),
+EVIDENCE: Final[Labels] = {
+    "reference": msg("đúng mã chuyển khoản"),
+    "corrected_reference": msg("mã gần đúng"),
+    "student_code": msg("có mã học sinh"),
+    "name": msg("có tên học sinh"),
+    "payer_history": msg("người này từng nộp"),
+    "class": msg("có tên lớp"),
+    "same_amount": msg("đúng số tiền"),
 }
 
 # what is proposed as the reason of a placement: a person reads it and may change it
-SUGGESTED_REASON: Final[Words] = {
-    "reference": ("Nội dung chuyển khoản có mã của phiếu", "The text has the invoice's reference"),
-    "corrected_reference": (
-        "Nội dung có mã gần đúng của phiếu",
-        "The text nearly has the invoice's reference",
-    ),
-    "student_code": ("Nội dung có mã học sinh", "The text has the pupil's code"),
-    "name": ("Nội dung có tên học sinh", "The text has the pupil's name"),
-    "payer_history": ("Người này từng nộp cho học sinh", "Paid for this pupil before"),
+SUGGESTED_REASON: Final[Labels] = {
+    "reference": msg("Nội dung chuyển khoản có mã của phiếu"),
+    "corrected_reference": msg("Nội dung có mã gần đúng của phiếu"),
+    "student_code": msg("Nội dung có mã học sinh"),
+    "name": msg("Nội dung có tên học sinh"),
+    "payer_history": msg("Người này từng nộp cho học sinh"),
 }
 
-BULK_ACTION: Final[Words] = {
-    "place": ("Ghi theo gợi ý chắc chắn", "Place where one invoice is named"),
-    "explain": ("Đóng vì đã làm rõ", "Close as explained"),
-    "suspend": ("Đưa về chờ xử lý", "Write to suspense"),
+BULK_ACTION: Final[Labels] = {
+    "place": msg("Ghi theo gợi ý chắc chắn"),
+    "explain": msg("Đóng vì đã làm rõ"),
+    "suspend": msg("Đưa về chờ xử lý"),
 }
 
-LEFT_OUT: Final[Words] = {
-    "not_allowed": (
-        "Không làm được với ngoại lệ loại này hoặc lúc này",
-        "Not possible for this kind, or not now",
-    ),
-    "no_proposal": (
-        "Không mã nào chỉ đúng một phiếu; tên hay số tiền thì chưa đủ",
-        "No code names an invoice; a name or an amount is not enough",
-    ),
-    "several": ("Có nhiều phiếu phù hợp", "Several invoices fit"),
-    "same_invoice": (
-        "Một khoản khác được chọn cũng chỉ đến phiếu này",
-        "Another one chosen names the same invoice",
-    ),
-    "same_payment": (
-        "Một ngoại lệ khác được chọn nói về cùng khoản tiền",
-        "Another one chosen is about the same money",
-    ),
-    "refund": ("Khoản này đang được hoàn tiền", "It is being refunded"),
+LEFT_OUT: Final[Labels] = {
+    "not_allowed": msg("Không làm được với ngoại lệ loại này hoặc lúc này"),
+    "no_proposal": msg("Không mã nào chỉ đúng một phiếu; tên hay số tiền thì chưa đủ"),
+    "several": msg("Có nhiều phiếu phù hợp"),
+    "same_invoice": msg("Một khoản khác được chọn cũng chỉ đến phiếu này"),
+    "same_payment": msg("Một ngoại lệ khác được chọn nói về cùng khoản tiền"),
+    "refund": msg("Khoản này đang được hoàn tiền"),
 }
 
-MONEY_PLACE: Final[Words] = {
-    "suspense_vnd": ("Đang chờ xử lý", "Waiting in suspense"),
-    "credit_vnd": ("Tiền dư của học sinh", "Pupil's credit"),
-    "settled_vnd": ("Đã ghi cho phiếu báo thu", "Settles invoices"),
+MONEY_PLACE: Final[Labels] = {
+    "suspense_vnd": msg("Đang chờ xử lý"),
+    "credit_vnd": msg("Tiền dư của học sinh"),
+    "settled_vnd": msg("Đã ghi cho phiếu báo thu"),
 }
 
 # what the house calls otherwise than parents do; all other names are those of adapters.ways
-CHANNEL: Final[Words] = {
-    "statement": ("Theo sao kê", "From the statement"),
-    "notification": ("Báo có của ngân hàng (camt.054)", "The bank's notification (camt.054)"),
+CHANNEL: Final[Labels] = {
+    "statement": msg("Theo sao kê"),
+    "notification": msg("Báo có của ngân hàng (camt.054)"),
 }
 
-INVOICE_STATUS: Final[Words] = {
-    "unpaid": ("Chưa thu", "Unpaid"),
-    "part": ("Thu một phần", "Partly paid"),
-    "paid": ("Đã thu", "Paid"),
-    "overdue": ("Quá hạn", "Overdue"),
-    "cancelled": ("Đã huỷ", "Cancelled"),
+INVOICE_STATUS: Final[Labels] = {
+    "unpaid": msg("Chưa thu"),
+    "part": msg("Thu một phần"),
+    "paid": msg("Đã thu"),
+    "overdue": msg("Quá hạn"),
+    "cancelled": msg("Đã huỷ"),
 }
 
-PAYMENT_STATE: Final[Words] = {
-    "not_received_confirmed": ("Chưa nhận tiền, đã xác nhận", "Not received, confirmed"),
-    "received_unconfirmed": ("Đã nhận tiền, chưa xác nhận", "Received, not confirmed"),
-    "confirmed_by_hand": ("Đã xác nhận (thủ công)", "Confirmed (by hand)"),
-    "confirmed_automatically": ("Đã xác nhận (tự động)", "Confirmed (automatically)"),
+PAYMENT_STATE: Final[Labels] = {
+    "not_received_confirmed": msg("Chưa nhận tiền, đã xác nhận"),
+    "received_unconfirmed": msg("Đã nhận tiền, chưa xác nhận"),
+    "confirmed_by_hand": msg("Đã xác nhận (thủ công)"),
+    "confirmed_automatically": msg("Đã xác nhận (tự động)"),
 }
 
-PAYMENT_STATE_HINT: Final[Words] = {
-    "not_received_confirmed": (
-        "Sổ đã ghi thu nhưng sao kê ngày đó không có.",
-        "Booked, but the day's statement does not show it.",
-    ),
-    "received_unconfirmed": (
-        "Đã có báo có; chờ sao kê hoặc chờ gán phiếu báo thu.",
-        "A notice came; a statement or an invoice is still missing.",
-    ),
-    "confirmed_by_hand": ("Kế toán đã gán phiếu báo thu.", "An accountant placed it."),
-    "confirmed_automatically": ("Khớp với sao kê.", "Matched with the statement."),
+PAYMENT_STATE_HINT: Final[Labels] = {
+    "not_received_confirmed": msg("Sổ đã ghi thu nhưng sao kê ngày đó không có."),
+    "received_unconfirmed": msg("Đã có báo có; chờ sao kê hoặc chờ gán phiếu báo thu."),
+    "confirmed_by_hand": msg("Kế toán đã gán phiếu báo thu."),
+    "confirmed_automatically": msg("Khớp với sao kê."),
 }
 
-SCHEDULE_STATUS: Final[Words] = {
-    "drafted": ("Bản nháp", "Drafted"),
-    "approved": ("Đã duyệt", "Approved"),
-    "issued": ("Đã phát hành", "Issued"),
+SCHEDULE_STATUS: Final[Labels] = {
+    "drafted": msg("Bản nháp"),
+    "approved": msg("Đã duyệt"),
+    "issued": msg("Đã phát hành"),
 }
 
-SERVICE_STATUS: Final[Words] = {
-    "drafted": ("Bản nháp", "Drafted"),
-    "approved": ("Sẵn sàng nhận hồ sơ", "Open for applications"),
-    "issued": ("Đang nhận hồ sơ", "Taking applications"),
+SERVICE_STATUS: Final[Labels] = {
+    "drafted": msg("Bản nháp"),
+    "approved": msg("Sẵn sàng nhận hồ sơ"),
+    "issued": msg("Đang nhận hồ sơ"),
 }
 
-TRANSFER: Final[Words] = {
-    "invoice_issued": ("Phát hành phiếu báo thu", "Invoice issued"),
-    "invoice_cancelled": ("Huỷ phiếu báo thu", "Invoice cancelled"),
-    "payment_received": ("Thu tiền", "Payment received"),
-    "overpayment": ("Nộp thừa", "Overpayment"),
-    "suspense": ("Chờ xử lý", "Suspense"),
-    "suspense_released": ("Ghi từ mục chờ xử lý", "Placed from suspense"),
-    "reversal": ("Bút toán đảo", "Reversal"),
-    "refund": ("Hoàn tiền", "Refund"),
-    "opening_balance": ("Số dư đầu kỳ", "Opening balance"),
-    "settlement": ("Cổng thanh toán quyết toán", "Settled by the provider"),
-    "provider_fee": ("Phí dịch vụ thanh toán", "Provider's fee"),
-    "bank_fee": ("Phí ngân hàng", "Bank fee"),
-    "paid_on": ("Chi trả khoản thu hộ", "Paid on to others"),
-    "own_transfer": ("Chuyển giữa các tài khoản của trường", "Between the school's accounts"),
-    "state_part": ("Ngân sách cấp bù", "The State's part"),
-    "state_received": ("Nhận ngân sách cấp bù", "Received from the State"),
-    "income_released": ("Kết chuyển thu trước", "Prepaid income released"),
-    "suspended": ("Đưa về mục chờ xử lý", "Put back into suspense"),
+TRANSFER: Final[Labels] = {
+    "invoice_issued": pmsg("done", "Phát hành phiếu báo thu"),
+    "invoice_cancelled": pmsg("done", "Huỷ phiếu báo thu"),
+    "payment_received": msg("Thu tiền"),
+    "overpayment": msg("Nộp thừa"),
+    "suspense": msg("Chờ xử lý"),
+    "suspense_released": msg("Ghi từ mục chờ xử lý"),
+    "reversal": msg("Bút toán đảo"),
+    "refund": pmsg("one", "Hoàn tiền"),
+    "opening_balance": msg("Số dư đầu kỳ"),
+    "settlement": msg("Cổng thanh toán quyết toán"),
+    "provider_fee": msg("Phí dịch vụ thanh toán"),
+    "bank_fee": msg("Phí ngân hàng"),
+    "paid_on": msg("Chi trả khoản thu hộ"),
+    "own_transfer": msg("Chuyển giữa các tài khoản của trường"),
+    "state_part": msg("Ngân sách cấp bù"),
+    "state_received": msg("Nhận ngân sách cấp bù"),
+    "income_released": msg("Kết chuyển thu trước"),
+    "suspended": msg("Đưa về mục chờ xử lý"),
 }
 
-LEDGER_ACCOUNT: Final[Words] = {
-    "receivable": ("Phải thu học sinh", "Receivable"),
-    "student_credit": ("Tiền dư của học sinh", "Pupils' credit"),
-    "suspense": ("Chờ xử lý", "Suspense"),
-    "opening": ("Số dư đầu kỳ", "Opening"),
-    "bank": ("Tiền gửi ngân hàng", "Bank"),
-    "clearing": ("Tiền đang chuyển", "Clearing"),
-    "income": ("Doanh thu", "Income"),
-    "on_behalf": ("Thu hộ, chi hộ", "Collected on behalf"),
-    "prepaid": ("Thu trước", "Paid ahead"),
-    "state_receivable": ("Ngân sách cấp bù phải thu", "Owed by the State"),
-    "provider_fee": ("Phí dịch vụ thanh toán", "Providers' fees"),
-    "provider_vat": ("Thuế GTGT của phí", "VAT on fees"),
-    "bank_fee": ("Phí ngân hàng", "Bank fees"),
-    "in_transit": ("Tiền đang chuyển giữa các tài khoản", "Between own accounts"),
+LEDGER_ACCOUNT: Final[Labels] = {
+    "receivable": msg("Phải thu học sinh"),
+    "student_credit": pmsg("many", "Tiền dư của học sinh"),
+    "suspense": msg("Chờ xử lý"),
+    "opening": msg("Số dư đầu kỳ"),
+    "bank": msg("Tiền gửi ngân hàng"),
+    "clearing": msg("Tiền đang chuyển"),
+    "income": msg("Doanh thu"),
+    "on_behalf": msg("Thu hộ, chi hộ"),
+    "prepaid": msg("Thu trước"),
+    "state_receivable": msg("Ngân sách cấp bù phải thu"),
+    "provider_fee": pmsg("many", "Phí dịch vụ thanh toán"),
+    "provider_vat": msg("Thuế GTGT của phí"),
+    "bank_fee": pmsg("many", "Phí ngân hàng"),
+    "in_transit": msg("Tiền đang chuyển giữa các tài khoản"),
 }
 
-EXPORT_FORMAT: Final[Words] = {
-    "misa-receipts": ("MISA – Phiếu thu tiền gửi (.xlsx)", "MISA – bank receipts (.xlsx)"),
-    "misa-general": (
-        "MISA – Chứng từ nghiệp vụ khác (.xlsx)",
-        "MISA – general vouchers (.xlsx)",
-    ),
-    "journal-csv": ("Nhật ký chung (.csv)", "General journal (.csv)"),
-    "journal-xlsx": ("Nhật ký chung (.xlsx)", "General journal (.xlsx)"),
-    "json": ("Phần mềm của trường tự lấy (.json)", "Pulled by the school's software (.json)"),
+EXPORT_FORMAT: Final[Labels] = {
+    "misa-receipts": msg("MISA – Phiếu thu tiền gửi (.xlsx)"),
+    "misa-general": msg("MISA – Chứng từ nghiệp vụ khác (.xlsx)"),
+    "journal-csv": msg("Nhật ký chung (.csv)"),
+    "journal-xlsx": msg("Nhật ký chung (.xlsx)"),
+    "json": msg("Phần mềm của trường tự lấy (.json)"),
 }
 
-IMPORT_KIND: Final[Words] = {
-    "roster": ("Danh sách học sinh", "Roster"),
-    "fees": ("Đợt thu", "Fee schedule"),
-    "concessions": ("Danh sách miễn, giảm", "Concessions"),
-    "applications": ("Hồ sơ", "Applications"),
-    "statement": ("Sao kê ngân hàng", "Bank statement"),
-    "settlement": ("Tệp đối soát của cổng", "Settlement file"),
+IMPORT_KIND: Final[Labels] = {
+    "roster": msg("Danh sách học sinh"),
+    "fees": msg("Đợt thu"),
+    "concessions": msg("Danh sách miễn, giảm"),
+    "applications": msg("Hồ sơ"),
+    "statement": msg("Sao kê ngân hàng"),
+    "settlement": msg("Tệp đối soát của cổng"),
 }
 
-REFUND_STATUS: Final[Words] = {
-    "requested": ("Chờ duyệt", "Waits for approval"),
-    "rejected": ("Không duyệt", "Rejected"),
-    "cancelled": ("Đã rút", "Withdrawn"),
-    "approved": ("Đã duyệt", "Approved"),
-    "sent": ("Đã gửi, chờ kết quả", "Sent, waiting"),
-    "listed": ("Trong danh sách chi hoàn", "In a payout list"),
-    "done": ("Đã hoàn tiền", "Refunded"),
-    "refused": ("Không hoàn được", "Could not be refunded"),
+REFUND_STATUS: Final[Labels] = {
+    "requested": msg("Chờ duyệt"),
+    "rejected": pmsg("done", "Không duyệt"),
+    "cancelled": msg("Đã rút"),
+    "approved": msg("Đã duyệt"),
+    "sent": msg("Đã gửi, chờ kết quả"),
+    "listed": msg("Trong danh sách chi hoàn"),
+    "done": msg("Đã hoàn tiền"),
+    "refused": msg("Không hoàn được"),
 }
 
-REFUND_METHOD: Final[Words] = {
-    "provider": ("Qua đơn vị thanh toán", "Through the provider"),
-    "payout": ("Ngân hàng của trường chuyển khoản", "Transfer by the school's bank"),
+REFUND_METHOD: Final[Labels] = {
+    "provider": msg("Qua đơn vị thanh toán"),
+    "payout": msg("Ngân hàng của trường chuyển khoản"),
 }
 
-PROOF_ITEM: Final[Words] = {
-    "matched": ("Dòng sao kê đã khớp với khoản thu", "Lines matched with payments"),
-    "unposted": (
-        "Dòng sao kê chưa có trong sổ (ngoại lệ)",
-        "Lines the books do not have (exceptions)",
-    ),
-    "unreadable": ("Dòng không đọc được (ngoại lệ)", "Unreadable rows (exceptions)"),
-    "ledger_closing": ("Số dư theo sổ cuối ngày", "Balance of the books at the end"),
-    "carried": ("Dòng các ngày trước còn treo", "Lines of earlier days still open"),
-    "missing_in_statement": ("Đã ghi sổ, sao kê chưa có", "Booked, not on the statement yet"),
-    "posted_ahead": ("Sao kê có, sổ ghi ngày sau", "On the statement, booked for a later day"),
-    "corrected_later": (
-        "Đã ghi sổ, đảo lại ở ngày sau",
-        "In the books, taken back on a later day",
-    ),
-    "gap_before": (
-        "Số dư đầu không nối với ngày trước",
-        "Opening does not continue the last closing",
-    ),
-    "broken_balance": (
-        "Số dư trên sao kê không liền nhau",
-        "The statement's balances do not follow",
-    ),
-    "no_statement": ("Chưa có sao kê", "No statement"),
-    "received": ("Cổng thanh toán đã thu", "Received by the provider"),
-    "settled": ("Đã quyết toán về ngân hàng", "Settled to the bank"),
-    "refunded": ("Cổng thanh toán đã hoàn", "Refunded by the provider"),
-    "provider_kept": ("Phí và thuế cổng thanh toán giữ lại", "Fee and VAT kept by the provider"),
-    "unsettled": ("Cổng thanh toán còn giữ", "Still held by the provider"),
-    "reported": (
-        "Đã có trong tệp đối soát, tiền chưa về ngân hàng",
-        "In a settlement file, not at the bank yet",
-    ),
-    "returned": (
-        "Đã hoàn, tệp đối soát chưa trừ",
-        "Refunded, not taken off by a settlement yet",
-    ),
-    "stray": (
-        "Đã quyết toán nhưng không rõ khoản thu, khoản hoàn nào",
-        "Settled, but no payment or refund of ours",
-    ),
+PROOF_ITEM: Final[Labels] = {
+    "matched": msg("Dòng sao kê đã khớp với khoản thu"),
+    "unposted": msg("Dòng sao kê chưa có trong sổ (ngoại lệ)"),
+    "unreadable": msg("Dòng không đọc được (ngoại lệ)"),
+    "ledger_closing": msg("Số dư theo sổ cuối ngày"),
+    "carried": msg("Dòng các ngày trước còn treo"),
+    "missing_in_statement": msg("Đã ghi sổ, sao kê chưa có"),
+    "posted_ahead": msg("Sao kê có, sổ ghi ngày sau"),
+    "corrected_later": msg("Đã ghi sổ, đảo lại ở ngày sau"),
+    "gap_before": msg("Số dư đầu không nối với ngày trước"),
+    "broken_balance": msg("Số dư trên sao kê không liền nhau"),
+    "no_statement": msg("Chưa có sao kê"),
+    "received": msg("Cổng thanh toán đã thu"),
+    "settled": msg("Đã quyết toán về ngân hàng"),
+    "refunded": msg("Cổng thanh toán đã hoàn"),
+    "provider_kept": msg("Phí và thuế cổng thanh toán giữ lại"),
+    "unsettled": msg("Cổng thanh toán còn giữ"),
+    "reported": msg("Đã có trong tệp đối soát, tiền chưa về ngân hàng"),
+    "returned": msg("Đã hoàn, tệp đối soát chưa trừ"),
+    "stray": msg("Đã quyết toán nhưng không rõ khoản thu, khoản hoàn nào"),
 }
 
-SETTLEMENT_LINE: Final[Words] = {
-    "pay": ("Thanh toán", "Payment"),
-    "refund": ("Hoàn tiền", "Refund"),
-    "fee": ("Phí", "Fee"),
-    "chargeback": ("Tra soát, bồi hoàn", "Chargeback"),
-    "adjustment": ("Điều chỉnh", "Adjustment"),
+SETTLEMENT_LINE: Final[Labels] = {
+    "pay": msg("Thanh toán"),
+    "refund": pmsg("one", "Hoàn tiền"),
+    "fee": msg("Phí"),
+    "chargeback": msg("Tra soát, bồi hoàn"),
+    "adjustment": msg("Điều chỉnh"),
 }
 
-SETTLEMENT: Final[Words] = {
-    "direct": ("Tiền vào thẳng tài khoản", "Straight to the account"),
-    "batch": ("Quyết toán theo lô", "Settled in batches"),
+SETTLEMENT: Final[Labels] = {
+    "direct": msg("Tiền vào thẳng tài khoản"),
+    "batch": msg("Quyết toán theo lô"),
 }
 
-OUTCOME: Final[Words] = {
-    "paid": ("Tiền vào", "Paid"),
-    "failed": ("Không thành công", "Failed"),
-    "pending": ("Đang chờ", "Pending"),
-    "outgoing": ("Tiền ra", "Outgoing"),
-    "test": ("Thử kết nối", "Test"),
+OUTCOME: Final[Labels] = {
+    "paid": pmsg("outcome", "Tiền vào"),
+    "failed": msg("Không thành công"),
+    "pending": msg("Đang chờ"),
+    "outgoing": msg("Tiền ra"),
+    "test": msg("Thử kết nối"),
 }
 
-VERDICT: Final[Words] = {
-    "recorded": ("Đã ghi sổ", "Booked"),
-    "amount_differs": ("Đã ghi, số tiền khác", "Booked, amount differs"),
-    "already_paid": ("Đã ghi thành tiền dư", "Booked as credit"),
-    "unknown_reference": ("Không rõ mã", "Unknown reference"),
-    "wrong_account": ("Vào nhầm tài khoản", "Wrong account"),
-    "noted": ("Chỉ ghi nhận", "Noted"),
+VERDICT: Final[Labels] = {
+    "recorded": msg("Đã ghi sổ"),
+    "amount_differs": msg("Đã ghi, số tiền khác"),
+    "already_paid": msg("Đã ghi thành tiền dư"),
+    "unknown_reference": msg("Không rõ mã"),
+    "wrong_account": msg("Vào nhầm tài khoản"),
+    "noted": msg("Chỉ ghi nhận"),
 }
 
-DAY_CLOSE: Final[Words] = {
-    "closed": ("Chốt sổ", "Closed"),
-    "reopen_requested": ("Đề nghị mở lại", "Reopening asked for"),
-    "reopened": ("Mở lại", "Reopened"),
+DAY_CLOSE: Final[Labels] = {
+    "closed": pmsg("done", "Chốt sổ"),
+    "reopen_requested": pmsg("done", "Đề nghị mở lại"),
+    "reopened": msg("Mở lại"),
 }
 
-NIGHT_STATE: Final[Words] = {
-    "queued": ("Đang chờ", "Waiting"),
-    "running": ("Đang chạy", "Running"),
-    "silent": ("Bị gián đoạn", "Interrupted"),
-    "done": ("Đã xong", "Done"),
-    "failed": ("Chưa chạy được", "Failed"),
+NIGHT_STATE: Final[Labels] = {
+    "queued": msg("Đang chờ"),
+    "running": msg("Đang chạy"),
+    "silent": msg("Bị gián đoạn"),
+    "done": msg("Đã xong"),
+    "failed": msg("Chưa chạy được"),
 }
 
-NIGHT_STEP: Final[Words] = {
-    "match": ("Ghép dòng sao kê", "Matching lines"),
-    "record": ("Ghi khoản thu bị lỡ", "Recording what was lost"),
-    "prove": ("Chứng minh số dư", "Proving balances"),
+NIGHT_STEP: Final[Labels] = {
+    "match": msg("Ghép dòng sao kê"),
+    "record": msg("Ghi khoản thu bị lỡ"),
+    "prove": pmsg("step", "Chứng minh số dư"),
 }
 
-ROLE: Final[Words] = {
-    "accountant": ("Kế toán", "Accountant"),
-    "approver": ("Người duyệt", "Approver"),
+ROLE: Final[Labels] = {
+    "accountant": msg("Kế toán"),
+    "approver": pmsg("role", "Người duyệt"),
 }
 
-COLUMN_ROLE: Final[Words] = {
-    "date": ("Ngày giao dịch", "Date"),
-    "content": ("Nội dung chuyển khoản", "Transfer text"),
-    "credit": ("Tiền vào (ghi có)", "Money in (credit)"),
-    "debit": ("Tiền ra (ghi nợ)", "Money out (debit)"),
-    "amount": ("Số tiền có dấu (+ vào, − ra)", "Signed amount (+ in, − out)"),
-    "balance": ("Số dư sau giao dịch", "Balance after it"),
-    "transaction_id": ("Mã giao dịch của ngân hàng", "The bank's transaction number"),
-    "provider_transaction_id": ("Mã giao dịch của cổng", "The provider's transaction number"),
-    "merchant_reference": ("Mã đơn hàng của trường", "The school's order reference"),
-    "original_reference": ("Mã giao dịch gốc (hoàn tiền)", "Original transaction (of a refund)"),
-    "kind": ("Loại dòng", "Kind of line"),
-    "gross": ("Số tiền giao dịch", "Gross amount"),
-    "fee": ("Phí chưa VAT", "Fee before VAT"),
-    "vat": ("VAT của phí", "VAT on the fee"),
-    "net": ("Thực nhận", "Net"),
-    "paid_at": ("Thời điểm thanh toán", "Paid at"),
-    "settled_on": ("Ngày quyết toán", "Settled on"),
-    "batch_id": ("Mã lô quyết toán", "Batch"),
-    "status": ("Trạng thái", "Status"),
-    "currency": ("Loại tiền", "Currency"),
+COLUMN_ROLE: Final[Labels] = {
+    "date": msg("Ngày giao dịch"),
+    "content": msg("Nội dung chuyển khoản"),
+    "credit": msg("Tiền vào (ghi có)"),
+    "debit": msg("Tiền ra (ghi nợ)"),
+    "amount": msg("Số tiền có dấu (+ vào, − ra)"),
+    "balance": msg("Số dư sau giao dịch"),
+    "transaction_id": msg("Mã giao dịch của ngân hàng"),
+    "provider_transaction_id": msg("Mã giao dịch của cổng"),
+    "merchant_reference": msg("Mã đơn hàng của trường"),
+    "original_reference": msg("Mã giao dịch gốc (hoàn tiền)"),
+    "kind": msg("Loại dòng"),
+    "gross": msg("Số tiền giao dịch"),
+    "fee": msg("Phí chưa VAT"),
+    "vat": msg("VAT của phí"),
+    "net": msg("Thực nhận"),
+    "paid_at": msg("Thời điểm thanh toán"),
+    "settled_on": msg("Ngày quyết toán"),
+    "batch_id": msg("Mã lô quyết toán"),
+    "status": msg("Trạng thái"),
+    "currency": msg("Loại tiền"),
 }
 
-SETTLEMENT_KIND: Final[Words] = {
-    "pay": ("Thanh toán", "Payment"),
-    "refund": ("Hoàn tiền", "Refund"),
-    "fee": ("Phí", "Fee"),
-    "chargeback": ("Đòi bồi hoàn", "Chargeback"),
-    "adjustment": ("Điều chỉnh", "Adjustment"),
+SETTLEMENT_KIND: Final[Labels] = {
+    "pay": msg("Thanh toán"),
+    "refund": pmsg("one", "Hoàn tiền"),
+    "fee": msg("Phí"),
+    "chargeback": msg("Đòi bồi hoàn"),
+    "adjustment": msg("Điều chỉnh"),
 }
 
-DEBIT_RULE: Final[Words] = {
-    "bank_fee": ("Phí ngân hàng", "Bank fee"),
-    "paid_on": ("Chi trả khoản thu hộ", "Paid on to others"),
-    "own_transfer": ("Chuyển sang tài khoản khác của trường", "To another account of the school"),
-    "settlement": ("Quyết toán của cổng thanh toán", "A provider's settlement"),
+DEBIT_RULE: Final[Labels] = {
+    "bank_fee": msg("Phí ngân hàng"),
+    "paid_on": msg("Chi trả khoản thu hộ"),
+    "own_transfer": msg("Chuyển sang tài khoản khác của trường"),
+    "settlement": msg("Quyết toán của cổng thanh toán"),
 }
 
-OWN_MONEY: Final[Words] = {
-    "own_transfer": (
-        "Chuyển từ tài khoản khác của trường, kể cả kho bạc",
-        "From another account of the school, treasury included",
-    ),
-    "state_received": (
-        "Ngân sách cấp bù miễn, giảm học phí",
-        "From the State, for concessions",
-    ),
+OWN_MONEY: Final[Labels] = {
+    "own_transfer": msg("Chuyển từ tài khoản khác của trường, kể cả kho bạc"),
+    "state_received": msg("Ngân sách cấp bù miễn, giảm học phí"),
 }
 
 # what the last action did; the key stands in the address after the redirect
-DONE: Final[Words] = {
-    "cancelled": ("Đã huỷ phiếu báo thu.", "The invoice was cancelled."),
-    "placed": ("Đã ghi khoản tiền vào phiếu báo thu.", "The money was placed on the invoice."),
-    "resolved": ("Đã đóng ngoại lệ.", "The exception was resolved."),
-    "suspended": (
-        "Đã đưa khoản tiền về chờ xử lý.",
-        "The money was taken back to suspense.",
-    ),
-    "split": ("Đã chia khoản tiền.", "The money was split."),
-    "noted": ("Đã ghi lời.", "It was noted."),
-    "asked": ("Đã hỏi đồng nghiệp.", "Your colleague was asked."),
-    "bulk_done": ("Đã xử lý các ngoại lệ đã chọn.", "The exceptions chosen are done."),
-    "undone": ("Đã hoàn tác, ngoại lệ mở lại.", "Undone; the exception is open again."),
-    "accepted": ("Đã nhận dữ liệu.", "The data was accepted."),
-    "columns_saved": (
-        "Đã lưu cách đọc các cột của tài khoản này.",
-        "The columns of this account's files were saved.",
-    ),
-    "columns_forgotten": (
-        "Đã bỏ cách đọc đã lưu.",
-        "What was saved of the columns was forgotten.",
-    ),
-    "discarded": ("Đã bỏ tệp, không có gì thay đổi.", "The file was dropped; nothing changed."),
-    "approved": ("Đã duyệt đợt thu.", "The schedule was approved."),
-    "issued": ("Đã phát hành phiếu báo thu.", "The invoices were issued."),
-    "reconciled": ("Đã đối soát ngày này.", "The day was reconciled."),
-    "day_closed": ("Đã chốt sổ đến hết ngày này.", "The books are closed through this day."),
-    "reopen_requested": (
-        "Đã đề nghị mở lại; cần một người khác duyệt.",
-        "Reopening was asked for; another person must approve it.",
-    ),
-    "day_reopened": ("Đã mở lại ngày này.", "The day was reopened."),
-    "refund_requested": ("Đã ghi đề nghị hoàn tiền.", "The refund was asked for."),
-    "refund_approved": ("Đã duyệt hoàn tiền.", "The refund was approved."),
-    "refund_rejected": ("Đã từ chối hoàn tiền.", "The refund was rejected."),
-    "refund_cancelled": ("Đã rút đề nghị hoàn tiền.", "The refund was withdrawn."),
-    "refund_done": ("Đã ghi sổ hoàn tiền.", "The refund was booked."),
-    "refund_failed": ("Đã ghi nhận chi không thành.", "It was noted that the bank did not pay."),
-    "listed": ("Đã lập danh sách chi hoàn.", "The payout list was made."),
-    "nothing_to_list": ("Không có khoản nào chờ chi.", "No payout waits."),
-    "channel_enabled": ("Đã bật kênh thu.", "The channel was turned on."),
-    "channel_disabled": ("Đã tắt kênh thu.", "The channel was turned off."),
-    "debit_booked": ("Đã ghi sổ.", "It was booked."),
-    "debits_booked": ("Đã ghi các khoản phí ngân hàng.", "The bank fees were booked."),
-    "exported": ("Đã xuất sổ.", "The export was made."),
-    "account_chosen": ("Đã ghi tài khoản.", "The account was recorded."),
-    "settled": ("Đã ghi sổ lô quyết toán.", "The batch was booked."),
-    "unsettled": (
-        "Đã tách lô khỏi dòng sao kê; bút toán đã đảo.",
-        "Batch and line were taken apart; the journal is reversed.",
-    ),
-    "terms_set": ("Đã ghi điều khoản hợp đồng.", "The terms were recorded."),
-    "nothing": (
-        "Không có chứng từ mới: tất cả đã xuất trước đó.",
-        "Nothing new: all vouchers were exported before.",
-    ),
+DONE: Final[Labels] = {
+    "cancelled": msg("Đã huỷ phiếu báo thu."),
+    "placed": msg("Đã ghi khoản tiền vào phiếu báo thu."),
+    "resolved": msg("Đã đóng ngoại lệ."),
+    "suspended": msg("Đã đưa khoản tiền về chờ xử lý."),
+    "split": msg("Đã chia khoản tiền."),
+    "noted": msg("Đã ghi lời."),
+    "asked": msg("Đã hỏi đồng nghiệp."),
+    "bulk_done": msg("Đã xử lý các ngoại lệ đã chọn."),
+    "undone": msg("Đã hoàn tác, ngoại lệ mở lại."),
+    "accepted": msg("Đã nhận dữ liệu."),
+    "columns_saved": msg("Đã lưu cách đọc các cột của tài khoản này."),
+    "columns_forgotten": msg("Đã bỏ cách đọc đã lưu."),
+    "discarded": msg("Đã bỏ tệp, không có gì thay đổi."),
+    "approved": msg("Đã duyệt đợt thu."),
+    "issued": msg("Đã phát hành phiếu báo thu."),
+    "reconciled": msg("Đã đối soát ngày này."),
+    "day_closed": msg("Đã chốt sổ đến hết ngày này."),
+    "reopen_requested": msg("Đã đề nghị mở lại; cần một người khác duyệt."),
+    "day_reopened": msg("Đã mở lại ngày này."),
+    "refund_requested": msg("Đã ghi đề nghị hoàn tiền."),
+    "refund_approved": msg("Đã duyệt hoàn tiền."),
+    "refund_rejected": msg("Đã từ chối hoàn tiền."),
+    "refund_cancelled": msg("Đã rút đề nghị hoàn tiền."),
+    "refund_done": msg("Đã ghi sổ hoàn tiền."),
+    "refund_failed": msg("Đã ghi nhận chi không thành."),
+    "listed": msg("Đã lập danh sách chi hoàn."),
+    "nothing_to_list": msg("Không có khoản nào chờ chi."),
+    "channel_enabled": msg("Đã bật kênh thu."),
+    "channel_disabled": msg("Đã tắt kênh thu."),
+    "debit_booked": msg("Đã ghi sổ."),
+    "debits_booked": msg("Đã ghi các khoản phí ngân hàng."),
+    "exported": msg("Đã xuất sổ."),
+    "account_chosen": msg("Đã ghi tài khoản."),
+    "settled": msg("Đã ghi sổ lô quyết toán."),
+    "unsettled": msg("Đã tách lô khỏi dòng sao kê; bút toán đã đảo."),
+    "terms_set": msg("Đã ghi điều khoản hợp đồng."),
+    "nothing": msg("Không có chứng từ mới: tất cả đã xuất trước đó."),
 }
 
 
-_SUBJECTS: Final[Mapping[str, Words]] = {
+_SUBJECTS: Final[Mapping[str, Labels]] = {
     "reason": REASON,
     "explanation": EXPLANATION,
     "resolution": RESOLUTION,
@@ -517,11 +428,15 @@ _SUBJECTS: Final[Mapping[str, Words]] = {
 }
 
 
-def words(subject: str, code: str) -> tuple[str, str]:
-    """(Vietnamese, English) of a code; in templates `t(*words("reason", code))`.
+def label(subject: str, code: str) -> Message:
+    """What a code is called. A channel is called as parents know it.
 
-    A channel is called as parents know it. Raises KeyError for an unknown subject.
+    Raises KeyError for an unknown subject.
     """
     if subject == "channel" and code not in CHANNEL:
-        return words_of(code)
-    return _SUBJECTS[subject].get(code, (code, code))
+        return name_of(code)
+    return _SUBJECTS[subject].get(code) or Message(_as_it_is(code))
+
+
+def _as_it_is(code: str) -> str:
+    return code.replace("{", "{{").replace("}", "}}")

@@ -8,20 +8,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from adapters.messages import Message, msg, pmsg
 from core.kit.database import Driver
 
-Words = tuple[str, str]
-
-RULES: Final[Mapping[str, Words]] = {
-    "bank_transaction_id": ("mã giao dịch của ngân hàng", "the bank's transaction number"),
-    "exact_reference": ("mã tham chiếu", "the reference"),
-    "corrected_reference": ("mã tham chiếu đã sửa lỗi", "the reference, corrected"),
-    "same_content": ("nội dung giống hệt", "the same text"),
-    "contained_content": ("nội dung nằm trong nội dung sao kê", "the text within the statement's"),
-    "created_from_statement": (
-        "dòng sao kê (không có báo có)",
-        "the statement's line (no notice came)",
-    ),
+RULES: Final[Mapping[str, Message]] = {
+    "bank_transaction_id": msg("mã giao dịch của ngân hàng"),
+    "exact_reference": msg("mã tham chiếu"),
+    "corrected_reference": msg("mã tham chiếu đã sửa lỗi"),
+    "same_content": msg("nội dung giống hệt"),
+    "contained_content": msg("nội dung nằm trong nội dung sao kê"),
+    "created_from_statement": msg("dòng sao kê (không có báo có)"),
 }
 _WITH_SEEN: Final = frozenset({"bank_transaction_id", "exact_reference", "corrected_reference"})
 MAX_SEEN: Final = 60
@@ -33,32 +29,35 @@ class Matched:
 
     payment_id: int
     posted_on: date
-    sentence: Words
+    sentence: Message
 
 
-def evidence_words(rule: str, evidence: Mapping[str, Any]) -> Words:
-    """(Vietnamese, English) of a match: rule, what agreed, days apart, what else would have fitted.
+def match_sentence(rule: str, evidence: Mapping[str, Any]) -> Message:
+    """Why it matches: the rule, what agreed, days apart, what else would have fitted.
 
     Matches of before alternatives were kept say nothing of them.
     """
-    vi, en = RULES.get(rule, (rule, rule))
+    what: Message | str = RULES.get(rule, rule)
     seen = str(evidence.get("seen") or "")[:MAX_SEEN]
     if seen and rule in _WITH_SEEN:
-        vi, en = f"{vi} {seen}", f"{en} {seen}"
-    days = abs(int(evidence.get("days_apart") or 0))
-    parts_vi = [f"Khớp theo {vi}", f"lệch {days} ngày" if days else "cùng ngày"]
-    parts_en = [
-        f"Matched by {en}",
-        f"{days} days apart" if days > 1 else ("one day apart" if days else "the same day"),
-    ]
+        parts = [msg("Khớp theo {what} {seen}", what=what, seen=seen)]
+    else:
+        parts = [msg("Khớp theo {what}", what=what)]
+    parts.append(_apart(abs(int(evidence.get("days_apart") or 0))))
     others = _others(evidence.get("alternatives"))
     if others == 0:
-        parts_vi.append("không có khoản nào khác phù hợp")
-        parts_en.append("nothing else fitted")
+        parts.append(msg("không có khoản nào khác phù hợp"))
     elif others:
-        parts_vi.append(f"còn {others} khoản khác cũng phù hợp")
-        parts_en.append(f"{others} others fitted too")
-    return ", ".join(parts_vi) + ".", ", ".join(parts_en) + "."
+        parts.append(msg("còn {count} khoản khác cũng phù hợp", count=others))
+    return msg("{parts}.", parts=tuple(parts))
+
+
+def _apart(days: int) -> Message:
+    if not days:
+        return msg("cùng ngày")
+    if days == 1:
+        return pmsg("one", "lệch {days} ngày", days=days)
+    return msg("lệch {days} ngày", days=days)
 
 
 def _others(alternatives: object) -> int | None:
@@ -88,7 +87,7 @@ async def matched_of(
         row["payment_id"]: Matched(
             row["payment_id"],
             row["posted_on"],
-            evidence_words(row["rule"], json.loads(row["evidence"])),
+            match_sentence(row["rule"], json.loads(row["evidence"])),
         )
         for row in rows
     }

@@ -23,7 +23,8 @@ from litestar.template.base import csrf_token
 from core.identity.service import User, user_of
 from core.kit.database import transaction
 from core.kit.errors import DomainError, Problem
-from gateway.console.frame.labels import DONE, words
+from core.kit.texts import translate
+from gateway.console.frame.labels import DONE, label
 from gateway.context import AppContext
 from gateway.pages.rendering import in_lang, lang_of, page
 from gateway.problems import status_of
@@ -111,11 +112,12 @@ def screen(
 ) -> Response[str]:
     """A page of the console. `active`: the entry of the navigation; `problem`: why an action was refused."""
     staff = request.scope.get("user")
+    lang = lang_of(request)
     frame: dict[str, Any] = {
         "staff": staff if isinstance(staff, Staff) else None,
         "active": active,
         "csrf": csrf_token({"request": request}),
-        "words": words,
+        "label": lambda subject, code: translate(label(subject, code), lang),
         "problem": problem,
         "done": DONE.get(request.query_params.get("done", "")),
     }

@@ -22,7 +22,8 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError, Problem
 from core.refunds.payee import read_payee
-from core.refunds.service import MAX_REASON, Method, Refundable, refundable
+from core.refunds.refundable import Refundable, refundable
+from core.refunds.states import MAX_REASON, Method
 from gateway.console.frame.screen import (
     HttpRequest,
     RowId,
@@ -81,7 +82,7 @@ class ReturnForm:
                 "bad_method", vi="Hãy chọn cách hoàn.", en="Choose how it goes back.", status=422
             )
         method = Method(self.method)
-        by_payout = method is Method.PAYOUT
+        by_payout = method is Method.TRANSFER
         return Return(
             method=method,
             payee=read_payee(self.bin, self.number, self.holder) if by_payout else None,

@@ -29,23 +29,19 @@ from core.refunds.queries import (
     list_refunds,
     names_of_invoices,
     payment_facts,
-    payout_lists,
-    payouts_waiting,
+    transfer_lists,
+    transfers_waiting,
 )
 from core.refunds.refund_transfers import EXTENSIONS, download_transfer_list, make_transfer_list
+from core.refunds.refundable import Refundable, refundable
 from core.refunds.service import (
-    MAX_REASON,
-    UNDER_WAY,
-    Method,
-    Refundable,
     RefundRequest,
-    Status,
     approve_refund,
     cancel_refund,
-    refundable,
     reject_refund,
     request_refund,
 )
+from core.refunds.states import MAX_REASON, UNDER_WAY, Method, Status
 from gateway.console.frame.screen import (
     HttpRequest,
     NoteForm,
@@ -99,7 +95,7 @@ class RefundForm:
             )
         method = Method(self.method)
         payee: Payee | None = None
-        if method is Method.PAYOUT:
+        if method is Method.TRANSFER:
             payee = read_payee(self.bin, self.number, self.holder)
         return RefundRequest(
             amount_vnd=amount_vnd,
@@ -279,7 +275,7 @@ async def fail(
     return goto(request, f"{LIST}/{refund_id}", done="refund_failed")
 
 
-@post("/refunds/lists", operation_id="console_make_payout_list", status_code=303)
+@post("/refunds/lists", operation_id="console_make_transfer_list", status_code=303)
 async def make_list(
     request: HttpRequest,
     context: NamedDependency[AppContext],
@@ -302,7 +298,7 @@ async def make_list(
     return goto(request, LIST, done="listed" if made else "nothing_to_list")
 
 
-@get("/refunds/lists/{list_id:int}/file", operation_id="console_payout_list_file")
+@get("/refunds/lists/{list_id:int}/file", operation_id="console_transfer_list_file")
 async def download_list(
     context: NamedDependency[AppContext], staff: NamedDependency[Staff], list_id: RowId
 ) -> Response[bytes]:
@@ -359,8 +355,8 @@ async def _list_screen(
             limit=PAGE_SIZE + 1,
         )
         counts = await counts_by_status(db, staff.school_id)
-        waiting = await payouts_waiting(db, staff.school_id)
-        lists = await payout_lists(db, staff.school_id)
+        waiting = await transfers_waiting(db, staff.school_id)
+        lists = await transfer_lists(db, staff.school_id)
     return screen(
         request,
         "refunds.html",
@@ -392,7 +388,7 @@ async def _request_screen(
         except DomainError as uncertain:
             problem = problem or uncertain
         earlier = await list_refunds(db, context.keys, staff.school_id, payment_id=payment_id)
-        parts = found.standing.parts if found else ()
+        parts = found.position.parts if found else ()
         names = await names_of_invoices(
             db, staff.school_id, [part.invoice_id for part in parts if part.invoice_id]
         )

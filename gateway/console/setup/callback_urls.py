@@ -11,46 +11,46 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters import IPN
+from adapters.messages import Message, msg
 from adapters.providers import bvbank, mb, vietcombank, vietinbank, vietqrvn
 from adapters.providers.pullbill import GETBILL, PAYBILL
 from gateway.ipn import PORTAL, PORTAL_CALLS
 
-Named = tuple[tuple[str, str, str], ...]
+Named = tuple[tuple[str, Message], ...]
 
-_IPN: Final = ("Báo giao dịch (IPN)", "Transactions (IPN)")
-_DEBT: Final = ("Hỏi nợ", "What is owed")
-_TOKEN: Final = ("Lấy mã truy cập", "Access token")
-_RESULT: Final = ("Kết quả thanh toán", "Result of a payment")
+_IPN: Final = msg("Báo giao dịch (IPN)")
+_DEBT: Final = msg("Hỏi nợ")
+_TOKEN: Final = msg("Lấy mã truy cập")
+_RESULT: Final = msg("Kết quả thanh toán")
 
 _SYNC: Final[Named] = (
-    (vietqrvn.TOKEN_PATH, *_TOKEN),
-    (vietqrvn.SYNC_PATH, *_IPN),
+    (vietqrvn.TOKEN_PATH, _TOKEN),
+    (vietqrvn.SYNC_PATH, _IPN),
 )
-_PULLED: Final[Named] = ((f"/{GETBILL}", *_DEBT), (f"/{PAYBILL}", *_IPN))
+_PULLED: Final[Named] = ((f"/{GETBILL}", _DEBT), (f"/{PAYBILL}", _IPN))
 _BELOW: Final[Mapping[str, Named]] = {
     "agribank": _PULLED,
     "bidv": _PULLED,
     "bvbank": (
-        (bvbank.TRANS_PATH, *_IPN),
-        (bvbank.BATCH_PATH, "Báo lại theo lô", "Sent again in a batch"),
+        (bvbank.TRANS_PATH, _IPN),
+        (bvbank.BATCH_PATH, msg("Báo lại theo lô")),
     ),
-    "vietinbank": (("", *_IPN), (vietinbank.INQUIRY_PATH, *_DEBT)),
+    "vietinbank": (("", _IPN), (vietinbank.INQUIRY_PATH, _DEBT)),
     "vietqrvn": _SYNC,
     "viettelmoney": (
-        ("", *_IPN),
-        ("/confirm", "Xác nhận đơn trước khi trả", "Confirms an order before it is paid"),
+        ("", _IPN),
+        ("/confirm", msg("Xác nhận đơn trước khi trả")),
     ),
 }
-_USUAL: Final[Named] = (("", *_IPN),)
+_USUAL: Final[Named] = (("", _IPN),)
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An address for a provider, and what comes to it, in Vietnamese and English."""
+    """An address for a provider, and what comes to it."""
 
     url: str
-    vi: str
-    en: str
+    what: Message
 
 
 def callback_urls_of(
@@ -60,11 +60,11 @@ def callback_urls_of(
     if adapter not in IPN:
         return ()
     home = f"{base_url}/ipn/{adapter}/{account_key}"
-    doors = tuple(Door(home + path, vi, en) for path, vi, en in _named(adapter, settings))
+    doors = tuple(Door(home + path, what) for path, what in _named(adapter, settings))
     if adapter == PORTAL:
         said = dict(zip(PORTAL_CALLS, (_DEBT, _RESULT), strict=True))
         doors += tuple(
-            Door(f"{base_url}/portal/{account_key}/{call}", *said[call]) for call in PORTAL_CALLS
+            Door(f"{base_url}/portal/{account_key}/{call}", said[call]) for call in PORTAL_CALLS
         )
     return doors
 
@@ -72,9 +72,9 @@ def callback_urls_of(
 def _named(adapter: str, settings: Mapping[str, str]) -> Named:
     """The paths below the IPN address; with two banks they depend on the account's contract."""
     if adapter == mb.NAME:
-        return ((mb.MMS_PATH, *_IPN),) if settings.get("push") == "mms" else _SYNC
+        return ((mb.MMS_PATH, _IPN),) if settings.get("push") == "mms" else _SYNC
     if adapter == vietcombank.NAME:
         taken = (settings.get("calls") or "collection").split(",")
-        said = {"Inquiry": _DEBT, "Payment": _IPN, "AccountAdvice": ("Báo biến động", "Entries")}
-        return tuple((f"/{call}", *said[call]) for call in said if vietcombank.CALLS[call] in taken)
+        said = {"Inquiry": _DEBT, "Payment": _IPN, "AccountAdvice": msg("Báo biến động")}
+        return tuple((f"/{call}", said[call]) for call in said if vietcombank.CALLS[call] in taken)
     return _BELOW.get(adapter, _USUAL)

@@ -76,10 +76,10 @@ def call(path: str, body: bytes) -> Request:
 
 def code(reply: Reply) -> str:
     assert reply.status == 200
-    told = json.loads(reply.body)["result_code"]
-    assert told in TABLE_B
-    assert isinstance(told, str)
-    return told
+    notified = json.loads(reply.body)["result_code"]
+    assert notified in TABLE_B
+    assert isinstance(notified, str)
+    return notified
 
 
 def test_it_stands_in_both_registries_and_differs_in_what_is_usual() -> None:
@@ -93,22 +93,22 @@ def test_it_stands_in_both_registries_and_differs_in_what_is_usual() -> None:
 def test_the_vectors_of_variant_b() -> None:
     asked = call("/getbill", json.dumps(VECTORS["getbill_request"]).encode())
     assert agribank.read(asked, ACCOUNT) == Lookup("HS240001")
-    reply = agribank.tell(asked, ACCOUNT, DEBT)
+    reply = agribank.answer_lookup(asked, ACCOUNT, DEBT)
     assert (reply.status, json.loads(reply.body)) == (200, VECTORS["getbill_response_B"])
-    told = call("/paybill", json.dumps(VECTORS["paybill_request"]).encode())
-    read = agribank.read(told, ACCOUNT)
+    notified = call("/paybill", json.dumps(VECTORS["paybill_request"]).encode())
+    read = agribank.read(notified, ACCOUNT)
     assert isinstance(read, Notices)
     assert read.items[0].amount_vnd == 1_250_000
     verdict = Verdict(kind=VerdictKind.RECORDED, record_id="7")
-    reply = agribank.acknowledge(told, ACCOUNT, [verdict])
+    reply = agribank.acknowledge(notified, ACCOUNT, [verdict])
     assert (reply.status, json.loads(reply.body)) == (200, VECTORS["paybill_response"])
 
 
 def test_nobody_and_nothing_owed() -> None:
     asked = call("/getbill", question(MERCHANT, "HS240001").body)
-    assert code(agribank.tell(asked, ACCOUNT, None)) == "017"
+    assert code(agribank.answer_lookup(asked, ACCOUNT, None)) == "017"
     nothing = Debt(payer=DEBT.payer, payee=DEBT.payee, bills=(), whole=None)
-    assert code(agribank.tell(asked, ACCOUNT, nothing)) == "025"
+    assert code(agribank.answer_lookup(asked, ACCOUNT, nothing)) == "025"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_nobody_and_nothing_owed() -> None:
         (VerdictKind.CONFLICT, False, "022"),
     ],
 )
-def test_by_code_the_table_is_told(kind: VerdictKind, duplicate: bool, expected: str) -> None:
+def test_by_code_the_table_is_notified(kind: VerdictKind, duplicate: bool, expected: str) -> None:
     account = MerchantAccount(
         account_key="k1", secrets=SECRETS, settings={**SETTINGS, "replies": "by_code"}
     )

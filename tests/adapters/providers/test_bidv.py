@@ -121,9 +121,9 @@ def arrived(message: Message, *, remote_ip: str = "") -> Request:
 
 
 def code(reply: Reply) -> str:
-    told = json.loads(reply.body)["result_code"]
-    assert isinstance(told, str)
-    return told
+    notified = json.loads(reply.body)["result_code"]
+    assert isinstance(notified, str)
+    return notified
 
 
 def test_it_stands_in_both_registries() -> None:
@@ -174,29 +174,29 @@ def test_getbill_of_the_vector_is_answered_as_the_vector_says() -> None:
     request = call("/getbill", GETBILL)
     assert bidv.read(request, PIPE) == Lookup("HS240001")
     debt = replace(DEBT, bills=BILLS[:1], whole=BILLS[0])
-    reply = bidv.tell(request, PIPE, debt)
+    reply = bidv.answer_lookup(request, PIPE, debt)
     assert reply.status == 200
     assert json.loads(reply.body) == VECTORS["getbill_response_A"]
-    one_sum = bidv.tell(request, with_settings(shape="B"), debt)
+    one_sum = bidv.answer_lookup(request, with_settings(shape="B"), debt)
     name = VECTORS["getbill_response_B"]["data"]["customer_name"]
-    told = json.loads(one_sum.body)
-    told["data"]["customer_name"] = name
-    assert told == VECTORS["getbill_response_B"]
+    notified = json.loads(one_sum.body)
+    notified["data"]["customer_name"] = name
+    assert notified == VECTORS["getbill_response_B"]
 
 
-def test_several_bills_are_all_told_or_their_sum() -> None:
+def test_several_bills_are_all_notified_or_their_sum() -> None:
     request = call("/getbill", GETBILL)
-    told = json.loads(bidv.tell(request, PIPE, DEBT).body)
-    assert told["data"] == [
+    notified = json.loads(bidv.answer_lookup(request, PIPE, DEBT).body)
+    assert notified["data"] == [
         {"type": 0, "amount": 1_250_000, "bill_id": "BILL0001"},
         {"type": 0, "amount": 80_000, "bill_id": "BILL0002"},
     ]
-    told = json.loads(bidv.tell(request, with_settings(shape="B"), DEBT).body)
-    assert told["data"]["matchAmount"] == 1_330_000
+    notified = json.loads(bidv.answer_lookup(request, with_settings(shape="B"), DEBT).body)
+    assert notified["data"]["matchAmount"] == 1_330_000
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "notified"),
     [
         ("N. V. B***", "N. V. B***"),
         ("Đỗ Ánh Nguyệt", "DO ANH NGUYET"),
@@ -206,16 +206,18 @@ def test_several_bills_are_all_told_or_their_sum() -> None:
         ("", ""),
     ],
 )
-def test_a_name_is_forty_plain_capitals(name: str, told: str) -> None:
-    reply = bidv.tell(call("/getbill", GETBILL), PIPE, replace(DEBT, payer=Payer(name=name)))
-    assert json.loads(reply.body)["customer_name"] == told
+def test_a_name_is_forty_plain_capitals(name: str, notified: str) -> None:
+    reply = bidv.answer_lookup(
+        call("/getbill", GETBILL), PIPE, replace(DEBT, payer=Payer(name=name))
+    )
+    assert json.loads(reply.body)["customer_name"] == notified
 
 
 def test_nobody_and_nothing_owed() -> None:
     request = call("/getbill", GETBILL)
-    nobody = bidv.tell(request, PIPE, None)
+    nobody = bidv.answer_lookup(request, PIPE, None)
     assert (nobody.status, code(nobody)) == (400, "011")
-    nothing = bidv.tell(request, PIPE, replace(DEBT, bills=(), whole=None))
+    nothing = bidv.answer_lookup(request, PIPE, replace(DEBT, bills=(), whole=None))
     assert (nothing.status, code(nothing)) == (200, "012")
 
 
@@ -241,7 +243,7 @@ def test_whatever_was_recorded_is_a_success(kind: VerdictKind, duplicate: bool) 
         (VerdictKind.CONFLICT, False, 400, "022"),
     ],
 )
-def test_by_code_the_table_is_told(
+def test_by_code_the_table_is_notified(
     kind: VerdictKind, duplicate: bool, status: int, expected: str
 ) -> None:
     verdict = Verdict(kind=kind, record_id="7", duplicate=duplicate)
@@ -291,8 +293,8 @@ def test_codes_may_be_said_otherwise_but_a_refusal_never_as_a_success() -> None:
     unknown = Verdict(kind=VerdictKind.UNKNOWN_REFERENCE, record_id="7")
     differs = Verdict(kind=VerdictKind.AMOUNT_DIFFERS, record_id="7")
     request = call("/paybill", PAYBILL)
-    told = bidv.acknowledge(request, account, [unknown])
-    assert (told.status, json.loads(told.body)) == (200, VECTORS["paybill_response"])
+    notified = bidv.acknowledge(request, account, [unknown])
+    assert (notified.status, json.loads(notified.body)) == (200, VECTORS["paybill_response"])
     assert code(bidv.acknowledge(request, account, [differs])) == "999"
     refused = bidv.refuse(request, account, RefusedError(Refused.BAD_SIGNATURE))
     assert (refused.status, code(refused)) == (400, "004")
@@ -310,9 +312,9 @@ def test_fields_may_have_other_names() -> None:
     notice = paid(body | {"amount": "1", "bill_id": "OTHER"}, account)
     assert (notice.amount_vnd, notice.merchant_reference) == (1_250_000, "BILL0001")
     asked = call("/getbill", {**GETBILL, "maKH": GETBILL["customer_id"]})
-    told = json.loads(bidv.tell(asked, account, DEBT).body)
-    assert (told["ma"], told["maKH"]) == ("000", "HS240001")
-    assert told["data"][0] == {"type": 0, "soTien": 1_250_000, "soHD": "BILL0001"}
+    notified = json.loads(bidv.answer_lookup(asked, account, DEBT).body)
+    assert (notified["ma"], notified["maKH"]) == ("000", "HS240001")
+    assert notified["data"][0] == {"type": 0, "soTien": 1_250_000, "soHD": "BILL0001"}
 
 
 @pytest.mark.parametrize(
@@ -406,16 +408,16 @@ def test_an_amount_is_signed_as_it_is_written(amount: object) -> None:
 )
 def test_a_time_that_nobody_signed_is_believed_only_near_its_arrival(when: object) -> None:
     notice = paid(PAYBILL | {"trans_date": when})
-    told = datetime(2024, 9, 5, 1, 20, 31, tzinfo=UTC)
-    assert notice.paid_at == (told if when == 20240905082031 else NOW)
+    notified = datetime(2024, 9, 5, 1, 20, 31, tzinfo=UTC)
+    assert notice.paid_at == (notified if when == 20240905082031 else NOW)
 
 
 def test_without_a_separator_the_boundaries_need_lengths_or_a_network() -> None:
     body = PAYBILL | {"checksum": VECTORS["variant_A_no_separator"]["paybill"]["md5"]}
     shifted = body | {"trans_id": "TR00", "bill_id": "01BILL0001"}
     loose = with_settings(separator="")
-    for told in (body, shifted):
-        assert refusal("/paybill", told, loose).reason is Refused.FOREIGN_NETWORK
+    for notified in (body, shifted):
+        assert refusal("/paybill", notified, loose).reason is Refused.FOREIGN_NETWORK
     trusted = with_settings(separator="", networks="10.1.0.0/16, 2001:db8::/32")
     stranger = refusal("/paybill", body, trusted, remote_ip="10.2.0.1")
     assert stranger.reason is Refused.FOREIGN_NETWORK
@@ -433,7 +435,7 @@ def test_a_separator_inside_a_value_is_refused() -> None:
     assert refusal("/paybill", body).reason is Refused.MALFORMED
 
 
-def test_a_question_cannot_be_told_again_as_a_payment() -> None:
+def test_a_question_cannot_be_notified_again_as_a_payment() -> None:
     checksum = counter.checksum(merchant(), "347002", "BILL0001|1000")
     body = PAYBILL | {
         "trans_id": "347002",
@@ -474,7 +476,7 @@ MOVEMENTS = st.builds(
 
 
 @given(MOVEMENTS, SPELLINGS)
-async def test_what_the_counter_tells_is_what_is_read(
+async def test_what_the_counter_notifies_is_what_is_read(
     movement: Movement, spelling: dict[str, str]
 ) -> None:
     message = await bank.message(CLIENT, movement, merchant(**spelling))
@@ -534,12 +536,12 @@ async def test_the_counter_asks_and_reads_the_answer() -> None:
         )
         lookup = bidv.read(asked, PIPE)
         assert lookup == Lookup("HS240001")
-        reply = bidv.tell(asked, PIPE, DEBT)
+        reply = bidv.answer_lookup(asked, PIPE, DEBT)
         return httpx.Response(reply.status, content=reply.body)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(school)) as client:
-        told = await bank.ask(client, merchant(), "HS240001")
-    assert [bill["bill_id"] for bill in told["data"]] == ["BILL0001", "BILL0002"]
+        notified = await bank.ask(client, merchant(), "HS240001")
+    assert [bill["bill_id"] for bill in notified["data"]] == ["BILL0001", "BILL0002"]
 
 
 @pytest.mark.parametrize(
@@ -577,7 +579,7 @@ def test_any_json_is_a_sound_message_or_refused(
         request = call(path, body)
         read = bidv.read(request, PIPE)
         if isinstance(read, Lookup):
-            assert code(bidv.tell(request, PIPE, DEBT)) == "000"
+            assert code(bidv.answer_lookup(request, PIPE, DEBT)) == "000"
         else:
             assert 1 <= read.items[0].amount_vnd <= 10**12
             assert read.items[0].transaction_id

@@ -32,7 +32,7 @@ from adapters.virtual import virtual_account
 from core.kit.reference import make_reference
 from sandbox import bvbank as bank
 from sandbox.keys import BANK, SCHOOL
-from sandbox.provider import Merchant, Message, Movement, Standing, altered
+from sandbox.provider import Merchant, Message, Movement, MovementState, altered
 
 NOW = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
 REFERENCE = make_reference(42, b"k" * 16)
@@ -62,11 +62,11 @@ OK = Verdict(kind=VerdictKind.RECORDED, record_id="7")
 
 
 def say(movement: Movement = MOVEMENT, leave_out: str = "") -> Message:
-    async def told() -> Message:
+    async def notified() -> Message:
         async with httpx.AsyncClient() as client:
             return await bank.message(client, movement, MERCHANT, leave_out=leave_out)
 
-    return asyncio.run(told())
+    return asyncio.run(notified())
 
 
 SAID = say()
@@ -142,10 +142,10 @@ movements = st.builds(
 
 @settings(max_examples=40)
 @given(st.lists(movements, max_size=4))
-def test_alone_and_in_a_batch_it_is_the_same_notice(told: list[Movement]) -> None:
-    batch = bvbank.read(request(bank.batch(told)), ACCOUNT)
-    assert batch == Notices(tuple(read(request(say(movement))) for movement in told))
-    for notice, movement in zip(batch.items, told, strict=True):
+def test_alone_and_in_a_batch_it_is_the_same_notice(notified: list[Movement]) -> None:
+    batch = bvbank.read(request(bank.batch(notified)), ACCOUNT)
+    assert batch == Notices(tuple(read(request(say(movement))) for movement in notified))
+    for notice, movement in zip(batch.items, notified, strict=True):
         assert notice.amount_vnd == movement.amount_vnd
         assert notice.paid_at == movement.at
         assert notice.content == movement.content
@@ -309,9 +309,9 @@ def test_refusals(reason: Refused, status: int) -> None:
     assert b"hmac_secret" not in reply.body
 
 
-def test_the_bank_tells_only_of_money_that_moved() -> None:
+def test_the_bank_notifies_only_of_money_that_moved() -> None:
     with pytest.raises(ValueError, match="happened"):
-        say(replace(MOVEMENT, standing=Standing.PENDING))
+        say(replace(MOVEMENT, state=MovementState.PENDING))
 
 
 JSON = st.recursive(

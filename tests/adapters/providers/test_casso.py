@@ -70,8 +70,8 @@ def genuine(data: dict[str, Any]) -> Request:
     return signed(json.dumps({"error": 0, "data": data}, ensure_ascii=False).encode())
 
 
-def told(movement: Movement = MOVEMENT, leave_out: str = "") -> Message:
-    """What the sandbox's teller says; it waits for nothing, so one step of it is all."""
+def notified(movement: Movement = MOVEMENT, leave_out: str = "") -> Message:
+    """What the sandbox's notifier says; it waits for nothing, so one step of it is all."""
     coroutine = sandbox_casso.message(None, movement, MERCHANT, leave_out=leave_out)  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
@@ -203,13 +203,13 @@ def test_a_bad_field_is_named(name: str, literal: str) -> None:
 
 @pytest.mark.parametrize("name", ["amount", "id", "accountNumber", "transactionDateTime"])
 def test_a_missing_field_is_named(name: str) -> None:
-    error = refusal(brought(told(leave_out=name)))
+    error = refusal(brought(notified(leave_out=name)))
     assert (error.reason, error.field) == (Refused.MISSING_FIELD, name)
 
 
 @pytest.mark.parametrize("name", ["description", "reference", "virtualAccountNumber", "bankName"])
 def test_what_may_be_absent(name: str) -> None:
-    assert read(brought(told(leave_out=name))).amount_vnd == 500_000
+    assert read(brought(notified(leave_out=name))).amount_vnd == 500_000
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_an_incomplete_account_opens_no_door(account: MerchantAccount, field: st
      ((), "0123456789")],
 )  # fmt: skip
 def test_the_account_that_received(listed: tuple[str, ...], payee: str) -> None:
-    request = brought(told(replace(MOVEMENT, virtual_account="VA1")))
+    request = brought(notified(replace(MOVEMENT, virtual_account="VA1")))
     assert read(request, replace(ACCOUNT, bank_accounts=listed)).payee_account == payee
 
 
@@ -319,13 +319,13 @@ def test_a_document_of_any_depth_is_no_crash() -> None:
 
 @pytest.mark.parametrize("kind", list(VerdictKind))
 def test_what_was_committed_is_acknowledged(kind: VerdictKind) -> None:
-    reply = casso.acknowledge(brought(told()), ACCOUNT, [Verdict(kind=kind, record_id="r")])
+    reply = casso.acknowledge(brought(notified()), ACCOUNT, [Verdict(kind=kind, record_id="r")])
     assert (reply.status, reply.body) == (200, b'{"success":true}')
 
 
 @pytest.mark.parametrize("reason", list(Refused))
 def test_refusals_are_never_a_success(reason: Refused) -> None:
-    reply = casso.refuse(brought(told()), None, RefusedError(reason, "secret"))
+    reply = casso.refuse(brought(notified()), None, RefusedError(reason, "secret"))
     assert reply.status >= 400
     assert json.loads(reply.body) == {"success": False, "message": str(reason)}
 
@@ -337,7 +337,7 @@ def test_refusals_are_never_a_success(reason: Refused) -> None:
     virtual=st.sampled_from(["", "VA1"]),
     minutes=st.integers(0, 10**6),
 )
-def test_whatever_the_sandbox_tells_is_read_as_it_moved(
+def test_whatever_the_sandbox_notifies_is_read_as_it_moved(
     sequence: int, amount_vnd: int, content: str, virtual: str, minutes: int
 ) -> None:
     movement = replace(
@@ -348,7 +348,7 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
         virtual_account=virtual,
         at=MOVEMENT.at + timedelta(minutes=minutes),
     )
-    notice = read(brought(told(movement)))
+    notice = read(brought(notified(movement)))
     assert notice.outcome is (Outcome.PAID if amount_vnd > 0 else Outcome.OUTGOING)
     assert (notice.amount_vnd, notice.content) == (abs(amount_vnd), content)
     assert (notice.paid_at, notice.payee_account) == (movement.at, "0123456789")
@@ -356,12 +356,12 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
 
 @given(mark=st.sampled_from(sandbox_casso.SIGNED), at=st.integers(0, 200))
 def test_any_changed_signed_symbol_is_refused(mark: str, at: int) -> None:
-    assert refusal(brought(altered(told(), mark, at))).reason is Refused.BAD_SIGNATURE
+    assert refusal(brought(altered(notified(), mark, at))).reason is Refused.BAD_SIGNATURE
 
 
 @given(place=st.integers(0, 2000), byte=st.integers(0, 255))
 def test_any_changed_byte_is_refused_or_means_the_same(place: int, byte: int) -> None:
-    message = told()
+    message = notified()
     place %= len(message.body)
     changed = message.body[:place] + bytes([byte]) + message.body[place + 1 :]
     with contextlib.suppress(RefusedError):

@@ -58,8 +58,8 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
-    Standing,
     altered,
 )
 
@@ -192,7 +192,7 @@ def answer(body: object, *, status: int = 200, content_type: str = "application/
     return Answer(status=status, content_type=content_type, body=data)
 
 
-def told_by_query(
+def notified_by_query(
     state: str | None = "1", mode: str = "sha256_suffix", **changes: object
 ) -> Answer:
     fields = CONFIRM | {"LoaiBanTin": "QUERY"} | changes
@@ -204,11 +204,11 @@ def verdict(kind: VerdictKind, *, duplicate: bool = False) -> Verdict:
     return Verdict(kind=kind, record_id="r1", duplicate=duplicate)
 
 
-def at_desk(desk: portal.Dvcqg, call: OutgoingRequest, at: datetime = RECEIVED) -> Answer:
-    """Bring a call of ours to the portal's desk."""
+def at_server(server: portal.Dvcqg, call: OutgoingRequest, at: datetime = RECEIVED) -> Answer:
+    """Bring a call of ours to the portal's server."""
     parts = urlsplit(call.url)
     assert parts.path.startswith("/sandbox/dvcqg")
-    reply: CallReply = desk.answer(
+    reply: CallReply = server.answer(
         Call(
             method=call.method,
             path=parts.path.removeprefix("/sandbox/dvcqg"),
@@ -367,7 +367,7 @@ def test_the_accounts_procedure_stands_in_and_lines_must_add_up() -> None:
     assert receipt["PhiLePhi"][0]["LoaiPhiLePhi"] == "2"
 
 
-def test_afternoons_are_told_on_a_24_hour_clock_and_narrations_are_cut() -> None:
+def test_afternoons_are_notified_on_a_24_hour_clock_and_narrations_are_cut() -> None:
     late = replace(
         ORDER, created_at=datetime(2026, 8, 15, 16, 59, 58, tzinfo=UTC), description="A " * 150
     )
@@ -437,7 +437,7 @@ def test_both_shapes_of_the_answer_lead_to_the_page(body: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("notified", "reason"),
     [
         (answer(b""), Refused.BUSY),
         (answer(b"<html>", content_type="text/html"), Refused.BUSY),
@@ -456,9 +456,9 @@ def test_both_shapes_of_the_answer_lead_to_the_page(body: dict[str, Any]) -> Non
         (answer({"MaThamChieu": "OTHER", "UrlThanhToan": URL}), Refused.BAD_FIELD),
     ],
 )
-def test_answers_that_lead_nowhere(told: Answer, reason: Refused) -> None:
+def test_answers_that_lead_nowhere(notified: Answer, reason: Refused) -> None:
     with pytest.raises(RefusedError) as caught:
-        dvcqg.read_created(ORDER, told, ACCOUNT)
+        dvcqg.read_created(ORDER, notified, ACCOUNT)
     assert caught.value.reason is reason
 
 
@@ -500,10 +500,10 @@ def test_addresses_that_are_not_followed(url: object) -> None:
 
 def test_hosts_may_be_fixed() -> None:
     account = speaks(pay_hosts="x.vn, thanhtoan.dichvucong.gov.vn", receipt_hosts="bienlai.gov.vn")
-    told = answer({"MaLoi": "00", "UrlThanhToan": URL})
-    assert dvcqg.read_created(ORDER, told, account).url == URL
+    notified = answer({"MaLoi": "00", "UrlThanhToan": URL})
+    assert dvcqg.read_created(ORDER, notified, account).url == URL
     with pytest.raises(RefusedError):
-        dvcqg.read_created(ORDER, told, speaks(pay_hosts="gov.vn"))
+        dvcqg.read_created(ORDER, notified, speaks(pay_hosts="gov.vn"))
     call = dvcqg.read_receipt(QUESTION, answer({"UrlBienLai": "https://bienlai.gov.vn/1"}), account)
     assert isinstance(call, OutgoingRequest)
     with pytest.raises(RefusedError):
@@ -646,8 +646,8 @@ def test_all_that_is_kept_is_acknowledged_and_a_conflict_is_not(kind: VerdictKin
     }
     again = dvcqg.acknowledge(incoming, ACCOUNT, [verdict(kind, duplicate=True)])
     assert again == said
-    told = dvcqg.acknowledge(request(signed(RESULT), "/result"), ACCOUNT, [verdict(kind)])
-    assert json.loads(told.body) == (
+    notified = dvcqg.acknowledge(request(signed(RESULT), "/result"), ACCOUNT, [verdict(kind)])
+    assert json.loads(notified.body) == (
         {"error_code": "0", "message": "Thành công"}
         if is_kept
         else {"error_code": "-1", "message": "Các lỗi khác"}
@@ -687,8 +687,8 @@ def test_refusals_in_the_words_of_each_path(
 def test_confirm_and_query_are_one_fact(mode: str) -> None:
     account = speaks(hash_mode=mode)
     pushed = read(request(signed(CONFIRM, mode)), account)
-    told = told_by_query(mode=mode, ThongTinGiaoDich="Truy van", MaNganHang="X")
-    assert dvcqg.read_answer(QUESTION, told, account) == (pushed,)
+    notified = notified_by_query(mode=mode, ThongTinGiaoDich="Truy van", MaNganHang="X")
+    assert dvcqg.read_answer(QUESTION, notified, account) == (pushed,)
     unsigned = answer(CONFIRM | {"TrangThaiGD": "1"})
     trusting = speaks(hash_mode=mode, answer_hash="none")
     assert dvcqg.read_answer(QUESTION, unsigned, trusting) == (pushed,)
@@ -696,7 +696,7 @@ def test_confirm_and_query_are_one_fact(mode: str) -> None:
 
 def test_failed_by_confirm_and_by_query_are_one_fact() -> None:
     pushed = read(request(signed(CONFIRM | {"MaLoi": "99"})), speaks(failed_codes="99"))
-    assert dvcqg.read_answer(QUESTION, told_by_query("4", MaLoi="99"), ACCOUNT) == (pushed,)
+    assert dvcqg.read_answer(QUESTION, notified_by_query("4", MaLoi="99"), ACCOUNT) == (pushed,)
 
 
 @pytest.mark.parametrize(
@@ -713,37 +713,37 @@ def test_failed_by_confirm_and_by_query_are_one_fact() -> None:
     ],
 )
 def test_states_of_a_query(code: str, state: str, outcome: Outcome, unmapped: str) -> None:
-    (notice,) = dvcqg.read_answer(QUESTION, told_by_query(state, MaLoi=code), ACCOUNT)
+    (notice,) = dvcqg.read_answer(QUESTION, notified_by_query(state, MaLoi=code), ACCOUNT)
     assert (notice.outcome, notice.unmapped_status) == (outcome, unmapped)
 
 
 def test_paid_after_pending_or_failed_is_another_fact() -> None:
     ids = {
-        dvcqg.read_answer(QUESTION, told_by_query(state), ACCOUNT)[0].transaction_id
+        dvcqg.read_answer(QUESTION, notified_by_query(state), ACCOUNT)[0].transaction_id
         for state in "134"
     }
     assert len(ids) == 3
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("notified", "reason"),
     [
         (answer(b""), Refused.BUSY),
         (answer(b"<html>", content_type="text/html"), Refused.BUSY),
         (answer({"MaLoi": "99", "MoTaLoi": "?"}), Refused.BUSY),
         (answer({}), Refused.MISSING_FIELD),
-        (told_by_query(None), Refused.MISSING_FIELD),
+        (notified_by_query(None), Refused.MISSING_FIELD),
         (answer(CONFIRM | {"TrangThaiGD": "1"}), Refused.BAD_SIGNATURE),
-        (answer(told_by_query().body.replace(b"1500000", b"9500000")), Refused.BAD_SIGNATURE),
-        (told_by_query(MaThamChieu="OTHER"), Refused.BAD_FIELD),
-        (told_by_query(MaDoiTac="OTHER"), Refused.WRONG_MERCHANT),
-        (told_by_query(ThongTinGiaoDich="a|b"), Refused.MALFORMED),
+        (answer(notified_by_query().body.replace(b"1500000", b"9500000")), Refused.BAD_SIGNATURE),
+        (notified_by_query(MaThamChieu="OTHER"), Refused.BAD_FIELD),
+        (notified_by_query(MaDoiTac="OTHER"), Refused.WRONG_MERCHANT),
+        (notified_by_query(ThongTinGiaoDich="a|b"), Refused.MALFORMED),
         (answer(b" " * 70_000), Refused.TOO_LARGE),
     ],
 )
-def test_answers_that_prove_nothing(told: Answer, reason: Refused) -> None:
+def test_answers_that_prove_nothing(notified: Answer, reason: Refused) -> None:
     with pytest.raises(RefusedError) as caught:
-        dvcqg.read_answer(QUESTION, told, ACCOUNT)
+        dvcqg.read_answer(QUESTION, notified, ACCOUNT)
     assert caught.value.reason is reason
 
 
@@ -752,8 +752,8 @@ def test_answers_that_prove_nothing(told: Answer, reason: Refused) -> None:
 
 @pytest.mark.parametrize("name", ["UrlBienLai", "URLBienLai"])
 def test_a_receipts_address_is_fetched_without_our_token(name: str) -> None:
-    told = answer({"MaLoi": "00", name: "https://bienlai.gov.vn/x?y=1"})
-    assert dvcqg.read_receipt(QUESTION, told, ACCOUNT) == OutgoingRequest(
+    notified = answer({"MaLoi": "00", name: "https://bienlai.gov.vn/x?y=1"})
+    assert dvcqg.read_receipt(QUESTION, notified, ACCOUNT) == OutgoingRequest(
         method="GET", url="https://bienlai.gov.vn/x?y=1", headers={}, body=b""
     )
 
@@ -767,7 +767,7 @@ def test_a_receipt_in_the_answer_itself(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "notified",
     [
         answer({"MaLoi": "99", "MoTaLoi": "Chưa có"}),
         answer({"MaLoi": "99", "UrlBienLai": "https://a.vn/1"}),
@@ -775,12 +775,12 @@ def test_a_receipt_in_the_answer_itself(content_type: str) -> None:
         answer(b"", status=404),
     ],
 )
-def test_no_receipt_yet(told: Answer) -> None:
-    assert dvcqg.read_receipt(QUESTION, told, ACCOUNT) is None
+def test_no_receipt_yet(notified: Answer) -> None:
+    assert dvcqg.read_receipt(QUESTION, notified, ACCOUNT) is None
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("notified", "reason"),
     [
         (answer(b"<html>", content_type="application/pdf"), Refused.MALFORMED),
         (answer(PDF + bytes(10 * 1024 * 1024), content_type="application/pdf"), Refused.TOO_LARGE),
@@ -790,9 +790,9 @@ def test_no_receipt_yet(told: Answer) -> None:
         (answer(b"nothing"), Refused.MALFORMED),
     ],
 )
-def test_what_is_no_receipt(told: Answer, reason: Refused) -> None:
+def test_what_is_no_receipt(notified: Answer, reason: Refused) -> None:
     with pytest.raises(RefusedError) as caught:
-        dvcqg.read_receipt(QUESTION, told, ACCOUNT)
+        dvcqg.read_receipt(QUESTION, notified, ACCOUNT)
     assert caught.value.reason is reason
 
 
@@ -843,24 +843,27 @@ DEBT = Debt(
 )
 
 
-def test_what_is_owed_is_told_as_one_sum_and_no_more_of_the_payer_than_a_masked_name() -> None:
+def test_what_is_owed_is_notified_as_one_sum_and_no_more_of_the_payer_than_a_masked_name() -> None:
     asked = request(signed(LOOKUP_ | {"MaHoSo": "hp7k2m9qx4tb"}), "/lookup")
-    reply = dvcqg.tell(asked, ACCOUNT, DEBT)
+    reply = dvcqg.answer_lookup(asked, ACCOUNT, DEBT)
     said = json.loads(reply.body)
     assert (reply.status, said["error_code"]) == (200, "TT")
-    told = said["message"]
-    assert told["MaTraCuuTT"] == "HP7K2M9QX4TB20260815094100"
-    assert told["MaHoSo"] == "hp7k2m9qx4tb"
-    assert (told["HoTenNguoiNop"], told["SoCMNDNguoiNop"]) == ("Nguyễn V** A", "000000000")
-    assert (told["DiaChiNguoiNop"], told["MaTTHC"]) == ("", "1.005090")
-    assert sum(int(line["SoTien"]) for line in told["PhiLePhi"]) == 1_500_000
-    assert sum(int(line["SoTien"]) for line in told["DSKhoanNop"]) == 1_500_000
-    assert (told["TKThuHuong"], told["TenTKThuHuong"]) == ("1000000001", "TRUONG TH HOA SEN")
+    notified = said["message"]
+    assert notified["MaTraCuuTT"] == "HP7K2M9QX4TB20260815094100"
+    assert notified["MaHoSo"] == "hp7k2m9qx4tb"
+    assert (notified["HoTenNguoiNop"], notified["SoCMNDNguoiNop"]) == ("Nguyễn V** A", "000000000")
+    assert (notified["DiaChiNguoiNop"], notified["MaTTHC"]) == ("", "1.005090")
+    assert sum(int(line["SoTien"]) for line in notified["PhiLePhi"]) == 1_500_000
+    assert sum(int(line["SoTien"]) for line in notified["DSKhoanNop"]) == 1_500_000
+    assert (notified["TKThuHuong"], notified["TenTKThuHuong"]) == (
+        "1000000001",
+        "TRUONG TH HOA SEN",
+    )
     text = reply.body.decode()
     assert "HS0001" not in text.replace(BILL.description, "")
     assert "001090000001" not in text
     assert "Lý Thường Kiệt" not in text
-    assert set(told) == {
+    assert set(notified) == {
         "MaTraCuuTT", "MaDichVu", "MaDVC", "TenDVC", "MaTTHC", "TenTTHC", "MaDonVi", "TenDonVi",
         "MaHoSo", "PhiLePhi", "TKThuHuong", "MaNHThuHuong", "TenTKThuHuong", "NoiDungThanhToan",
         "HoTenNguoiNop", "SoCMNDNguoiNop", "DiaChiNguoiNop", "HuyenNguoiNop", "TinhNguoiNop",
@@ -870,8 +873,8 @@ def test_what_is_owed_is_told_as_one_sum_and_no_more_of_the_payer_than_a_masked_
 
 def test_an_unknown_code_and_a_paid_one_sound_alike() -> None:
     asked = request(signed(LOOKUP_), "/lookup")
-    unknown = dvcqg.tell(asked, ACCOUNT, None)
-    paid = dvcqg.tell(asked, ACCOUNT, replace(DEBT, bills=(), whole=None))
+    unknown = dvcqg.answer_lookup(asked, ACCOUNT, None)
+    paid = dvcqg.answer_lookup(asked, ACCOUNT, replace(DEBT, bills=(), whole=None))
     assert unknown == paid
     assert json.loads(paid.body) == {"error_code": "NONE", "message": []}
 
@@ -950,40 +953,40 @@ def test_an_order_from_init_to_its_receipt(number: int, mode: str) -> None:
     """Orders of both parities: both shapes of the answer, both ways of the receipt."""
     account = speaks(hash_mode=mode)
     merchant = replace(MERCHANT, settings=account.settings)
-    desk = portal.Dvcqg([merchant])
+    server = portal.Dvcqg([merchant])
     for index in range(number - 1):
-        at_desk(desk, dvcqg.create(replace(ORDER, merchant_reference=f"OTHER{index}"), account))
+        at_server(server, dvcqg.create(replace(ORDER, merchant_reference=f"OTHER{index}"), account))
     call = dvcqg.create(ORDER, account)
-    checkout = dvcqg.read_created(ORDER, at_desk(desk, call), account)
-    assert checkout == dvcqg.read_created(ORDER, at_desk(desk, call), account)
+    checkout = dvcqg.read_created(ORDER, at_server(server, call), account)
+    assert checkout == dvcqg.read_created(ORDER, at_server(server, call), account)
     page = urlsplit(checkout.url)
     assert f"{page.scheme}://{page.netloc}{page.path}" == "http://127.0.0.1:8000/sandbox/dvcqg/pay"
-    shown = desk.open_order(
+    shown = server.open_order(
         Call(method="GET", path="/pay", query=page.query, headers={}, body=b""), RECEIVED
     )
     assert (shown.amount_vnd, shown.info) == (ORDER.amount_vnd, ORDER.description)
 
     ask = dvcqg.ask(QUESTION, account)
-    (waiting,) = dvcqg.read_answer(QUESTION, at_desk(desk, ask), account)
+    (waiting,) = dvcqg.read_answer(QUESTION, at_server(server, ask), account)
     assert (waiting.outcome, waiting.unmapped_status) == (Outcome.PENDING, "")
     bill = dvcqg.ask_receipt(QUESTION, account)
-    assert dvcqg.read_receipt(QUESTION, at_desk(desk, bill), account) is None
+    assert dvcqg.read_receipt(QUESTION, at_server(server, bill), account) is None
 
-    decided = desk.decide(shown.order_id, is_paid=True, at=RECEIVED)
-    assert desk.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
-    assert desk.movements == [decided.movement]
+    decided = server.decide(shown.order_id, is_paid=True, at=RECEIVED)
+    assert server.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
+    assert server.movements == [decided.movement]
     back = urlsplit(decided.return_url)
     assert parse_qs(back.query) == {
         "a": ["1"], "MaThamChieu": [ORDER.merchant_reference], "MaLoi": ["00"],
     }  # fmt: skip
-    (paid,) = dvcqg.read_answer(QUESTION, at_desk(desk, ask), account)
+    (paid,) = dvcqg.read_answer(QUESTION, at_server(server, ask), account)
     assert (paid.outcome, paid.amount_vnd) == (Outcome.PAID, ORDER.amount_vnd)
 
-    receipt = dvcqg.read_receipt(QUESTION, at_desk(desk, bill), account)
+    receipt = dvcqg.read_receipt(QUESTION, at_server(server, bill), account)
     assert isinstance(receipt, bytes) == (number % 2 == 1)
     if isinstance(receipt, OutgoingRequest):
-        fetched = at_desk(desk, receipt, RECEIVED + timedelta(minutes=4))
-        late = at_desk(desk, receipt, RECEIVED + timedelta(minutes=5))
+        fetched = at_server(server, receipt, RECEIVED + timedelta(minutes=4))
+        late = at_server(server, receipt, RECEIVED + timedelta(minutes=5))
         assert dvcqg.read_receipt(QUESTION, late, account) is None
         receipt = dvcqg.read_receipt(QUESTION, fetched, account)
     assert isinstance(receipt, bytes)
@@ -994,27 +997,27 @@ def test_an_order_from_init_to_its_receipt(number: int, mode: str) -> None:
 
 
 async def test_what_the_portal_pushes_is_what_it_answers() -> None:
-    desk = portal.Dvcqg([MERCHANT])
-    at_desk(desk, dvcqg.create(ORDER, ACCOUNT))
-    (order_id,) = desk.orders
-    decided = desk.decide(order_id, is_paid=False, at=RECEIVED)
-    assert desk.movements == []
+    server = portal.Dvcqg([MERCHANT])
+    at_server(server, dvcqg.create(ORDER, ACCOUNT))
+    (order_id,) = server.orders
+    decided = server.decide(order_id, is_paid=False, at=RECEIVED)
+    assert server.movements == []
     async with httpx.AsyncClient() as client:
-        told = await portal.message(client, decided.movement, decided.merchant)
-    pushed = read(arrived(told), speaks(failed_codes="99"))
+        notified = await portal.message(client, decided.movement, decided.merchant)
+    pushed = read(arrived(notified), speaks(failed_codes="99"))
     assert pushed.outcome is Outcome.FAILED
-    asked = at_desk(desk, dvcqg.ask(QUESTION, ACCOUNT))
+    asked = at_server(server, dvcqg.ask(QUESTION, ACCOUNT))
     assert dvcqg.read_answer(QUESTION, asked, ACCOUNT) == (pushed,)
 
 
-def test_the_desk_refuses_what_the_portal_would() -> None:
-    desk = portal.Dvcqg([MERCHANT])
+def test_the_server_refuses_what_the_portal_would() -> None:
+    server = portal.Dvcqg([MERCHANT])
     call = dvcqg.create(ORDER, ACCOUNT)
     said = json.loads(call.body)
 
     def code(message: object, **headers: str) -> object:
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
-        answered = at_desk(desk, replace(call, body=data, headers={**call.headers, **headers}))
+        answered = at_server(server, replace(call, body=data, headers={**call.headers, **headers}))
         return json.loads(answered.body)["MaLoi"]
 
     assert code(b"[]") == "99"
@@ -1023,22 +1026,22 @@ def test_the_desk_refuses_what_the_portal_would() -> None:
     assert code(said, authorization="Bearer OTHER") == "99"
     assert code(said | {"ThongTinBienLai": None}) == "02"
     assert code(said | {"ThongTinBienLai": said["ThongTinBienLai"] | {"PhiLePhi": [1]}}) == "02"
-    assert desk.orders == {}
+    assert server.orders == {}
     with pytest.raises(OrderRefusedError):
-        desk.decide("PARTNER01.X", is_paid=True, at=RECEIVED)
+        server.decide("PARTNER01.X", is_paid=True, at=RECEIVED)
     with pytest.raises(RefusedError) as caught:
-        dvcqg.read_answer(QUESTION, at_desk(desk, dvcqg.ask(QUESTION, ACCOUNT)), ACCOUNT)
+        dvcqg.read_answer(QUESTION, at_server(server, dvcqg.ask(QUESTION, ACCOUNT)), ACCOUNT)
     assert caught.value.reason is Refused.BUSY
-    at_desk(desk, call)
+    at_server(server, call)
     other = dvcqg.create(replace(ORDER, amount_vnd=2_000), ACCOUNT)
-    assert json.loads(at_desk(desk, other).body)["MaLoi"] == "02"
+    assert json.loads(at_server(server, other).body)["MaLoi"] == "02"
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_citizen_looks_up_pays_and_the_school_is_told(mode: str) -> None:
+async def test_a_citizen_looks_up_pays_and_the_school_is_notified(mode: str) -> None:
     account = speaks(hash_mode=mode)
     merchant = replace(MERCHANT, settings=account.settings)
-    desk = portal.Dvcqg([merchant])
+    server = portal.Dvcqg([merchant])
     notices: list[Notice] = []
 
     def school(arriving: httpx.Request) -> httpx.Response:
@@ -1049,7 +1052,9 @@ async def test_a_citizen_looks_up_pays_and_the_school_is_told(mode: str) -> None
         )
         outcome = dvcqg.read(incoming, account)
         if isinstance(outcome, Lookup):
-            reply = dvcqg.tell(incoming, account, DEBT if outcome.code == "HS0001" else None)
+            reply = dvcqg.answer_lookup(
+                incoming, account, DEBT if outcome.code == "HS0001" else None
+            )
         else:
             notices.extend(outcome.items)
             reply = dvcqg.acknowledge(incoming, account, [verdict(VerdictKind.RECORDED)])
@@ -1058,13 +1063,13 @@ async def test_a_citizen_looks_up_pays_and_the_school_is_told(mode: str) -> None
     async with httpx.AsyncClient(transport=httpx.MockTransport(school)) as client:
         nobody = await portal.look_up(client, merchant, "HS0002", RECEIVED)
         assert nobody.json()["error_code"] == "NONE"
-        told = (await portal.look_up(client, merchant, "HS0001", RECEIVED)).json()
-        movement = desk.pay_looked_up(told["message"], merchant, RECEIVED)
+        notified = (await portal.look_up(client, merchant, "HS0001", RECEIVED)).json()
+        movement = server.pay_looked_up(notified["message"], merchant, RECEIVED)
         assert portal.PULL.is_final(await portal.report(client, merchant, movement))
     (notice,) = notices
     assert (notice.outcome, notice.amount_vnd) == (Outcome.PAID, 1_500_000)
     assert notice.merchant_reference == BILL.reference
-    assert desk.movements == [movement]
+    assert server.movements == [movement]
 
 
 async def test_through_the_door_a_looked_up_invoice_is_paid_once(
@@ -1079,7 +1084,7 @@ async def test_through_the_door_a_looked_up_invoice_is_paid_once(
         settings=world_settings["dvcqg"],
         secrets=world_secrets["dvcqg"],
     )
-    desk = portal.Dvcqg([merchant])
+    server = portal.Dvcqg([merchant])
     invoice = world.invoices[0]
     async with gateway_client(database_url) as client:
         now = datetime.now(UTC)
@@ -1088,7 +1093,7 @@ async def test_through_the_door_a_looked_up_invoice_is_paid_once(
         message = asked["message"]
         assert message["HoTenNguoiNop"] != "Nguyễn Minh Anh"
         assert "HS00000" not in json.dumps(message)
-        movement = desk.pay_looked_up(message, merchant, now)
+        movement = server.pay_looked_up(message, merchant, now)
         for _ in range(2):
             reported = await portal.report(client, merchant, movement)
             assert reported.json()["error_code"] == "0"
@@ -1108,65 +1113,65 @@ MOVEMENTS = st.builds(
     at=st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1)).map(  # noqa: DTZ001 - made aware
         lambda at: at.replace(microsecond=0, tzinfo=UTC)
     ),
-    standing=st.sampled_from(Standing),
+    state=st.sampled_from(MovementState),
     merchant_reference=st.from_regex(r"HP[0-9A-Z]{12}", fullmatch=True),
     content=st.text(st.characters(codec="ascii", exclude_characters='|"\\,&}]'), min_size=1),
 )
-TELLERS = st.sampled_from([portal, portal.PULL])
+NOTIFIERS = st.sampled_from([portal, portal.PULL])
 
 
-async def told(teller: Any, movement: Movement, mode: str, leave_out: str = "") -> Message:
+async def notified(notifier: Any, movement: Movement, mode: str, leave_out: str = "") -> Message:
     merchant = replace(MERCHANT, settings=SETTINGS | {"hash_mode": mode})
     async with httpx.AsyncClient() as client:
-        message: Message = await teller.message(client, movement, merchant, leave_out=leave_out)
+        message: Message = await notifier.message(client, movement, merchant, leave_out=leave_out)
     return message
 
 
-@given(teller=TELLERS, movement=MOVEMENTS, mode=st.sampled_from(MODES))
+@given(notifier=NOTIFIERS, movement=MOVEMENTS, mode=st.sampled_from(MODES))
 async def test_what_the_sandbox_says_is_what_is_read(
-    teller: Any, movement: Movement, mode: str
+    notifier: Any, movement: Movement, mode: str
 ) -> None:
-    incoming = arrived(await told(teller, movement, mode))
+    incoming = arrived(await notified(notifier, movement, mode))
     notice = read(incoming, speaks(hash_mode=mode, failed_codes="99"))
-    assert notice.outcome == movement.standing.value
+    assert notice.outcome == movement.state.value
     assert (notice.amount_vnd, notice.paid_at) == (movement.amount_vnd, movement.at)
     assert movement.merchant_reference.startswith(notice.merchant_reference)
     assert (notice.payee_account, notice.content, notice.is_provisional) == ("", "", False)
 
 
 @given(
-    teller=TELLERS,
+    notifier=NOTIFIERS,
     movement=MOVEMENTS,
     mode=st.sampled_from(MODES),
     which=st.integers(0, 50),
     at=st.integers(0, 80),
 )
 async def test_a_changed_signed_byte_is_refused_and_an_unsigned_one_means_nothing(
-    teller: Any, movement: Movement, mode: str, which: int, at: int
+    notifier: Any, movement: Movement, mode: str, which: int, at: int
 ) -> None:
-    message = await told(teller, movement, mode)
+    message = await notified(notifier, movement, mode)
     account = speaks(hash_mode=mode)
-    mark = teller.SIGNED[which % len(teller.SIGNED)]
+    mark = notifier.SIGNED[which % len(notifier.SIGNED)]
     changed = altered(message, mark, at)
     assert refusal(arrived(changed), account).reason is Refused.BAD_SIGNATURE
-    mark = teller.UNSIGNED[which % len(teller.UNSIGNED)]
+    mark = notifier.UNSIGNED[which % len(notifier.UNSIGNED)]
     changed = altered(message, mark, at)
     assert changed.body != message.body
     assert read(arrived(changed), account) == read(arrived(message), account)
 
 
 @given(
-    teller=TELLERS,
+    notifier=NOTIFIERS,
     movement=MOVEMENTS,
     field=st.sampled_from(["SoTien", "MaGiaoDich", "MaThamChieu", "MaLoi", "MaTraCuuTT"]),
 )
 async def test_a_field_forgotten_before_signing_is_never_money(
-    teller: Any, movement: Movement, field: str
+    notifier: Any, movement: Movement, field: str
 ) -> None:
-    paid = replace(movement, standing=Standing.PAID)
-    message = await told(teller, paid, "sha256_suffix", leave_out=field)
-    if message == await told(teller, paid, "sha256_suffix"):
-        assert f'"{field}":' not in message.body.decode()  # a field of the other teller's
+    paid = replace(movement, state=MovementState.PAID)
+    message = await notified(notifier, paid, "sha256_suffix", leave_out=field)
+    if message == await notified(notifier, paid, "sha256_suffix"):
+        assert f'"{field}":' not in message.body.decode()  # a field of the other notifier's
     else:
         assert refusal(arrived(message)).reason is Refused.MISSING_FIELD
 

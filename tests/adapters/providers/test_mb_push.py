@@ -31,8 +31,8 @@ from adapters.providers import mb, vietqrvn
 from adapters.virtual import virtual_account
 from core.kit.reference import make_reference
 from sandbox import mb as bank
-from sandbox import vietqrvn as vietqrvn_teller
-from sandbox.provider import Merchant, Message, Movement, Standing, altered
+from sandbox import vietqrvn as vietqrvn_notifier
+from sandbox.provider import Merchant, Message, Movement, MovementState, altered
 
 VECTOR = json.loads((VECTORS / "bank_direct.json").read_text(encoding="utf-8"))["mb"]["mms"]
 NOW = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
@@ -153,14 +153,14 @@ def test_a_push_under_a_token_of_ours() -> None:
 
 def test_the_virtual_account_gives_our_reference_and_an_order_goes_first() -> None:
     number = virtual_account("MB77", REFERENCE)
-    told = replace(MOVEMENT, virtual_account=number)
-    assert read(request(pushed(told))).merchant_reference == REFERENCE
-    ordered = replace(told, merchant_reference="ORDER1")
+    notified = replace(MOVEMENT, virtual_account=number)
+    assert read(request(pushed(notified))).merchant_reference == REFERENCE
+    ordered = replace(notified, merchant_reference="ORDER1")
     assert read(request(pushed(ordered))).merchant_reference == "ORDER1"
-    foreign = replace(told, virtual_account="MB78" + REFERENCE)
+    foreign = replace(notified, virtual_account="MB78" + REFERENCE)
     assert read(request(pushed(foreign))).merchant_reference == ""
     without = replace(SYNC, settings={})
-    assert read(request(pushed(told)), without).merchant_reference == ""
+    assert read(request(pushed(notified)), without).merchant_reference == ""
 
 
 @settings(max_examples=30)
@@ -220,10 +220,10 @@ def test_the_words_of_a_sync_are_vietqrvns() -> None:
     assert json.loads(mb.refuse(asked, SYNC, error).body)["errorReason"] == "002"
 
 
-def test_the_vietqrvn_teller_and_adapter_agree() -> None:
+def test_the_vietqrvn_notifier_and_adapter_agree() -> None:
     async def push() -> Message:
         async with client_of(SYNC) as client:  # the same token door
-            return await vietqrvn_teller.message(client, MOVEMENT, merchant(SYNC))
+            return await vietqrvn_notifier.message(client, MOVEMENT, merchant(SYNC))
 
     message = asyncio.run(push())
     notices = vietqrvn.read(request(message), SYNC)
@@ -262,8 +262,8 @@ def test_the_documented_checksum() -> None:
 @given(amount_vnd=st.integers(1, 10**12), number=st.integers(0, 2**40 - 1))
 def test_a_paid_qr_is_what_is_read(amount_vnd: int, number: int) -> None:
     reference = make_reference(number, b"k" * 16)
-    told = replace(ORDERED, amount_vnd=amount_vnd, merchant_reference=reference)
-    notice = read(request(paid_qr(told)), MMS)
+    notified = replace(ORDERED, amount_vnd=amount_vnd, merchant_reference=reference)
+    notice = read(request(paid_qr(notified)), MMS)
     assert (notice.amount_vnd, notice.merchant_reference) == (amount_vnd, reference)
     assert notice.is_provisional
     assert notice.payee_account == ""
@@ -288,7 +288,7 @@ def test_unsigned_fields_are_never_used(mark: str) -> None:
 
 
 def test_what_was_not_paid_is_pending_and_stands_in_nobodys_way() -> None:
-    failed = read(request(paid_qr(replace(ORDERED, standing=Standing.FAILED))), MMS)
+    failed = read(request(paid_qr(replace(ORDERED, state=MovementState.FAILED))), MMS)
     paid = read(request(paid_qr()), MMS)
     assert (failed.outcome, failed.unmapped_status) == (Outcome.PENDING, "99")
     assert failed.transaction_id == paid.transaction_id + ".pending"
@@ -339,11 +339,11 @@ def test_an_mms_push_comes_only_from_the_banks_network() -> None:
 )
 def test_codes_of_the_reply(verdict: Verdict, code: str) -> None:
     reply = mb.acknowledge(request(paid_qr()), MMS, [verdict])
-    told = json.loads(reply.body)
-    assert (reply.status, told["resCode"]) == (200, code)
-    assert list(told) == list(VECTOR["response"])
+    notified = json.loads(reply.body)
+    assert (reply.status, notified["resCode"]) == (200, code)
+    assert list(notified) == list(VECTOR["response"])
     if code == "00":
-        assert told == VECTOR["response"]
+        assert notified == VECTOR["response"]
     assert mb.acknowledge(request(paid_qr()), MMS, []).status == 503
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import review_school as deskwork
+from support import review_school
 from support.paths import VECTORS
 
 from adapters import CREATE, IPN, QUERY, REFUND
@@ -31,15 +31,15 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import momo
-from sandbox import momo as teller
+from sandbox import momo as notifier
 from sandbox.momo import Momo
 from sandbox.provider import (
     Call,
     CallReply,
     Merchant,
     Movement,
+    MovementState,
     OrderRefusedError,
-    Standing,
     altered,
     span,
 )
@@ -64,13 +64,13 @@ MERCHANT = Merchant(
     secrets=ACCOUNT.secrets,
 )
 ORDER = replace(
-    deskwork.ORDER,
+    review_school.ORDER,
     return_url="https://fees.example.vn/pay/t/return/momo?a=1",
     ipn_url="https://fees.example.vn/ipn/momo/k1",
 )
-QUERY_ = replace(deskwork.QUERY, asked_at=RECEIVED + timedelta(minutes=5))
+QUERY_ = replace(review_school.QUERY, asked_at=RECEIVED + timedelta(minutes=5))
 REFUND_ = replace(
-    deskwork.REFUND,
+    review_school.REFUND,
     transaction_id=f"{ORDER.merchant_reference}.4000000001",
     amount_vnd=250_000,
     reason="Nop thua",
@@ -140,17 +140,17 @@ def refusal(
     return caught.value
 
 
-async def told(movement: Movement, leave_out: str = "") -> bytes:
-    message = await teller.message(NO_NET, movement, MERCHANT, leave_out=leave_out)
+async def notified(movement: Movement, leave_out: str = "") -> bytes:
+    message = await notifier.message(NO_NET, movement, MERCHANT, leave_out=leave_out)
     assert dict(message.headers)["content-type"].startswith("application/json")
     return message.body
 
 
-def sent(desk: Momo, call: OutgoingRequest, at: datetime) -> Answer:
-    """The adapter's call, brought to the desk; the answer as the gateway would have it."""
+def sent(server: Momo, call: OutgoingRequest, at: datetime) -> Answer:
+    """The adapter's call, brought to the server; the answer as the gateway would have it."""
     path = urlsplit(call.url).path
     assert path.startswith("/sandbox/momo/")
-    reply: CallReply = desk.answer(
+    reply: CallReply = server.answer(
         Call(
             method=call.method,
             path=path.removeprefix("/sandbox/momo"),
@@ -193,14 +193,14 @@ def about_refund(**more: Any) -> Answer:
     return answer(**{**fields, **more})
 
 
-def paid_desk() -> tuple[Momo, Notice]:
-    """A desk at which ORDER was paid, and the IPN that it sent."""
-    desk = Momo([MERCHANT])
-    momo.read_created(ORDER, sent(desk, momo.create(ORDER, ACCOUNT), RECEIVED), ACCOUNT)
-    decided = desk.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=True, at=RECEIVED)
-    said = teller.result_of(decided.movement, MERCHANT)
-    body = {**said, "signature": teller.signature(MERCHANT, teller._RESULT, said)}
-    return desk, read(body)
+def paid_server() -> tuple[Momo, Notice]:
+    """A server at which ORDER was paid, and the IPN that it sent."""
+    server = Momo([MERCHANT])
+    momo.read_created(ORDER, sent(server, momo.create(ORDER, ACCOUNT), RECEIVED), ACCOUNT)
+    decided = server.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=True, at=RECEIVED)
+    said = notifier.result_of(decided.movement, MERCHANT)
+    body = {**said, "signature": notifier.signature(MERCHANT, notifier._RESULT, said)}
+    return server, read(body)
 
 
 def test_the_adapter_stands_in_its_tables() -> None:
@@ -390,7 +390,7 @@ def test_all_that_is_recorded_is_acknowledged_alike(kind: VerdictKind, duplicate
     verdict = Verdict(kind=kind, record_id="r", duplicate=duplicate)
     reply = momo.acknowledge(request(b""), ACCOUNT, [verdict])
     assert (reply.status, reply.body) == (204, b"")
-    assert teller.is_final(httpx.Response(reply.status, content=reply.body))
+    assert notifier.is_final(httpx.Response(reply.status, content=reply.body))
 
 
 @pytest.mark.parametrize("reason", list(Refused))
@@ -406,7 +406,7 @@ def test_refusals_are_4xx_in_momos_codes(reason: Refused) -> None:
     }
     said = json.loads(reply.body)
     assert (reply.status, said["resultCode"]) == codes.get(reason, (400, 20))
-    assert not teller.is_final(httpx.Response(reply.status, content=reply.body))
+    assert not notifier.is_final(httpx.Response(reply.status, content=reply.body))
 
 
 MOVEMENTS = st.builds(
@@ -416,7 +416,7 @@ MOVEMENTS = st.builds(
     at=st.datetimes(datetime(2024, 1, 1), datetime(2099, 1, 1)).map(  # noqa: DTZ001 - made aware
         lambda at: at.replace(tzinfo=UTC, microsecond=0)
     ),
-    standing=st.sampled_from(Standing),
+    state=st.sampled_from(MovementState),
     merchant_reference=st.from_regex(r"HP[0-9A-Z]{10}[0-9A-Z]{2}", fullmatch=True),
     content=st.text(st.characters(exclude_categories=["Cs"]), max_size=60).filter(
         lambda text: "&" not in text
@@ -425,9 +425,9 @@ MOVEMENTS = st.builds(
 
 
 @given(MOVEMENTS)
-async def test_whatever_the_teller_says_is_read_as_it_was_meant(movement: Movement) -> None:
-    notice = read(await told(movement))
-    assert notice.outcome.value == movement.standing.value
+async def test_whatever_the_notifier_says_is_read_as_it_was_meant(movement: Movement) -> None:
+    notice = read(await notified(movement))
+    assert notice.outcome.value == movement.state.value
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.paid_at == movement.at
     assert notice.merchant_reference == movement.merchant_reference
@@ -443,18 +443,18 @@ PAID = Movement(
 )
 
 
-@pytest.mark.parametrize("mark", teller.SIGNED)
+@pytest.mark.parametrize("mark", notifier.SIGNED)
 @given(at=st.integers(0, 200))
 async def test_any_changed_signed_byte_is_refused(mark: str, at: int) -> None:
-    message = await teller.message(NO_NET, PAID, MERCHANT)
+    message = await notifier.message(NO_NET, PAID, MERCHANT)
     with pytest.raises(RefusedError) as caught:
         momo.read(request(altered(message, mark, at).body), ACCOUNT)
     assert caught.value.reason in (Refused.BAD_SIGNATURE, Refused.MALFORMED)
 
 
-@pytest.mark.parametrize("mark", teller.UNSIGNED)
+@pytest.mark.parametrize("mark", notifier.UNSIGNED)
 async def test_unsigned_fields_change_nothing(mark: str) -> None:
-    message = await teller.message(NO_NET, PAID, MERCHANT)
+    message = await notifier.message(NO_NET, PAID, MERCHANT)
     assert span(message, mark)
     assert read(altered(message, mark).body) == read(message.body)
     extra = message.body[:-1] + b',"promotionInfo":[{"amount":9}],"amountPaid":1,"bankaccount":"9"}'
@@ -462,8 +462,8 @@ async def test_unsigned_fields_change_nothing(mark: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["transId", "amount", "orderId", "resultCode"])
-async def test_a_field_that_the_teller_forgot_is_missed(name: str) -> None:
-    assert refusal(await told(PAID, leave_out=name)).field == name
+async def test_a_field_that_the_notifier_forgot_is_missed(name: str) -> None:
+    assert refusal(await notified(PAID, leave_out=name)).field == name
 
 
 @given(st.binary(max_size=300))
@@ -589,7 +589,7 @@ def test_orders_that_momo_did_not_take(code: str) -> None:
         {"payUrl": None},
     ],
 )
-def test_a_created_order_must_be_the_one_that_was_told(change: dict[str, Any]) -> None:
+def test_a_created_order_must_be_the_one_that_was_notified(change: dict[str, Any]) -> None:
     good = {"requestId": ORDER.merchant_reference, "payUrl": "https://test-payment.momo.vn/v2/pay"}
     assert momo.read_created(ORDER, about_order(**good), ACCOUNT).url == good["payUrl"]
     with pytest.raises(RefusedError) as caught:
@@ -730,23 +730,25 @@ def test_a_refund_that_does_not_fit_is_not_signed(change: dict[str, Any]) -> Non
 
 
 def test_from_the_order_to_the_return_and_the_question() -> None:
-    desk = Momo([MERCHANT])
+    server = Momo([MERCHANT])
     call = momo.create(ORDER, ACCOUNT)
-    checkout = momo.read_created(ORDER, sent(desk, call, RECEIVED), ACCOUNT)
-    again = momo.read_created(ORDER, sent(desk, call, RECEIVED + timedelta(minutes=1)), ACCOUNT)
+    checkout = momo.read_created(ORDER, sent(server, call, RECEIVED), ACCOUNT)
+    again = momo.read_created(ORDER, sent(server, call, RECEIVED + timedelta(minutes=1)), ACCOUNT)
     assert again == checkout
     page = urlsplit(checkout.url)
     assert checkout.url.startswith("http://sandbox.test/sandbox/momo/pay?order=")
     assert not checkout.fields
-    (pending,) = momo.read_answer(QUERY_, sent(desk, momo.ask(QUERY_, ACCOUNT), RECEIVED), ACCOUNT)
+    (pending,) = momo.read_answer(
+        QUERY_, sent(server, momo.ask(QUERY_, ACCOUNT), RECEIVED), ACCOUNT
+    )
     assert pending.outcome is Outcome.PENDING
     arrival = Call(method="GET", path="/pay", query=page.query, headers={}, body=b"")
-    shown = desk.open_order(arrival, RECEIVED)
+    shown = server.open_order(arrival, RECEIVED)
     assert (shown.amount_vnd, shown.info) == (1_250_000, ORDER.description)
-    decided = desk.decide(shown.order_id, is_paid=True, at=RECEIVED)
-    assert desk.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
-    assert desk.movements == [decided.movement]
-    assert decided.is_told
+    decided = server.decide(shown.order_id, is_paid=True, at=RECEIVED)
+    assert server.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
+    assert server.movements == [decided.movement]
+    assert decided.is_notified
     assert decided.return_url.startswith(ORDER.return_url + "&")
     query = urlsplit(decided.return_url).query.encode()
     assert momo.read_return(query, ACCOUNT) is Outcome.PAID
@@ -756,52 +758,54 @@ def test_from_the_order_to_the_return_and_the_question() -> None:
         momo.read_return(query + b"&amount=1250000", ACCOUNT)
     assert caught.value.reason is Refused.MALFORMED
     with pytest.raises(OrderRefusedError):
-        desk.open_order(arrival, RECEIVED)
+        server.open_order(arrival, RECEIVED)
 
 
 @pytest.mark.parametrize(("is_paid", "outcome"), [(True, Outcome.PAID), (False, Outcome.FAILED)])
 async def test_ipn_and_answer_are_one_fact(is_paid: bool, outcome: Outcome) -> None:
-    desk = Momo([MERCHANT])
-    sent(desk, momo.create(ORDER, ACCOUNT), RECEIVED)
-    decided = desk.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=is_paid, at=RECEIVED)
-    pushed = read(await told(decided.movement))
+    server = Momo([MERCHANT])
+    sent(server, momo.create(ORDER, ACCOUNT), RECEIVED)
+    decided = server.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=is_paid, at=RECEIVED)
+    pushed = read(await notified(decided.movement))
     asked_at = RECEIVED + timedelta(hours=3)
-    (polled,) = momo.read_answer(QUERY_, sent(desk, momo.ask(QUERY_, ACCOUNT), asked_at), ACCOUNT)
+    (polled,) = momo.read_answer(QUERY_, sent(server, momo.ask(QUERY_, ACCOUNT), asked_at), ACCOUNT)
     assert polled.transaction_id == pushed.transaction_id
     assert polled.fingerprint() == pushed.fingerprint()
     assert polled == pushed
     assert polled.outcome is outcome
     assert momo.read_return(urlsplit(decided.return_url).query.encode(), ACCOUNT) is outcome
-    assert len(desk.movements) == is_paid
+    assert len(server.movements) == is_paid
 
 
 def test_an_order_that_nobody_paid_in_time() -> None:
-    desk = Momo([MERCHANT])
-    sent(desk, momo.create(ORDER, ACCOUNT), RECEIVED)
+    server = Momo([MERCHANT])
+    sent(server, momo.create(ORDER, ACCOUNT), RECEIVED)
     late = RECEIVED + timedelta(minutes=16)
     with pytest.raises(OrderRefusedError):
-        desk.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=True, at=late)
-    (notice,) = momo.read_answer(QUERY_, sent(desk, momo.ask(QUERY_, ACCOUNT), late), ACCOUNT)
+        server.decide(f"MOMO/{ORDER.merchant_reference}", is_paid=True, at=late)
+    (notice,) = momo.read_answer(QUERY_, sent(server, momo.ask(QUERY_, ACCOUNT), late), ACCOUNT)
     assert notice.outcome is Outcome.FAILED
-    assert desk.movements == []
+    assert server.movements == []
 
 
-def test_the_desk_knows_only_what_it_was_told() -> None:
-    desk = Momo([MERCHANT])
-    assert momo.read_answer(QUERY_, sent(desk, momo.ask(QUERY_, ACCOUNT), RECEIVED), ACCOUNT) == ()
+def test_the_server_knows_only_what_it_was_notified() -> None:
+    server = Momo([MERCHANT])
+    assert (
+        momo.read_answer(QUERY_, sent(server, momo.ask(QUERY_, ACCOUNT), RECEIVED), ACCOUNT) == ()
+    )
     with pytest.raises(OrderRefusedError):
-        desk.decide("MOMO/nobody", is_paid=True, at=RECEIVED)
-    sent(desk, momo.create(ORDER, ACCOUNT), RECEIVED)
+        server.decide("MOMO/nobody", is_paid=True, at=RECEIVED)
+    sent(server, momo.create(ORDER, ACCOUNT), RECEIVED)
     other = replace(ORDER, amount_vnd=2_000)
     with pytest.raises(RefusedError) as caught:
-        momo.read_created(other, sent(desk, momo.create(other, ACCOUNT), RECEIVED), ACCOUNT)
+        momo.read_created(other, sent(server, momo.create(other, ACCOUNT), RECEIVED), ACCOUNT)
     assert caught.value.reason is Refused.BUSY  # 40: the requestId is taken
-    assert next(iter(desk.orders.values())).amount_vnd == 1_250_000
+    assert next(iter(server.orders.values())).amount_vnd == 1_250_000
 
 
 @pytest.mark.parametrize("key", ["access_key", "secret_key"])
-def test_the_desk_refuses_other_keys(key: str) -> None:
-    desk, _ = paid_desk()
+def test_the_server_refuses_other_keys(key: str) -> None:
+    server, _ = paid_server()
     forged = replace(ACCOUNT, secrets={**ACCOUNT.secrets, key: "other"})
     calls = [
         momo.create(replace(ORDER, merchant_reference="X1"), forged),
@@ -810,35 +814,37 @@ def test_the_desk_refuses_other_keys(key: str) -> None:
         momo.ask_refund(REFUND_, forged),
     ]
     for call in calls:
-        assert json.loads(sent(desk, call, RECEIVED).body)["resultCode"] == 13
-    assert desk.refunds == {}
+        assert json.loads(sent(server, call, RECEIVED).body)["resultCode"] == 13
+    assert server.refunds == {}
 
 
 @given(st.binary(max_size=80), st.sampled_from(["create", "query", "refund", "refund/query", "x"]))
-def test_the_desk_answers_anything(body: bytes, path: str) -> None:
+def test_the_server_answers_anything(body: bytes, path: str) -> None:
     call = Call(method="POST", path=f"/v2/gateway/api/{path}", query="", headers={}, body=body)
     assert Momo([MERCHANT]).answer(call, RECEIVED).status in (400, 404)
 
 
 def test_a_refund_is_on_its_way_and_then_done_once() -> None:
-    desk, notice = paid_desk()
+    server, notice = paid_server()
     order = replace(REFUND_, transaction_id=notice.transaction_id)
-    unknown = sent(desk, momo.ask_refund(order, ACCOUNT), RECEIVED)
+    unknown = sent(server, momo.ask_refund(order, ACCOUNT), RECEIVED)
     assert momo.read_refund_status(order, unknown, ACCOUNT).state is UNSEEN
     for code in ("7002", "40"):  # the repetition of what is not final is a repeated id
-        demand = momo.read_refund(order, sent(desk, momo.refund(order, ACCOUNT), RECEIVED), ACCOUNT)
+        demand = momo.read_refund(
+            order, sent(server, momo.refund(order, ACCOUNT), RECEIVED), ACCOUNT
+        )
         assert (demand.state, demand.code) == (PENDING, code)
-    status = sent(desk, momo.ask_refund(order, ACCOUNT), RECEIVED)
+    status = sent(server, momo.ask_refund(order, ACCOUNT), RECEIVED)
     done = momo.read_refund_status(order, status, ACCOUNT)
     assert (done.state, done.provider_refund_id) == (DONE, "4000000002")
-    final = momo.read_refund(order, sent(desk, momo.refund(order, ACCOUNT), RECEIVED), ACCOUNT)
+    final = momo.read_refund(order, sent(server, momo.refund(order, ACCOUNT), RECEIVED), ACCOUNT)
     assert final == done
-    assert desk.refunded_vnd(4000000001) == 250_000
+    assert server.refunded_vnd(4000000001) == 250_000
 
 
 @given(st.lists(st.integers(1_000, 900_000), min_size=1, max_size=6))
 def test_never_more_goes_back_than_was_paid(amounts: list[int]) -> None:
-    desk, notice = paid_desk()
+    server, notice = paid_server()
     back = 0
     for index, amount in enumerate(amounts):
         order = replace(
@@ -847,16 +853,16 @@ def test_never_more_goes_back_than_was_paid(amounts: list[int]) -> None:
             request_id=f"R{index:019d}",
             amount_vnd=amount,
         )
-        sent(desk, momo.refund(order, ACCOUNT), RECEIVED)
-        reply = sent(desk, momo.refund(order, ACCOUNT), RECEIVED)
+        sent(server, momo.refund(order, ACCOUNT), RECEIVED)
+        reply = sent(server, momo.refund(order, ACCOUNT), RECEIVED)
         state = momo.read_refund(order, reply, ACCOUNT).state
         assert state is (PENDING if back + amount <= 1_250_000 else REFUSED)
         back += amount if state is PENDING else 0
-    assert desk.refunded_vnd(4000000001) == back <= 1_250_000
+    assert server.refunded_vnd(4000000001) == back <= 1_250_000
 
 
 def test_what_was_not_paid_cannot_go_back() -> None:
-    desk, _ = paid_desk()
+    server, _ = paid_server()
     order = replace(REFUND_, transaction_id="HP7K2M9QX4TB00.4999999999")
-    reply = sent(desk, momo.refund(order, ACCOUNT), RECEIVED)
+    reply = sent(server, momo.refund(order, ACCOUNT), RECEIVED)
     assert momo.read_refund(order, reply, ACCOUNT).code == "42"

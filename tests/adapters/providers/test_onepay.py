@@ -16,17 +16,17 @@ from support.review_school import (
     ORDER,
     QUERY,
     account_of,
-    at_desk,
+    at_server,
     decided,
     expect_signed_bytes_to_matter,
     expect_unsigned_bytes_not_to_matter,
     merchant_of,
     movements,
     notice_of,
+    notified,
     only_refusals,
     received,
     refusal_of,
-    told,
 )
 
 from adapters import IPN, REDIRECT
@@ -41,8 +41,8 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import onepay
-from sandbox import onepay as teller
-from sandbox.provider import Call, Message, Movement, OrderRefusedError, Standing
+from sandbox import onepay as notifier
+from sandbox.provider import Call, Message, Movement, MovementState, OrderRefusedError
 
 VECTOR = json.loads((VECTORS / "others.json").read_text())["onepay"]
 ACCOUNT = account_of("onepay")
@@ -58,8 +58,8 @@ KEY = MerchantAccount(account_key="k", secrets={"hash_key": VECTOR["key_hex"]}, 
 
 def signed(**changes: str) -> str:
     """The IPN of PAID with changes, signed as OnePay does; an empty one is left out."""
-    fields = {**teller.result_of(PAID, merchant_of("onepay")), **changes}
-    return teller.signed_query(
+    fields = {**notifier.result_of(PAID, merchant_of("onepay")), **changes}
+    return notifier.signed_query(
         {name: value for name, value in fields.items() if value}, merchant_of("onepay")
     )
 
@@ -79,7 +79,7 @@ def test_it_stands_in_every_registry() -> None:
 def test_the_published_vector() -> None:
     assert onepay.signed_string(VECTOR["fields"]) == VECTOR["signed_string"]
     assert onepay.secure_hash(VECTOR["fields"], KEY) == VECTOR["vpc_SecureHash"]
-    assert teller.secure_hash(VECTOR["fields"], VECTOR["key_hex"]) == VECTOR["vpc_SecureHash"]
+    assert notifier.secure_hash(VECTOR["fields"], VECTOR["key_hex"]) == VECTOR["vpc_SecureHash"]
 
 
 def test_the_published_acknowledgements() -> None:
@@ -110,9 +110,9 @@ def test_no_refusal_ends_the_retries(reason: Refused) -> None:
 @given(movements)
 def test_what_onepay_says_is_read(movement: Movement) -> None:
     movement = replace(movement, content=movement.content.replace("&", "+"))
-    notice = notice_of(onepay, told(teller, movement))
+    notice = notice_of(onepay, notified(notifier, movement))
     outcomes = {"paid": Outcome.PAID, "failed": Outcome.FAILED, "pending": Outcome.PENDING}
-    assert notice.outcome is outcomes[movement.standing]
+    assert notice.outcome is outcomes[movement.state]
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.merchant_reference == movement.merchant_reference
     assert notice.transaction_id.startswith(f"{movement.merchant_reference}.PAY-")
@@ -185,14 +185,14 @@ def test_one_signature_does_not_stand_for_two_readings() -> None:
     assert notice_of(onepay, got(encoded_name)) == notice_of(onepay, got(signed()))
 
 
-@given(movements, st.sampled_from(teller.SIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.SIGNED), st.integers(0, 99))
 def test_signed_bytes_matter(movement: Movement, mark: str, at: int) -> None:
-    expect_signed_bytes_to_matter(onepay, teller, movement, mark, at)
+    expect_signed_bytes_to_matter(onepay, notifier, movement, mark, at)
 
 
-@given(movements, st.sampled_from(teller.UNSIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.UNSIGNED), st.integers(0, 99))
 def test_unsigned_bytes_do_not(movement: Movement, mark: str, at: int) -> None:
-    expect_unsigned_bytes_not_to_matter(onepay, teller, movement, mark, at)
+    expect_unsigned_bytes_not_to_matter(onepay, notifier, movement, mark, at)
 
 
 @given(st.binary(max_size=300), st.booleans())
@@ -216,7 +216,7 @@ def test_without_a_key_nothing_verifies(secrets: dict[str, str]) -> None:
 def test_the_redirect_says_what_was_ordered() -> None:
     url = urlsplit(onepay.checkout(ORDER, ACCOUNT).url)
     fields = dict(parse_qsl(url.query, strict_parsing=True))
-    assert fields.pop("vpc_SecureHash") == teller.secure_hash(fields, ACCOUNT.secrets["hash_key"])
+    assert fields.pop("vpc_SecureHash") == notifier.secure_hash(fields, ACCOUNT.secrets["hash_key"])
     assert fields == {
         "vpc_AccessCode": "6BEB2566",
         "vpc_Amount": "125000000",
@@ -253,14 +253,14 @@ def test_an_order_that_onepay_could_not_read_is_not_signed(change: dict[str, Any
 
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_pay_push_and_poll_are_one_fact(is_paid: bool) -> None:
-    desk = teller.Onepay([merchant_of("onepay")])
-    done = decided(desk, onepay.checkout(ORDER, ACCOUNT), is_paid=is_paid)
-    assert [m.amount_vnd for m in desk.movements] == ([ORDER.amount_vnd] if is_paid else [])
+    server = notifier.Onepay([merchant_of("onepay")])
+    done = decided(server, onepay.checkout(ORDER, ACCOUNT), is_paid=is_paid)
+    assert [m.amount_vnd for m in server.movements] == ([ORDER.amount_vnd] if is_paid else [])
     back = urlsplit(done.return_url).query.encode()
     outcome = Outcome.PAID if is_paid else Outcome.FAILED
     assert onepay.read_return(back, ACCOUNT) is outcome
-    pushed = notice_of(onepay, told(teller, done.movement))
-    (polled,) = onepay.read_answer(QUERY, at_desk(desk, onepay.ask(QUERY, ACCOUNT)), ACCOUNT)
+    pushed = notice_of(onepay, notified(notifier, done.movement))
+    (polled,) = onepay.read_answer(QUERY, at_server(server, onepay.ask(QUERY, ACCOUNT)), ACCOUNT)
     assert (polled.transaction_id, polled.fingerprint()) == (
         pushed.transaction_id,
         pushed.fingerprint(),
@@ -269,13 +269,13 @@ def test_pay_push_and_poll_are_one_fact(is_paid: bool) -> None:
 
 
 def test_a_question_about_nothing_and_about_an_open_order() -> None:
-    desk = teller.Onepay([merchant_of("onepay")])
+    server = notifier.Onepay([merchant_of("onepay")])
     ask = onepay.ask(QUERY, ACCOUNT)
-    assert onepay.read_answer(QUERY, at_desk(desk, ask), ACCOUNT) == ()
+    assert onepay.read_answer(QUERY, at_server(server, ask), ACCOUNT) == ()
     url = urlsplit(onepay.checkout(ORDER, ACCOUNT).url)
     call = Call(method="GET", path="/pay", query=url.query, headers={}, body=b"")
-    desk.open_order(call, NOW)
-    (open_,) = onepay.read_answer(QUERY, at_desk(desk, ask), ACCOUNT)
+    server.open_order(call, NOW)
+    (open_,) = onepay.read_answer(QUERY, at_server(server, ask), ACCOUNT)
     assert (open_.outcome, open_.amount_vnd) == (Outcome.PENDING, ORDER.amount_vnd)
 
 
@@ -297,18 +297,18 @@ def test_answers_that_prove_nothing(answer: Answer, reason: Refused) -> None:
     assert caught.value.reason is reason
 
 
-def test_the_desk_refuses_what_is_not_genuine() -> None:
-    desk = teller.Onepay([merchant_of("onepay")])
+def test_the_server_refuses_what_is_not_genuine() -> None:
+    server = notifier.Onepay([merchant_of("onepay")])
     query = urlsplit(onepay.checkout(ORDER, ACCOUNT).url).query
     for bad in (query.replace("125000000", "125000100"), query.replace("HOCPHITEST", "X"), ""):
         with pytest.raises(OrderRefusedError):
-            desk.open_order(Call(method="GET", path="/pay", query=bad, headers={}, body=b""), NOW)
+            server.open_order(Call(method="GET", path="/pay", query=bad, headers={}, body=b""), NOW)
     ask = onepay.ask(QUERY, ACCOUNT)
     tampered = replace(ask, body=ask.body.replace(b"op01", b"op02"))
-    assert at_desk(desk, tampered).status == 400
-    assert at_desk(desk, replace(ask, url=ask.url + "x")).status == 404
+    assert at_server(server, tampered).status == 400
+    assert at_server(server, replace(ask, url=ask.url + "x")).status == 404
 
 
 def test_a_failed_card_that_is_paid_later_is_another_fact() -> None:
-    failed = notice_of(onepay, told(teller, replace(PAID, standing=Standing.FAILED)))
-    assert failed.transaction_id != notice_of(onepay, told(teller, PAID)).transaction_id
+    failed = notice_of(onepay, notified(notifier, replace(PAID, state=MovementState.FAILED)))
+    assert failed.transaction_id != notice_of(onepay, notified(notifier, PAID)).transaction_id

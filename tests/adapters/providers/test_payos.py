@@ -32,7 +32,15 @@ from adapters.contract import (
 )
 from adapters.providers import payos
 from sandbox import payos as sandbox_payos
-from sandbox.provider import Call, Merchant, Message, Movement, OrderRefusedError, Standing, altered
+from sandbox.provider import (
+    Call,
+    Merchant,
+    Message,
+    Movement,
+    MovementState,
+    OrderRefusedError,
+    altered,
+)
 
 VECTORS = json.loads((VECTORS / "payos.json").read_text(encoding="utf-8"))
 OFFICIAL_KEY = VECTORS["meta"]["official_key"]
@@ -94,8 +102,8 @@ def pushed(message: Message, **changes: Any) -> Request:
     return replace(request, **changes)
 
 
-def told(movement: Movement, merchant: Merchant = MERCHANT, leave_out: str = "") -> Message:
-    """What the sandbox's teller says; it waits for nothing, so one step of it is all."""
+def notified(movement: Movement, merchant: Merchant = MERCHANT, leave_out: str = "") -> Message:
+    """What the sandbox's notifier says; it waits for nothing, so one step of it is all."""
     coroutine = sandbox_payos.message(None, movement, merchant, leave_out=leave_out)  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
@@ -121,10 +129,10 @@ def refusal(request: Request, account: MerchantAccount = ACCOUNT) -> RefusedErro
     return caught.value
 
 
-def called(desk: sandbox_payos.Payos, request: OutgoingRequest, at: datetime = AT) -> Answer:
-    """Bring a call of ours to the desk."""
+def called(server: sandbox_payos.Payos, request: OutgoingRequest, at: datetime = AT) -> Answer:
+    """Bring a call of ours to the server."""
     assert request.url.startswith(BASE)
-    reply = desk.answer(
+    reply = server.answer(
         Call(
             method=request.method,
             path=request.url.removeprefix(BASE),
@@ -137,10 +145,10 @@ def called(desk: sandbox_payos.Payos, request: OutgoingRequest, at: datetime = A
     return Answer(status=reply.status, content_type=reply.content_type, body=reply.body)
 
 
-def opened(desk: sandbox_payos.Payos, order: Order = ORDER) -> str:
+def opened(server: sandbox_payos.Payos, order: Order = ORDER) -> str:
     """Create a link and open its page; the paymentLinkId."""
-    made = payos.read_created(order, called(desk, payos.create(order, ACCOUNT)), ACCOUNT)
-    page = desk.open_order(Call(method="GET", path="/pay", query=urlsplit(made.url).query,
+    made = payos.read_created(order, called(server, payos.create(order, ACCOUNT)), ACCOUNT)
+    page = server.open_order(Call(method="GET", path="/pay", query=urlsplit(made.url).query,
                                 headers={}, body=b""), AT)  # fmt: skip
     assert (page.order_id, page.amount_vnd) == (made.provider_reference, order.amount_vnd)
     return made.provider_reference
@@ -223,11 +231,11 @@ def test_the_documented_test_is_acknowledged_and_never_booked() -> None:
 
 
 def test_confirm_webhook_and_its_ping() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
+    server = sandbox_payos.Payos([MERCHANT])
     call = payos.register_webhook("https://pay.example.edu.vn/ipn/payos/k", ACCOUNT)
-    answer = called(desk, call)
+    answer = called(server, call)
     payos.read_registered(answer, ACCOUNT)
-    assert desk.webhooks == {"client-1": "https://pay.example.edu.vn/ipn/payos/k"}
+    assert server.webhooks == {"client-1": "https://pay.example.edu.vn/ipn/payos/k"}
     ping = pushed(sandbox_payos.test_ping(MERCHANT))
     assert read(ping).outcome is Outcome.TEST
     noted = Verdict(kind=VerdictKind.NOTED, record_id="")
@@ -235,17 +243,17 @@ def test_confirm_webhook_and_its_ping() -> None:
 
 
 def test_an_address_that_payos_does_not_keep() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
+    server = sandbox_payos.Payos([MERCHANT])
     stranger = replace(ACCOUNT, secrets=SECRETS | {"api_key": "another"})
     for url, account, reason in (
         ("https://pay.example.edu.vn/ipn/payos/k", stranger, Refused.UNAUTHENTICATED),
         ("ftp://pay.example.edu.vn", ACCOUNT, Refused.BUSY),  # 20: a bad address and a fault alike
     ):
-        answer = called(desk, payos.register_webhook(url, account))
+        answer = called(server, payos.register_webhook(url, account))
         with pytest.raises(RefusedError) as caught:
             payos.read_registered(answer, account)
         assert caught.value.reason is reason
-    assert desk.webhooks == {}
+    assert server.webhooks == {}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +288,7 @@ def test_a_forged_test_is_refused() -> None:
     ),
     minutes=st.integers(0, 10**6),
 )
-def test_whatever_the_sandbox_tells_is_read_as_it_moved(
+def test_whatever_the_sandbox_notifies_is_read_as_it_moved(
     sequence: int, amount_vnd: int, code: int, content: str, minutes: int
 ) -> None:
     movement = Movement(
@@ -291,7 +299,7 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
         content=content,
         bank_transaction_id=f"FT{sequence}",
     )
-    notice = read(pushed(told(movement)))
+    notice = read(pushed(notified(movement)))
     assert (notice.outcome, notice.amount_vnd) == (Outcome.PAID, amount_vnd)
     assert notice.merchant_reference == str(code)
     assert notice.paid_at == movement.at
@@ -311,26 +319,26 @@ MOVEMENT = Movement(
 
 @given(mark=st.sampled_from(sandbox_payos.SIGNED), at=st.integers(0, 60))
 def test_any_changed_signed_symbol_is_refused(mark: str, at: int) -> None:
-    assert refusal(pushed(altered(told(MOVEMENT), mark, at))).reason is Refused.BAD_SIGNATURE
+    assert refusal(pushed(altered(notified(MOVEMENT), mark, at))).reason is Refused.BAD_SIGNATURE
 
 
 @given(mark=st.sampled_from(sandbox_payos.UNSIGNED), at=st.integers(0, 60))
 def test_what_is_not_signed_changes_nothing(mark: str, at: int) -> None:
-    assert read(pushed(altered(told(MOVEMENT), mark, at))) == read(pushed(told(MOVEMENT)))
+    assert read(pushed(altered(notified(MOVEMENT), mark, at))) == read(pushed(notified(MOVEMENT)))
 
 
 @given(place=st.integers(0, 2000), byte=st.integers(0, 255))
 def test_any_changed_byte_is_refused_or_means_the_same(place: int, byte: int) -> None:
-    body = told(MOVEMENT).body
+    body = notified(MOVEMENT).body
     place %= len(body)
     changed = body[:place] + bytes([byte]) + body[place + 1 :]
     with contextlib.suppress(RefusedError):
-        assert read(pushed(told(MOVEMENT), body=changed)) == read(pushed(told(MOVEMENT)))
+        assert read(pushed(notified(MOVEMENT), body=changed)) == read(pushed(notified(MOVEMENT)))
 
 
 def test_numbers_are_signed_as_they_are_written() -> None:
-    written = told(MOVEMENT).body.replace(b'"amount":500000', b'"amount":500000.0')
-    assert refusal(pushed(told(MOVEMENT), body=written)).reason is Refused.BAD_SIGNATURE
+    written = notified(MOVEMENT).body.replace(b'"amount":500000', b'"amount":500000.0')
+    assert refusal(pushed(notified(MOVEMENT), body=written)).reason is Refused.BAD_SIGNATURE
     request = webhook(DATA | {"amount": 7})
     text = request.body.replace(b'"amount": 7', b'"amount": 7.0')
     signed = payos.sign_data(OFFICIAL_KEY, DATA | {"amount": "7.0"})
@@ -366,7 +374,7 @@ def test_a_payer_may_write_what_looks_like_a_field_that_there_is_not(memo: str) 
              "accountNumber", "code"],
 )  # fmt: skip
 def test_a_missing_field_is_named(name: str) -> None:
-    error = refusal(pushed(told(MOVEMENT, leave_out=name)))
+    error = refusal(pushed(notified(MOVEMENT, leave_out=name)))
     assert (error.reason, error.field) == (Refused.MISSING_FIELD, name)
 
 
@@ -416,13 +424,13 @@ def test_success_beside_the_signature_is_not_believed() -> None:
     ],
 )
 def test_what_is_no_webhook(changes: dict[str, Any], reason: Refused) -> None:
-    assert refusal(pushed(told(MOVEMENT), **changes)).reason is reason
+    assert refusal(pushed(notified(MOVEMENT), **changes)).reason is reason
 
 
 @pytest.mark.parametrize("depth", [900, 15_000])
 def test_a_document_of_any_depth_is_no_crash(depth: int) -> None:
     deep = b'{"data":{"a":' + b"[" * depth + b"]" * depth + b"}}"
-    assert refusal(pushed(told(MOVEMENT), body=deep)).reason in (
+    assert refusal(pushed(notified(MOVEMENT), body=deep)).reason in (
         Refused.MALFORMED,
         Refused.BAD_SIGNATURE,
     )
@@ -431,7 +439,7 @@ def test_a_document_of_any_depth_is_no_crash(depth: int) -> None:
 @pytest.mark.parametrize("missing", ["checksum_key"])
 def test_an_incomplete_account_opens_no_door(missing: str) -> None:
     account = replace(ACCOUNT, secrets=SECRETS | {missing: ""})
-    assert refusal(pushed(told(MOVEMENT)), account).reason is Refused.BUSY
+    assert refusal(pushed(notified(MOVEMENT)), account).reason is Refused.BUSY
     for name in ("client_id", "api_url"):
         bare = replace(ACCOUNT, settings=SETTINGS | {name: ""})
         with pytest.raises(RefusedError) as caught:
@@ -441,13 +449,15 @@ def test_an_incomplete_account_opens_no_door(missing: str) -> None:
 
 @pytest.mark.parametrize("kind", list(VerdictKind))
 def test_what_was_committed_is_acknowledged(kind: VerdictKind) -> None:
-    reply = payos.acknowledge(pushed(told(MOVEMENT)), ACCOUNT, [Verdict(kind=kind, record_id="r")])
+    reply = payos.acknowledge(
+        pushed(notified(MOVEMENT)), ACCOUNT, [Verdict(kind=kind, record_id="r")]
+    )
     assert (reply.status, reply.body) == (200, b'{"success":true}')
 
 
 @pytest.mark.parametrize("reason", list(Refused))
 def test_refusals_are_never_a_success(reason: Refused) -> None:
-    reply = payos.refuse(pushed(told(MOVEMENT)), None, RefusedError(reason, "secret"))
+    reply = payos.refuse(pushed(notified(MOVEMENT)), None, RefusedError(reason, "secret"))
     assert reply.status >= 400
     assert json.loads(reply.body) == {"success": False, "message": str(reason)}
 
@@ -509,36 +519,36 @@ def test_an_order_that_does_not_fit(changes: dict[str, Any]) -> None:
 
 
 def test_a_link_from_order_to_payment() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    link = opened(desk)
+    server = sandbox_payos.Payos([MERCHANT])
+    link = opened(server)
     query = replace(QUERY_, provider_reference=link)
-    (waiting,) = payos.read_answer(query, called(desk, payos.ask(query, ACCOUNT)), ACCOUNT)
+    (waiting,) = payos.read_answer(query, called(server, payos.ask(query, ACCOUNT)), ACCOUNT)
     assert (waiting.outcome, waiting.transaction_id) == (Outcome.PENDING, f"{link}.pending")
-    decided = desk.decide(link, is_paid=True, at=AT)
-    assert desk.decide(link, is_paid=False, at=AT) == decided
-    pushed_notice = read(pushed(told(decided.movement)))
-    polled = payos.read_answer(query, called(desk, payos.ask(query, ACCOUNT)), ACCOUNT)
+    decided = server.decide(link, is_paid=True, at=AT)
+    assert server.decide(link, is_paid=False, at=AT) == decided
+    pushed_notice = read(pushed(notified(decided.movement)))
+    polled = payos.read_answer(query, called(server, payos.ask(query, ACCOUNT)), ACCOUNT)
     assert polled == (pushed_notice,)
     assert pushed_notice.amount_vnd == ORDER.amount_vnd
-    by_number = payos.read_answer(QUERY_, called(desk, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    by_number = payos.read_answer(QUERY_, called(server, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert by_number == polled
     back = parse_qs(urlsplit(decided.return_url).query)
     assert (back["status"], back["cancel"], back["invoice"]) == (["PAID"], ["false"], ["1"])
     query_string = urlsplit(decided.return_url).query.encode()
     assert payos.read_return(query_string, ACCOUNT) is Outcome.PENDING
-    assert payos.read_cancelled(query, called(desk, payos.cancel(query, ACCOUNT)), ACCOUNT)
+    assert payos.read_cancelled(query, called(server, payos.cancel(query, ACCOUNT)), ACCOUNT)
 
 
 @given(parts=st.lists(st.integers(1, 200_000), min_size=1, max_size=6))
-def test_each_transfer_is_told_by_itself_and_all_are_answered(parts: list[int]) -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    link = opened(desk)
-    moved = [desk.transfer(link, part, AT + timedelta(minutes=n)) for n, part in enumerate(parts)]
-    answer = called(desk, payos.ask(QUERY_, ACCOUNT))
+def test_each_transfer_is_notified_by_itself_and_all_are_answered(parts: list[int]) -> None:
+    server = sandbox_payos.Payos([MERCHANT])
+    link = opened(server)
+    moved = [server.transfer(link, part, AT + timedelta(minutes=n)) for n, part in enumerate(parts)]
+    answer = called(server, payos.ask(QUERY_, ACCOUNT))
     polled = payos.read_answer(QUERY_, answer, ACCOUNT)
-    assert polled == tuple(read(pushed(told(one))) for one in moved)
+    assert polled == tuple(read(pushed(notified(one))) for one in moved)
     assert [notice.amount_vnd for notice in polled] == parts
-    assert sum(one.amount_vnd for one in desk.movements) == sum(parts)
+    assert sum(one.amount_vnd for one in server.movements) == sum(parts)
     status = json.loads(answer.body)["data"]["status"]
     assert status == ("PAID" if sum(parts) >= ORDER.amount_vnd else "UNDERPAID")
     closed = payos.read_cancelled(QUERY_, answer, ACCOUNT)
@@ -546,59 +556,59 @@ def test_each_transfer_is_told_by_itself_and_all_are_answered(parts: list[int]) 
 
 
 def test_a_cancelled_link() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    link = opened(desk)
+    server = sandbox_payos.Payos([MERCHANT])
+    link = opened(server)
     for _ in range(2):
-        assert payos.read_cancelled(QUERY_, called(desk, payos.cancel(QUERY_, ACCOUNT)), ACCOUNT)
-    (ended,) = payos.read_answer(QUERY_, called(desk, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
+        assert payos.read_cancelled(QUERY_, called(server, payos.cancel(QUERY_, ACCOUNT)), ACCOUNT)
+    (ended,) = payos.read_answer(QUERY_, called(server, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert (ended.outcome, ended.transaction_id) == (Outcome.FAILED, f"{link}.failed")
     with pytest.raises(OrderRefusedError):
-        desk.decide(link, is_paid=True, at=AT)
+        server.decide(link, is_paid=True, at=AT)
 
 
 def test_a_payer_who_cancels() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    link = opened(desk)
-    decided = desk.decide(link, is_paid=False, at=AT)
-    assert decided.movement.standing is Standing.FAILED
+    server = sandbox_payos.Payos([MERCHANT])
+    link = opened(server)
+    decided = server.decide(link, is_paid=False, at=AT)
+    assert decided.movement.state is MovementState.FAILED
     assert parse_qs(urlsplit(decided.return_url).query)["cancel"] == ["true"]
-    assert read(pushed(told(decided.movement))).outcome is Outcome.PENDING
-    (ended,) = payos.read_answer(QUERY_, called(desk, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    assert read(pushed(notified(decided.movement))).outcome is Outcome.PENDING
+    (ended,) = payos.read_answer(QUERY_, called(server, payos.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert ended.outcome is Outcome.FAILED
-    assert desk.movements == []
+    assert server.movements == []
 
 
 def test_a_link_that_ran_out() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    opened(desk)
+    server = sandbox_payos.Payos([MERCHANT])
+    opened(server)
     later = AT + timedelta(hours=1)
-    (ended,) = payos.read_answer(QUERY_, called(desk, payos.ask(QUERY_, ACCOUNT), later), ACCOUNT)
+    (ended,) = payos.read_answer(QUERY_, called(server, payos.ask(QUERY_, ACCOUNT), later), ACCOUNT)
     assert ended.outcome is Outcome.FAILED
 
 
 def test_an_order_that_payos_does_not_know() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
-    answer = called(desk, payos.ask(QUERY_, ACCOUNT))
+    server = sandbox_payos.Payos([MERCHANT])
+    answer = called(server, payos.ask(QUERY_, ACCOUNT))
     assert payos.read_answer(QUERY_, answer, ACCOUNT) == ()
     assert payos.read_cancelled(QUERY_, answer, ACCOUNT) is False
     gone = Answer(status=404, content_type="application/json", body=b'{"code":"404"}')
     assert payos.read_answer(QUERY_, gone, ACCOUNT) == ()
 
 
-def test_the_desk_refuses_what_payos_refuses() -> None:
-    desk = sandbox_payos.Payos([MERCHANT])
+def test_the_server_refuses_what_payos_refuses() -> None:
+    server = sandbox_payos.Payos([MERCHANT])
     good = payos.create(ORDER, ACCOUNT)
     forged = payos.create(ORDER, replace(ACCOUNT, secrets=SECRETS | {"checksum_key": "another"}))
-    assert json.loads(called(desk, forged).body)["code"] == "201"
+    assert json.loads(called(server, forged).body)["code"] == "201"
     stranger = payos.create(ORDER, replace(ACCOUNT, secrets=SECRETS | {"api_key": "another"}))
     with pytest.raises(RefusedError) as caught:
-        payos.read_created(ORDER, called(desk, stranger), ACCOUNT)
+        payos.read_created(ORDER, called(server, stranger), ACCOUNT)
     assert caught.value.reason is Refused.UNAUTHENTICATED
-    assert called(desk, good).status == 200
+    assert called(server, good).status == 200
     with pytest.raises(RefusedError) as caught:  # the number has been used
-        payos.read_created(ORDER, called(desk, good), ACCOUNT)
+        payos.read_created(ORDER, called(server, good), ACCOUNT)
     assert (caught.value.reason, caught.value.field) == (Refused.BAD_FIELD, "orderCode")
-    assert len(desk.links) == 1
+    assert len(server.links) == 1
 
 
 @pytest.mark.parametrize(
@@ -737,7 +747,7 @@ def test_any_genuine_json_is_a_sound_notice_or_refused(changes: dict[str, Any]) 
 
 @given(body=st.binary(max_size=300), header=st.text(max_size=30), status=st.integers(100, 599))
 def test_any_bytes_only_ever_raise_a_refusal(body: bytes, header: str, status: int) -> None:
-    request = pushed(told(MOVEMENT), body=body, headers={"content-type": header}, query=body)
+    request = pushed(notified(MOVEMENT), body=body, headers={"content-type": header}, query=body)
     answer = Answer(status=status, content_type=header, body=body)
     for attempt in (
         lambda: payos.read(request, ACCOUNT),

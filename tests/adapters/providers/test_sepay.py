@@ -334,8 +334,8 @@ MOVEMENT = Movement(
 )
 
 
-def told(movement: Movement = MOVEMENT, merchant: Merchant = MERCHANT) -> Message:
-    """What the sandbox's teller says; it waits for nothing, so one step of it is all."""
+def notified(movement: Movement = MOVEMENT, merchant: Merchant = MERCHANT) -> Message:
+    """What the sandbox's notifier says; it waits for nothing, so one step of it is all."""
     coroutine = sandbox_sepay.message(None, movement, merchant)  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
@@ -355,7 +355,7 @@ def brought(message: Message) -> Request:
     minutes=st.integers(0, 10**6),
     auth=st.sampled_from(["hmac", "apikey"]),
 )
-def test_whatever_the_sandbox_tells_is_read_as_it_moved(
+def test_whatever_the_sandbox_notifies_is_read_as_it_moved(
     sequence: int, amount_vnd: int, content: str, minutes: int, auth: str
 ) -> None:
     movement = replace(
@@ -365,7 +365,7 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
         content=content,
         at=MOVEMENT.at + timedelta(minutes=minutes),
     )
-    message = told(movement, replace(MERCHANT, settings={"auth": auth}))
+    message = notified(movement, replace(MERCHANT, settings={"auth": auth}))
     notice = read(brought(message), BY_HMAC if auth == "hmac" else BY_KEY)
     assert notice.outcome is (Outcome.PAID if amount_vnd > 0 else Outcome.OUTGOING)
     assert (notice.amount_vnd, notice.content) == (abs(amount_vnd), content)
@@ -374,4 +374,4 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
 
 @given(mark=st.sampled_from(sandbox_sepay.SIGNED), at=st.integers(0, 80))
 def test_any_changed_signed_symbol_is_refused(mark: str, at: int) -> None:
-    assert refusal(brought(altered(told(), mark, at)), BY_HMAC).reason is Refused.BAD_SIGNATURE
+    assert refusal(brought(altered(notified(), mark, at)), BY_HMAC).reason is Refused.BAD_SIGNATURE

@@ -41,8 +41,8 @@ from sandbox.provider import (
     Merchant,
     Message,
     Movement,
+    MovementState,
     OrderRefusedError,
-    Standing,
     altered,
 )
 
@@ -120,8 +120,8 @@ DOCUMENTED: dict[str, Any] = {  # developer.sepay.vn, "IPN"
 }
 
 
-def told(movement: Movement, leave_out: str = "") -> Message:
-    """What the sandbox's teller says; it waits for nothing, so one step of it is all."""
+def notified(movement: Movement, leave_out: str = "") -> Message:
+    """What the sandbox's notifier says; it waits for nothing, so one step of it is all."""
     coroutine = sandbox_sepaypg.message(None, movement, MERCHANT, leave_out=leave_out)  # type: ignore[arg-type]
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
@@ -161,36 +161,36 @@ def refusal(request: Request, account: MerchantAccount = ACCOUNT) -> RefusedErro
     return caught.value
 
 
-def called(desk: sandbox_sepaypg.SepayPg, request: OutgoingRequest) -> Answer:
-    """Bring a call of ours to the desk."""
+def called(server: sandbox_sepaypg.SepayPg, request: OutgoingRequest) -> Answer:
+    """Bring a call of ours to the server."""
     assert request.url.startswith(BASE)
     path = request.url.removeprefix(BASE)
-    reply = desk.answer(
+    reply = server.answer(
         Call(method=request.method, path=path, query="", headers=request.headers,
              body=request.body), AT,
     )  # fmt: skip
     return Answer(status=reply.status, content_type=reply.content_type, body=reply.body)
 
 
-def submitted(desk: sandbox_sepaypg.SepayPg, checkout: Checkout) -> CallReply:
+def submitted(server: sandbox_sepaypg.SepayPg, checkout: Checkout) -> CallReply:
     """The parent's browser posts the form."""
     assert checkout.url.startswith(BASE)
-    return desk.answer(
+    return server.answer(
         Call(method="POST", path=checkout.url.removeprefix(BASE), query="", headers={},
              body=urlencode(checkout.fields).encode()), AT,
     )  # fmt: skip
 
 
-def opened(desk: sandbox_sepaypg.SepayPg) -> str:
+def opened(server: sandbox_sepaypg.SepayPg) -> str:
     """Post the form and follow to the page; the gateway's own name for the order."""
-    reply = submitted(desk, sepaypg.checkout(ORDER, ACCOUNT))
+    reply = submitted(server, sepaypg.checkout(ORDER, ACCOUNT))
     assert reply.status == 200
     link = re.search(r'href="([^"]+)"', reply.body.decode())
     assert link is not None
     address = urlsplit(html.unescape(link[1]))
     assert address.path == "/sandbox/sepaypg/pay"
     call = Call(method="GET", path="/pay", query=address.query, headers={}, body=b"")
-    page = desk.open_order(call, AT)
+    page = server.open_order(call, AT)
     assert (page.amount_vnd, page.info) == (ORDER.amount_vnd, ORDER.description)
     return page.order_id
 
@@ -360,58 +360,58 @@ def test_refusals_are_never_a_success(reason: Refused) -> None:
 
 
 def test_an_order_from_form_to_payment() -> None:
-    desk = sandbox_sepaypg.SepayPg([MERCHANT])
-    order_id = opened(desk)
-    assert opened(desk) == order_id  # the form again is the same order
-    (waiting,) = sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    server = sandbox_sepaypg.SepayPg([MERCHANT])
+    order_id = opened(server)
+    assert opened(server) == order_id  # the form again is the same order
+    (waiting,) = sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert (waiting.outcome, waiting.unmapped_status) == (Outcome.PENDING, "")
-    decided = desk.decide(order_id, is_paid=True, at=AT)
-    assert desk.decide(order_id, is_paid=False, at=AT) == decided
+    decided = server.decide(order_id, is_paid=True, at=AT)
+    assert server.decide(order_id, is_paid=False, at=AT) == decided
     assert decided.return_url == ORDER.return_url
     assert sepaypg.read_return(urlsplit(decided.return_url).query.encode(), ACCOUNT) is (
         Outcome.PENDING
     )
-    notice = read(brought(told(decided.movement)))
+    notice = read(brought(notified(decided.movement)))
     assert (notice.outcome, notice.amount_vnd, notice.paid_at) == (Outcome.PAID, 500_000, AT)
-    polled = sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    polled = sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert polled == (notice,)
-    assert desk.movements == [decided.movement]
-    late = called(desk, sepaypg.cancel(QUERY_, ACCOUNT))
+    assert server.movements == [decided.movement]
+    late = called(server, sepaypg.cancel(QUERY_, ACCOUNT))
     assert sepaypg.read_cancelled(QUERY_, late, ACCOUNT) is False
 
 
 def test_a_cancelled_order() -> None:
-    desk = sandbox_sepaypg.SepayPg([MERCHANT])
-    order_id = opened(desk)
-    cancelled = called(desk, sepaypg.cancel(QUERY_, ACCOUNT))
+    server = sandbox_sepaypg.SepayPg([MERCHANT])
+    order_id = opened(server)
+    cancelled = called(server, sepaypg.cancel(QUERY_, ACCOUNT))
     assert sepaypg.read_cancelled(QUERY_, cancelled, ACCOUNT) is True
-    (ended,) = sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    (ended,) = sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert ended.outcome is Outcome.FAILED
     with pytest.raises(OrderRefusedError):
-        desk.decide(order_id, is_paid=True, at=AT)
+        server.decide(order_id, is_paid=True, at=AT)
 
 
 def test_a_payer_who_cancels() -> None:
-    desk = sandbox_sepaypg.SepayPg([MERCHANT])
-    decided = desk.decide(opened(desk), is_paid=False, at=AT)
-    assert decided.movement.standing is Standing.FAILED
-    assert read(brought(told(decided.movement))).outcome is Outcome.PENDING
-    (ended,) = sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
+    server = sandbox_sepaypg.SepayPg([MERCHANT])
+    decided = server.decide(opened(server), is_paid=False, at=AT)
+    assert decided.movement.state is MovementState.FAILED
+    assert read(brought(notified(decided.movement))).outcome is Outcome.PENDING
+    (ended,) = sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT)
     assert ended.outcome is Outcome.FAILED
-    assert desk.movements == []
+    assert server.movements == []
 
 
-def test_the_desk_refuses_what_sepay_refuses() -> None:
-    desk = sandbox_sepaypg.SepayPg([MERCHANT])
+def test_the_server_refuses_what_sepay_refuses() -> None:
+    server = sandbox_sepaypg.SepayPg([MERCHANT])
     good = sepaypg.checkout(ORDER, ACCOUNT)
     for name in ("order_amount", "order_invoice_number", "success_url", "signature"):
         forged = replace(good, fields={**good.fields, name: good.fields[name] + "0"})
-        assert submitted(desk, forged).status == 400
-    assert desk.orders == {}
-    assert sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT) == ()
+        assert submitted(server, forged).status == 400
+    assert server.orders == {}
+    assert sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, ACCOUNT)), ACCOUNT) == ()
     stranger = replace(ACCOUNT, secrets={"secret_key": "another"})
     with pytest.raises(RefusedError) as caught:
-        sepaypg.read_answer(QUERY_, called(desk, sepaypg.ask(QUERY_, stranger)), ACCOUNT)
+        sepaypg.read_answer(QUERY_, called(server, sepaypg.ask(QUERY_, stranger)), ACCOUNT)
     assert caught.value.reason is Refused.UNAUTHENTICATED
 
 
@@ -454,7 +454,7 @@ def test_an_answer_with_an_unknown_state_shows_its_word() -> None:
     reference=st.from_regex(r"HP[0-9A-Z]{12}", fullmatch=True),
     minutes=st.integers(0, 10**6),
 )
-def test_whatever_the_sandbox_tells_is_read_as_it_moved(
+def test_whatever_the_sandbox_notifies_is_read_as_it_moved(
     sequence: int, amount_vnd: int, reference: str, minutes: int
 ) -> None:
     movement = Movement(
@@ -463,7 +463,7 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
         at=AT + timedelta(minutes=minutes),
         merchant_reference=reference,
     )
-    notice = read(brought(told(movement)))
+    notice = read(brought(notified(movement)))
     assert (notice.outcome, notice.amount_vnd) == (Outcome.PAID, amount_vnd)
     assert (notice.merchant_reference, notice.paid_at) == (reference, movement.at)
     assert notice.payee_account == ""
@@ -472,7 +472,7 @@ def test_whatever_the_sandbox_tells_is_read_as_it_moved(
 @given(at=st.integers(0, 60))
 def test_any_changed_symbol_of_the_proof_is_refused(at: int) -> None:
     movement = Movement(sequence=7, amount_vnd=5_000, at=AT, merchant_reference="HP1")
-    message = altered(told(movement), sandbox_sepaypg.SIGNED[0], at)
+    message = altered(notified(movement), sandbox_sepaypg.SIGNED[0], at)
     assert refusal(brought(message)).reason is Refused.UNAUTHENTICATED
 
 

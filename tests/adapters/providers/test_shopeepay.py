@@ -21,7 +21,7 @@ from support.review_school import (
     QUERY,
     REFUND,
     account_of,
-    at_desk,
+    at_server,
     decided,
     expect_signed_bytes_to_matter,
     expect_unsigned_bytes_not_to_matter,
@@ -31,7 +31,9 @@ from support.review_school import (
     only_refusals,
     received,
     refusal_of,
-    told,
+)
+from support.review_school import (
+    notified as sent_by,
 )
 
 from adapters import CREATE, IPN
@@ -48,8 +50,8 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import shopeepay
-from sandbox import shopeepay as teller
-from sandbox.provider import Message, Movement, OrderRefusedError, Standing
+from sandbox import shopeepay as notifier
+from sandbox.provider import Message, Movement, MovementState, OrderRefusedError
 
 VECTOR = json.loads((VECTORS / "others.json").read_text())["shopeepay"]
 ACCOUNT = account_of("shopeepay")
@@ -66,7 +68,7 @@ def proof(body: bytes) -> str:
 
 def notified(drop: tuple[str, ...] = (), **changes: Any) -> Message:
     """The notification of PAID with changes, signed."""
-    fields = {**teller.transaction_of(PAID, merchant_of("shopeepay")), **changes}
+    fields = {**notifier.transaction_of(PAID, merchant_of("shopeepay")), **changes}
     body = json.dumps({k: v for k, v in fields.items() if k not in drop}).encode()
     return Message(
         headers=(("content-type", "application/json"), ("x-airpay-req-h", proof(body))), body=body
@@ -78,7 +80,7 @@ def said(value: object, status: int = 200) -> Answer:
 
 
 def found(**changes: Any) -> Answer:
-    transaction = {**teller.transaction_of(PAID, merchant_of("shopeepay")), **changes}
+    transaction = {**notifier.transaction_of(PAID, merchant_of("shopeepay")), **changes}
     transaction = {name: value for name, value in transaction.items() if value is not None}
     return said({"errcode": 0, "debug_msg": "success", "transaction": transaction})
 
@@ -93,27 +95,27 @@ def test_the_published_vector() -> None:
     assert shopeepay.sign(VECTOR["body"].encode(), account) == VECTOR["X-Airpay-Req-H"]
     assert json.loads(VECTOR["body"])["amount"] == 1_250_000 * 100
     merchant = replace(merchant_of("shopeepay"), secrets=account.secrets)
-    assert teller.signature(VECTOR["body"].encode(), merchant) == VECTOR["X-Airpay-Req-H"]
+    assert notifier.signature(VECTOR["body"].encode(), merchant) == VECTOR["X-Airpay-Req-H"]
 
 
 @given(movements)
 def test_what_shopeepay_says_is_read(movement: Movement) -> None:
-    notice = notice_of(shopeepay, told(teller, movement))
+    notice = notice_of(shopeepay, sent_by(notifier, movement))
     outcomes = {"paid": Outcome.PAID, "failed": Outcome.FAILED, "pending": Outcome.PENDING}
-    assert notice.outcome is outcomes[movement.standing]
+    assert notice.outcome is outcomes[movement.state]
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.merchant_reference == movement.merchant_reference
     assert (notice.is_provisional, notice.unmapped_status) == (False, "")
 
 
-@given(movements, st.sampled_from(teller.SIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.SIGNED), st.integers(0, 99))
 def test_signed_bytes_matter(movement: Movement, mark: str, at: int) -> None:
-    expect_signed_bytes_to_matter(shopeepay, teller, movement, mark, at)
+    expect_signed_bytes_to_matter(shopeepay, notifier, movement, mark, at)
 
 
-@given(movements, st.sampled_from(teller.UNSIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.UNSIGNED), st.integers(0, 99))
 def test_unsigned_bytes_do_not(movement: Movement, mark: str, at: int) -> None:
-    expect_unsigned_bytes_not_to_matter(shopeepay, teller, movement, mark, at)
+    expect_unsigned_bytes_not_to_matter(shopeepay, notifier, movement, mark, at)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_unsigned_bytes_do_not(movement: Movement, mark: str, at: int) -> None:
 def test_states(state: dict[str, int], outcome: Outcome, unmapped: str) -> None:
     notice = notice_of(shopeepay, notified(drop=("status",) * ("status" not in state), **state))
     assert (notice.outcome, notice.unmapped_status) == (outcome, unmapped)
-    is_bare = notice.transaction_id == f"{PAID.merchant_reference}.{teller.number_of(PAID)}"
+    is_bare = notice.transaction_id == f"{PAID.merchant_reference}.{notifier.number_of(PAID)}"
     assert is_bare is (outcome is Outcome.PAID)
 
 
@@ -271,22 +273,22 @@ def test_paths_are_settings() -> None:
 
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_create_pay_push_and_poll_are_one_fact(is_paid: bool) -> None:
-    desk = teller.ShopeePay([merchant_of("shopeepay")])
+    server = notifier.ShopeePay([merchant_of("shopeepay")])
     ask = shopeepay.ask(QUERY, ACCOUNT)
-    assert shopeepay.read_answer(QUERY, at_desk(desk, ask), ACCOUNT) == ()
+    assert shopeepay.read_answer(QUERY, at_server(server, ask), ACCOUNT) == ()
     create = shopeepay.create(ORDER, ACCOUNT)
-    checkout = shopeepay.read_created(ORDER, at_desk(desk, create), ACCOUNT)
-    assert shopeepay.read_created(ORDER, at_desk(desk, create), ACCOUNT) == checkout
-    (open_,) = shopeepay.read_answer(QUERY, at_desk(desk, ask), ACCOUNT)
+    checkout = shopeepay.read_created(ORDER, at_server(server, create), ACCOUNT)
+    assert shopeepay.read_created(ORDER, at_server(server, create), ACCOUNT) == checkout
+    (open_,) = shopeepay.read_answer(QUERY, at_server(server, ask), ACCOUNT)
     assert (open_.outcome, open_.amount_vnd) == (Outcome.PENDING, ORDER.amount_vnd)
-    late = at_desk(desk, ask, NOW + timedelta(hours=1))
+    late = at_server(server, ask, NOW + timedelta(hours=1))
     assert shopeepay.read_answer(QUERY, late, ACCOUNT)[0].outcome is Outcome.FAILED
-    done = decided(desk, checkout, is_paid=is_paid)
-    assert [m.amount_vnd for m in desk.movements] == ([ORDER.amount_vnd] if is_paid else [])
+    done = decided(server, checkout, is_paid=is_paid)
+    assert [m.amount_vnd for m in server.movements] == ([ORDER.amount_vnd] if is_paid else [])
     back = urlsplit(done.return_url).query.encode()
     assert shopeepay.read_return(back, ACCOUNT) is Outcome.PENDING
-    pushed = notice_of(shopeepay, told(teller, done.movement))
-    (polled,) = shopeepay.read_answer(QUERY, at_desk(desk, ask), ACCOUNT)
+    pushed = notice_of(shopeepay, sent_by(notifier, done.movement))
+    (polled,) = shopeepay.read_answer(QUERY, at_server(server, ask), ACCOUNT)
     assert polled.transaction_id == pushed.transaction_id
     assert polled.fingerprint() == pushed.fingerprint()
     assert polled.outcome is (Outcome.PAID if is_paid else Outcome.FAILED)
@@ -332,33 +334,35 @@ def test_answers_that_prove_nothing(answer: Answer, reason: Refused) -> None:
 
 
 def test_a_flat_answer_reads_the_same() -> None:
-    flat = said({"errcode": 0, **teller.transaction_of(PAID, merchant_of("shopeepay"))})
+    flat = said({"errcode": 0, **notifier.transaction_of(PAID, merchant_of("shopeepay"))})
     assert shopeepay.read_answer(QUERY, flat, ACCOUNT) == shopeepay.read_answer(
         QUERY, found(), ACCOUNT
     )
 
 
 def test_a_refund_from_demand_to_done() -> None:
-    desk = teller.ShopeePay([merchant_of("shopeepay")])
+    server = notifier.ShopeePay([merchant_of("shopeepay")])
     create = shopeepay.create(ORDER, ACCOUNT)
-    decided(desk, shopeepay.read_created(ORDER, at_desk(desk, create), ACCOUNT))
+    decided(server, shopeepay.read_created(ORDER, at_server(server, create), ACCOUNT))
     order = replace(REFUND, amount_vnd=250_000)
 
     def asked() -> Answer:
-        return at_desk(desk, shopeepay.ask_refund(order, ACCOUNT))
+        return at_server(server, shopeepay.ask_refund(order, ACCOUNT))
 
     before = shopeepay.read_refund_status(order, asked(), ACCOUNT)
     assert before.state is RefundState.PENDING
     demand = shopeepay.refund(order, ACCOUNT)
     for _ in range(2):
-        answer = shopeepay.read_refund(order, at_desk(desk, demand), ACCOUNT)
+        answer = shopeepay.read_refund(order, at_server(server, demand), ACCOUNT)
         assert (answer.state, answer.code) == (RefundState.PENDING, "0")
-    assert len(desk.refunds) == 1
+    assert len(server.refunds) == 1
     states = [shopeepay.read_refund_status(order, asked(), ACCOUNT) for _ in range(2)]
     assert [state.state for state in states] == [RefundState.PENDING, RefundState.DONE]
     assert states[1].provider_refund_id == answer.provider_refund_id
     more = replace(order, request_id="R2", amount_vnd=1_250_000)
-    refused = shopeepay.read_refund(more, at_desk(desk, shopeepay.refund(more, ACCOUNT)), ACCOUNT)
+    refused = shopeepay.read_refund(
+        more, at_server(server, shopeepay.refund(more, ACCOUNT)), ACCOUNT
+    )
     assert (refused.state, refused.code) == (RefundState.PENDING, "1")
     with pytest.raises(ValueError, match="does not fit"):
         shopeepay.refund(replace(order, amount_vnd=1_250_001), ACCOUNT)
@@ -391,18 +395,18 @@ def test_refund_states(change: dict[str, int], state: RefundState) -> None:
     assert shopeepay.read_refund_status(REFUND, found(**row), ACCOUNT).state is state
 
 
-def test_the_desk_refuses_what_is_not_genuine() -> None:
-    desk = teller.ShopeePay([merchant_of("shopeepay")])
+def test_the_server_refuses_what_is_not_genuine() -> None:
+    server = notifier.ShopeePay([merchant_of("shopeepay")])
     call = shopeepay.create(ORDER, ACCOUNT)
     tampered = replace(call, body=call.body.replace(b"125000000", b"100"))
-    assert json.loads(at_desk(desk, tampered).body)["errcode"] == 2
+    assert json.loads(at_server(server, tampered).body)["errcode"] == 2
     dearer = shopeepay.create(replace(ORDER, amount_vnd=5), ACCOUNT)
-    assert json.loads(at_desk(desk, call).body)["errcode"] == 0
-    assert json.loads(at_desk(desk, dearer).body)["errcode"] == 11
+    assert json.loads(at_server(server, call).body)["errcode"] == 0
+    assert json.loads(at_server(server, dearer).body)["errcode"] == 11
     with pytest.raises(OrderRefusedError):
-        desk.decide("nothing", is_paid=True, at=NOW)
+        server.decide("nothing", is_paid=True, at=NOW)
 
 
 def test_a_failure_that_is_paid_later_is_another_fact() -> None:
-    failed = notice_of(shopeepay, told(teller, replace(PAID, standing=Standing.FAILED)))
-    assert failed.transaction_id != notice_of(shopeepay, told(teller, PAID)).transaction_id
+    failed = notice_of(shopeepay, sent_by(notifier, replace(PAID, state=MovementState.FAILED)))
+    assert failed.transaction_id != notice_of(shopeepay, sent_by(notifier, PAID)).transaction_id

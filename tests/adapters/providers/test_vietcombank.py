@@ -35,7 +35,7 @@ from adapters.contract import (
 )
 from adapters.providers import vietcombank
 from sandbox import vietcombank as bank
-from sandbox.provider import Merchant, Message, Movement, Teller, altered
+from sandbox.provider import Merchant, Message, Movement, Notifier, altered
 
 VECTORS = json.loads((VECTORS / "bank_direct.json").read_text(encoding="utf-8"))["vietcombank"]
 SECRET = VECTORS["secret"]
@@ -171,10 +171,10 @@ def test_it_stands_in_both_registries() -> None:
 
 
 def test_the_strings_of_the_vectors() -> None:
-    for told in (VECTORS["inquiry"], VECTORS["payment"]):
-        *values, secret = told["signed_string"].split("|")
+    for notified in (VECTORS["inquiry"], VECTORS["payment"]):
+        *values, secret = notified["signed_string"].split("|")
         assert secret == SECRET
-        assert vietcombank.sign(ACCOUNT, *values) == told["md5"]
+        assert vietcombank.sign(ACCOUNT, *values) == notified["md5"]
 
 
 def test_inquiry_of_the_vector() -> None:
@@ -281,9 +281,9 @@ def test_a_separator_inside_a_value_is_refused() -> None:
 
 def test_our_own_signature_signs_no_request() -> None:
     """The reply's string is the request's with one value more: it must not come back as a request."""
-    told = json.loads(vietcombank.acknowledge(advice(ADVICE), ACCOUNT, [RECORDED]).body)
+    notified = json.loads(vietcombank.acknowledge(advice(ADVICE), ACCOUNT, [RECORDED]).body)
     context = ADVICE["context"] | {"channelRefNumber": "ADV0001|77"}
-    forged = ADVICE | {"context": context, "signature": told["signature"]}
+    forged = ADVICE | {"context": context, "signature": notified["signature"]}
     assert refusal(advice(forged)).reason is Refused.MALFORMED
     for reason in Refused:
         reply = vietcombank.refuse(advice(forged), ACCOUNT, RefusedError(reason))
@@ -375,8 +375,8 @@ def test_one_payment_is_one_notice_whatever_bills_it_names(
     notice = noticed(request)
     assert (notice.merchant_reference, notice.content) == (reference, content)
     assert (notice.transaction_id, notice.amount_vnd) == ("VCBTX0001", 1_250_000)
-    told = json.loads(vietcombank.acknowledge(request, ACCOUNT, [RECORDED]).body)
-    assert [bill["billId"] for bill in told["payload"]["bills"]] == [b["billId"] for b in bills]
+    notified = json.loads(vietcombank.acknowledge(request, ACCOUNT, [RECORDED]).body)
+    assert [bill["billId"] for bill in notified["payload"]["bills"]] == [b["billId"] for b in bills]
 
 
 def test_the_reply_to_a_payment_is_signed() -> None:
@@ -384,18 +384,18 @@ def test_the_reply_to_a_payment_is_signed() -> None:
     reply = vietcombank.acknowledge(request, ACCOUNT, [RECORDED])
     again = Verdict(kind=VerdictKind.RECORDED, record_id="77", duplicate=True)
     assert vietcombank.acknowledge(request, ACCOUNT, [again]) == reply
-    told = json.loads(reply.body)
-    assert (told["context"]["status"], told["context"]["errorCode"]) == ("Success", 0)
+    notified = json.loads(reply.body)
+    assert (notified["context"]["status"], notified["context"]["errorCode"]) == ("Success", 0)
     bills = '[{"billId":"1","amount":"1250000","billErrorCode":0}]'
-    assert told["payload"]["signature"] == md5(
+    assert notified["payload"]["signature"] == md5(
         "6014", "VCBREF0002", "Success", "0", "HS240001", "1250000", "A", "VCBTX0001", "[]", bills
     )
 
 
 def test_the_answer_to_an_inquiry_is_signed() -> None:
-    told = json.loads(vietcombank.tell(inquiry(), ACCOUNT, DEBT).body)
-    assert told["context"] == INQUIRY["context"] | {"status": "Success", "errorCode": 0}
-    payload = told["payload"]
+    notified = json.loads(vietcombank.answer_lookup(inquiry(), ACCOUNT, DEBT).body)
+    assert notified["context"] == INQUIRY["context"] | {"status": "Success", "errorCode": 0}
+    payload = notified["payload"]
     assert payload["customerName"] == "NGUYEN VAN B"
     bills = [
         {"billId": "BILL0001", "amount": "1250000", "billDate": "", "billDueDate": "2024-09-30"},
@@ -411,15 +411,15 @@ def test_the_answer_to_an_inquiry_is_signed() -> None:
 def test_nobody_and_nothing_owed() -> None:
     nothing = replace(DEBT, bills=(), whole=None)
     for debt, expected in ((None, "10"), (nothing, "1")):
-        reply = vietcombank.tell(inquiry(), ACCOUNT, debt)
+        reply = vietcombank.answer_lookup(inquiry(), ACCOUNT, debt)
         assert (reply.status, code(reply)) == (200, expected)
         assert json.loads(reply.body)["context"]["status"] == "Failure"
     other = account_of(code_overrides="10=17")
-    assert code(vietcombank.tell(inquiry(), other, None)) == "17"
+    assert code(vietcombank.answer_lookup(inquiry(), other, None)) == "17"
 
 
 @pytest.mark.parametrize("kind", list(VerdictKind))
-def test_what_was_recorded_is_0_unless_told_by_code(kind: VerdictKind) -> None:
+def test_what_was_recorded_is_0_unless_notified_by_code(kind: VerdictKind) -> None:
     verdict = Verdict(kind=kind, record_id="77")
     reply = vietcombank.acknowledge(payment(PAYMENT), ACCOUNT, [verdict])
     assert code(reply) == ("21" if kind is VerdictKind.CONFLICT else "0")
@@ -451,11 +451,11 @@ def test_what_was_recorded_is_0_unless_told_by_code(kind: VerdictKind) -> None:
 def test_refusals_repeat_the_ids_and_say_why(reason: Refused, expected: str) -> None:
     for account in (ACCOUNT, BY_IDS, None):
         reply = vietcombank.refuse(payment(PAYMENT), account, RefusedError(reason, "x"))
-        told = json.loads(reply.body)
+        notified = json.loads(reply.body)
         assert (reply.status, code(reply)) == (200, expected)
-        assert told["context"]["channelRefNumber"] == "VCBREF0002"
-        assert told["context"]["status"].lower() == "failure"
-        assert "signature" not in told
+        assert notified["context"]["channelRefNumber"] == "VCBREF0002"
+        assert notified["context"]["status"].lower() == "failure"
+        assert "signature" not in notified
 
 
 def test_by_ids_nothing_else_is_signed_so_the_network_vouches() -> None:
@@ -475,10 +475,10 @@ def test_by_ids_nothing_else_is_signed_so_the_network_vouches() -> None:
     weaker = changed(body, signature=body["signature"])
     assert refusal(payment(weaker)).reason is Refused.BAD_SIGNATURE
     reply = vietcombank.acknowledge(payment(body), BY_IDS, [RECORDED])
-    told = json.loads(reply.body)
-    assert told["context"]["status"] == "SUCCESS"
-    assert told["signature"] == md5("6014", "VCBREF0002", "77")
-    assert told["payload"]["bills"] == [
+    notified = json.loads(reply.body)
+    assert notified["context"]["status"] == "SUCCESS"
+    assert notified["signature"] == md5("6014", "VCBREF0002", "77")
+    assert notified["payload"]["bills"] == [
         {"amount": "1250000", "billErrCode": "0", "billErrDesc": "", "billId": "1"}
     ]
 
@@ -489,14 +489,14 @@ def test_an_inquiry_by_ids_is_asked_and_answered(algorithm: str) -> None:
     message = bank.question(merchant(signs="ids", hash=algorithm), "HS240001")
     request = arrived(message)
     assert vietcombank.read(request, account) == Lookup("HS240001")
-    told = json.loads(vietcombank.tell(request, account, DEBT).body)
-    context = told["context"]
+    notified = json.loads(vietcombank.answer_lookup(request, account, DEBT).body)
+    context = notified["context"]
     signed = f"6014|VCBREF0001|{context['responseMsgId']}"
-    assert told["signature"] == bank.signature(merchant(hash=algorithm), signed)
-    assert [bill["billId"] for bill in told["payload"]["bills"]] == ["BILL0001", "BILL0002"]
-    name = told["payload"]["bills"][0]["addnlFields"]
+    assert notified["signature"] == bank.signature(merchant(hash=algorithm), signed)
+    assert [bill["billId"] for bill in notified["payload"]["bills"]] == ["BILL0001", "BILL0002"]
+    name = notified["payload"]["bills"][0]["addnlFields"]
     assert name == [{"fieldId": "CustName", "fieldValue": "NGUYEN VAN B"}]
-    nobody = json.loads(vietcombank.tell(request, account, None).body)
+    nobody = json.loads(vietcombank.answer_lookup(request, account, None).body)
     assert (nobody["context"]["errorCode"], nobody["context"]["status"]) == (10, "FAILURE")
     assert nobody["signature"]
 
@@ -506,8 +506,8 @@ def test_an_inquiry_by_ids_is_asked_and_answered(algorithm: str) -> None:
     ["05/09/2024 08:20:31", "05-09-2024 08:20:31", "2024-09-05 08:20:31"],
 )
 def test_the_banks_spellings_of_time(when: str) -> None:
-    told = datetime(2024, 9, 5, 1, 20, 31, tzinfo=UTC)
-    assert noticed(advice(changed(ADVICE, transactionTime=when))).paid_at == told
+    notified = datetime(2024, 9, 5, 1, 20, 31, tzinfo=UTC)
+    assert noticed(advice(changed(ADVICE, transactionTime=when))).paid_at == notified
 
 
 @pytest.mark.parametrize(
@@ -530,18 +530,18 @@ ALGORITHMS = st.sampled_from(["md5", "sha256"])
 
 
 @given(MOVEMENTS, ALGORITHMS)
-async def test_what_the_bank_tells_is_what_is_read(movement: Movement, algorithm: str) -> None:
+async def test_what_the_bank_notifies_is_what_is_read(movement: Movement, algorithm: str) -> None:
     there, account = merchant(hash=algorithm), account_of(hash=algorithm)
-    told = noticed(arrived(await bank.message(CLIENT, movement, there)), account)
-    assert told == Notice(
+    notified = noticed(arrived(await bank.message(CLIENT, movement, there)), account)
+    assert notified == Notice(
         transaction_id=f"VCBTX{movement.sequence}",
         outcome=Outcome.PAID,
         amount_vnd=movement.amount_vnd,
         paid_at=movement.at,
         merchant_reference=movement.merchant_reference,
     )
-    told = noticed(arrived(await bank.ADVICE.message(CLIENT, movement, there)), account)
-    assert told == Notice(
+    notified = noticed(arrived(await bank.ADVICE.message(CLIENT, movement, there)), account)
+    assert notified == Notice(
         transaction_id=f"advice.ADV{movement.sequence}",
         outcome=Outcome.PAID,
         amount_vnd=movement.amount_vnd,
@@ -552,16 +552,16 @@ async def test_what_the_bank_tells_is_what_is_read(movement: Movement, algorithm
     )
 
 
-MARKS: list[tuple[Teller, str]] = [(bank.ADVICE, mark) for mark in bank.ADVICE.SIGNED]
+MARKS: list[tuple[Notifier, str]] = [(bank.ADVICE, mark) for mark in bank.ADVICE.SIGNED]
 MARKS += [(bank, mark) for mark in bank.SIGNED]
 
 
 @given(MOVEMENTS, st.sampled_from(MARKS), st.integers(0, 60))
 async def test_any_signed_character_changed_is_refused(
-    movement: Movement, told: tuple[Teller, str], at: int
+    movement: Movement, notified: tuple[Notifier, str], at: int
 ) -> None:
-    teller, mark = told
-    message = await teller.message(CLIENT, movement, merchant())
+    notifier, mark = notified
+    message = await notifier.message(CLIENT, movement, merchant())
     error = refusal(arrived(altered(message, mark, at)))
     assert error.reason is Refused.BAD_SIGNATURE
 
@@ -596,7 +596,7 @@ async def test_what_the_bank_forgets_is_missed() -> None:
     movement = Movement(
         sequence=5, amount_vnd=1000, at=NOW, merchant_reference="HPX", account_number="001"
     )
-    for teller, name in (
+    for notifier, name in (
         (bank, "totalPaymentAmount"),
         (bank, "internalTransactionRefNo"),
         (bank, "paymentMode"),
@@ -604,7 +604,7 @@ async def test_what_the_bank_forgets_is_missed() -> None:
         (bank.ADVICE, "amount"),
         (bank.ADVICE, "dorc"),
     ):
-        message = await teller.message(CLIENT, movement, merchant(), leave_out=name)
+        message = await notifier.message(CLIENT, movement, merchant(), leave_out=name)
         error = refusal(arrived(message))
         assert (error.reason, error.field) == (Refused.MISSING_FIELD, name)
 
@@ -619,12 +619,12 @@ async def test_the_counter_asks_reads_the_answer_and_stops_on_0() -> None:
     def school(request: httpx.Request) -> httpx.Response:
         asked = call(request.url.path.removeprefix("/ipn/vietcombank/k1"), request.content)
         assert vietcombank.read(asked, ACCOUNT) == Lookup("HS240001")
-        reply = vietcombank.tell(asked, ACCOUNT, DEBT)
+        reply = vietcombank.answer_lookup(asked, ACCOUNT, DEBT)
         return httpx.Response(reply.status, content=reply.body)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(school)) as client:
-        told = await bank.ask(client, merchant(), "HS240001")
-    assert [bill["amount"] for bill in told["payload"]["bills"]] == ["1250000", "80000"]
+        notified = await bank.ask(client, merchant(), "HS240001")
+    assert [bill["amount"] for bill in notified["payload"]["bills"]] == ["1250000", "80000"]
     done = vietcombank.acknowledge(advice(ADVICE), ACCOUNT, [RECORDED])
     assert bank.ADVICE.is_final(httpx.Response(200, content=done.body))
     failed = vietcombank.acknowledge(payment(PAYMENT), ACCOUNT, [])
@@ -662,7 +662,7 @@ def test_any_json_is_a_sound_message_or_refused(
     with contextlib.suppress(RefusedError):
         read = vietcombank.read(request, account)
         if isinstance(read, Lookup):
-            assert code(vietcombank.tell(request, account, DEBT)) == "0"
+            assert code(vietcombank.answer_lookup(request, account, DEBT)) == "0"
         else:
             assert 1 <= read.items[0].amount_vnd <= 10**12
             assert len(read.items[0].fingerprint()) == 32

@@ -36,7 +36,7 @@ from adapters.virtual import virtual_account
 from core.kit.reference import make_reference
 from sandbox import vietinbank as bank
 from sandbox.keys import BANK, SCHOOL
-from sandbox.provider import Merchant, Message, Movement, Standing, altered, span
+from sandbox.provider import Merchant, Message, Movement, MovementState, altered, span
 
 VECTORS = json.loads((VECTORS / "bank_direct.json").read_text(encoding="utf-8"))["vietinbank"]
 DOCUMENTED = {vector["name"]: vector for vector in VECTORS["vectors"]}
@@ -108,13 +108,13 @@ def resigned(**changes: Any) -> Request:
     return flat(fields | {"signature": BANK.sign(text.encode())})
 
 
-async def told(movement: Movement = MOVEMENT, leave_out: str = "") -> Message:
+async def notified(movement: Movement = MOVEMENT, leave_out: str = "") -> Message:
     return await bank.message(CLIENT, movement, MERCHANT, leave_out=leave_out)
 
 
 def say(movement: Movement) -> Message:
-    """The teller's message in a test that hypothesis runs many times over."""
-    return asyncio.run(told(movement))
+    """The notifier's message in a test that hypothesis runs many times over."""
+    return asyncio.run(notified(movement))
 
 
 def read(asked: Request, account: MerchantAccount = ACCOUNT) -> Notice:
@@ -168,7 +168,7 @@ def test_the_documented_reply_is_what_we_sign() -> None:
 
 
 async def test_a_notice_on_our_virtual_account() -> None:
-    assert read(request(await told())) == Notice(
+    assert read(request(await notified())) == Notice(
         transaction_id="500000001",
         outcome=Outcome.PAID,
         amount_vnd=500_000,
@@ -525,13 +525,13 @@ def test_doors_that_are_not_there() -> None:
 
 async def test_a_forgotten_field_is_refused() -> None:
     for field in ("amount", "transId", "transTime", "remark", "providerId", "currencyCode"):
-        asked = request(await told(leave_out=field))
+        asked = request(await notified(leave_out=field))
         assert refusal(asked).reason is Refused.MISSING_FIELD
 
 
-async def test_the_bank_tells_only_of_money_that_moved() -> None:
+async def test_the_bank_notifies_only_of_money_that_moved() -> None:
     with pytest.raises(ValueError, match="happened"):
-        await told(replace(MOVEMENT, standing=Standing.FAILED))
+        await notified(replace(MOVEMENT, state=MovementState.FAILED))
 
 
 # The question before the payment.
@@ -567,13 +567,13 @@ def test_a_number_whose_money_could_not_be_placed_is_nobodys(number: str) -> Non
 
 
 def test_the_answer_says_what_is_owed() -> None:
-    reply = vietinbank.tell(question(), ACCOUNT, DEBT)
-    told = json.loads(reply.body)
+    reply = vietinbank.answer_lookup(question(), ACCOUNT, DEBT)
+    notified = json.loads(reply.body)
     assert reply.status == 200
-    assert told["header"]["msgType"] == "1110"
-    assert told["header"]["msgId"] == f"{1:032x}"
-    assert told["data"]["errors"]["errorCode"] == "00"
-    assert told["data"]["details"] == {
+    assert notified["header"]["msgType"] == "1110"
+    assert notified["header"]["msgId"] == f"{1:032x}"
+    assert notified["data"]["errors"]["errorCode"] == "00"
+    assert notified["data"]["details"] == {
         "transId": "700000001",
         "transTime": "20260910090000",
         "custCode": PREFIX + REFERENCE,
@@ -588,12 +588,12 @@ def test_the_answer_says_what_is_owed() -> None:
 
 @pytest.mark.parametrize("debt", [None, replace(DEBT, bills=(), whole=None)])
 def test_nobody_and_nothing_owed_are_the_same_answer(debt: Debt | None) -> None:
-    reply = vietinbank.tell(question(), ACCOUNT, debt)
-    told = json.loads(reply.body)
-    assert (reply.status, told["data"]["errors"]["errorCode"]) == (200, "02")
-    assert told["data"]["details"]["custName"] == ""
+    reply = vietinbank.answer_lookup(question(), ACCOUNT, debt)
+    notified = json.loads(reply.body)
+    assert (reply.status, notified["data"]["errors"]["errorCode"]) == (200, "02")
+    assert notified["data"]["details"]["custName"] == ""
     assert bank.is_signed_answer(reply.body, SCHOOL)
-    assert reply == vietinbank.tell(question(), ACCOUNT, None)
+    assert reply == vietinbank.answer_lookup(question(), ACCOUNT, None)
 
 
 def test_a_question_is_signed_too() -> None:
@@ -651,7 +651,9 @@ def test_any_question_only_ever_raises_a_refusal(value: Any, part: str, name: st
         except RefusedError as error:
             vietinbank.refuse(asked, ACCOUNT, error)
         else:
-            assert bank.is_signed_answer(vietinbank.tell(asked, ACCOUNT, DEBT).body, SCHOOL)
+            assert bank.is_signed_answer(
+                vietinbank.answer_lookup(asked, ACCOUNT, DEBT).body, SCHOOL
+            )
 
 
 @given(st.binary(max_size=300), st.text(max_size=60), st.sampled_from(["", "/inq-customer"]))

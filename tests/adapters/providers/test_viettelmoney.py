@@ -18,17 +18,17 @@ from support.review_school import (
     QUERY,
     REFUND,
     account_of,
-    at_desk,
+    at_server,
     decided,
     expect_signed_bytes_to_matter,
     expect_unsigned_bytes_not_to_matter,
     merchant_of,
     movements,
     notice_of,
+    notified,
     only_refusals,
     received,
     refusal_of,
-    told,
 )
 
 from adapters import IPN, REDIRECT
@@ -46,8 +46,8 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import viettelmoney
-from sandbox import viettelmoney as teller
-from sandbox.provider import Call, Message, Movement, OrderRefusedError, Standing
+from sandbox import viettelmoney as notifier
+from sandbox.provider import Call, Message, Movement, MovementState, OrderRefusedError
 
 VECTOR = json.loads((VECTORS / "others.json").read_text())["viettelpay_v2_sha1"]
 ACCOUNT = account_of("viettelmoney")
@@ -81,7 +81,7 @@ def posted(fields: dict[str, str], path: str = "") -> Message:
 
 def result(signed: tuple[str, ...] = RESULT, **changes: str) -> Message:
     """The result of PAID with changes, signed over the named values."""
-    fields = {**teller.result_of(PAID, merchant_of("viettelmoney")), **changes}
+    fields = {**notifier.result_of(PAID, merchant_of("viettelmoney")), **changes}
     fields["check_sum"] = proof("".join(fields[name] for name in signed))
     return posted(fields)
 
@@ -140,31 +140,31 @@ def test_sha256_is_a_setting_and_nothing_else_is() -> None:
 
 @given(movements)
 def test_what_viettel_says_is_read(movement: Movement) -> None:
-    notice = notice_of(viettelmoney, told(teller, movement))
+    notice = notice_of(viettelmoney, notified(notifier, movement))
     outcomes = {"paid": Outcome.PAID, "failed": Outcome.FAILED, "pending": Outcome.PENDING}
-    assert notice.outcome is outcomes[movement.standing]
+    assert notice.outcome is outcomes[movement.state]
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.merchant_reference == movement.merchant_reference
-    is_paid = movement.standing is Standing.PAID
-    assert notice.transaction_id.endswith(teller.number_of(movement)) is is_paid
+    is_paid = movement.state is MovementState.PAID
+    assert notice.transaction_id.endswith(notifier.number_of(movement)) is is_paid
 
 
-@given(movements, st.sampled_from(teller.SIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.SIGNED), st.integers(0, 99))
 def test_signed_bytes_matter(movement: Movement, mark: str, at: int) -> None:
-    expect_signed_bytes_to_matter(viettelmoney, teller, movement, mark, at)
+    expect_signed_bytes_to_matter(viettelmoney, notifier, movement, mark, at)
 
 
-@given(movements, st.sampled_from(teller.UNSIGNED), st.integers(0, 99))
+@given(movements, st.sampled_from(notifier.UNSIGNED), st.integers(0, 99))
 def test_unsigned_bytes_do_not(movement: Movement, mark: str, at: int) -> None:
-    expect_unsigned_bytes_not_to_matter(viettelmoney, teller, movement, mark, at)
+    expect_unsigned_bytes_not_to_matter(viettelmoney, notifier, movement, mark, at)
 
 
-@given(movements.filter(lambda m: m.standing is Standing.PAID), st.data())
+@given(movements.filter(lambda m: m.state is MovementState.PAID), st.data())
 def test_no_other_cut_of_the_signed_digits_is_other_money(
     movement: Movement, data: st.DataObject
 ) -> None:
     """Every way to cut the signed text into the same six values, under the genuine proof."""
-    genuine = teller.result_of(movement, merchant_of("viettelmoney"))
+    genuine = notifier.result_of(movement, merchant_of("viettelmoney"))
     text = "".join(genuine[name] for name in RESULT)
     cuts = sorted(data.draw(st.integers(0, len(text))) for _ in range(5))
     if data.draw(st.booleans()):  # most cuts are nonsense; these keep all borders but one
@@ -296,10 +296,10 @@ def test_refusals_in_viettels_words(reason: Refused) -> None:
 
 
 def test_the_check_before_a_payment_is_answered_from_the_bill() -> None:
-    desk = teller.ViettelMoney([merchant_of("viettelmoney")])
-    decided(desk, viettelmoney.checkout(ORDER, ACCOUNT))
-    (order,) = desk.orders.values()
-    asked = teller.confirmation(order)
+    server = notifier.ViettelMoney([merchant_of("viettelmoney")])
+    decided(server, viettelmoney.checkout(ORDER, ACCOUNT))
+    (order,) = server.orders.values()
+    asked = notifier.confirmation(order)
     reply = viettelmoney.read(received(asked), ACCOUNT)
     assert isinstance(reply, Reply)
     said_ = json.loads(reply.body)
@@ -345,16 +345,16 @@ def test_the_redirect_says_what_was_ordered() -> None:
 
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_pay_push_and_poll_are_one_fact(is_paid: bool) -> None:
-    desk = teller.ViettelMoney([merchant_of("viettelmoney")])
+    server = notifier.ViettelMoney([merchant_of("viettelmoney")])
     ask = viettelmoney.ask(QUERY, ACCOUNT)
-    assert viettelmoney.read_answer(QUERY, at_desk(desk, ask), ACCOUNT) == ()
-    done = decided(desk, viettelmoney.checkout(ORDER, ACCOUNT), is_paid=is_paid)
-    assert [m.amount_vnd for m in desk.movements] == ([ORDER.amount_vnd] if is_paid else [])
+    assert viettelmoney.read_answer(QUERY, at_server(server, ask), ACCOUNT) == ()
+    done = decided(server, viettelmoney.checkout(ORDER, ACCOUNT), is_paid=is_paid)
+    assert [m.amount_vnd for m in server.movements] == ([ORDER.amount_vnd] if is_paid else [])
     outcome = Outcome.PAID if is_paid else Outcome.FAILED
     back = urlsplit(done.return_url).query.encode()
     assert viettelmoney.read_return(back, ACCOUNT) is outcome
-    pushed = notice_of(viettelmoney, told(teller, done.movement))
-    (polled,) = viettelmoney.read_answer(QUERY, at_desk(desk, ask), ACCOUNT)
+    pushed = notice_of(viettelmoney, notified(notifier, done.movement))
+    (polled,) = viettelmoney.read_answer(QUERY, at_server(server, ask), ACCOUNT)
     assert polled.transaction_id == pushed.transaction_id
     assert polled.fingerprint() == pushed.fingerprint()
     assert polled.outcome is outcome
@@ -392,19 +392,19 @@ def test_paid_with_an_error_is_in_doubt() -> None:
 
 
 def test_a_refund_is_whole_and_done_once() -> None:
-    desk = teller.ViettelMoney([merchant_of("viettelmoney")])
-    done = decided(desk, viettelmoney.checkout(ORDER, ACCOUNT))
-    paid_as = notice_of(viettelmoney, told(teller, done.movement)).transaction_id
+    server = notifier.ViettelMoney([merchant_of("viettelmoney")])
+    done = decided(server, viettelmoney.checkout(ORDER, ACCOUNT))
+    paid_as = notice_of(viettelmoney, notified(notifier, done.movement)).transaction_id
     order = replace(REFUND, transaction_id=paid_as)
-    first = at_desk(desk, viettelmoney.refund(order, ACCOUNT))
+    first = at_server(server, viettelmoney.refund(order, ACCOUNT))
     answer = viettelmoney.read_refund(order, first, ACCOUNT)
     assert (answer.state, answer.code) == (RefundState.DONE, "00")
-    assert answer.provider_refund_id == f"R{teller.number_of(done.movement)}"
-    again = at_desk(desk, viettelmoney.ask_refund(order, ACCOUNT))
+    assert answer.provider_refund_id == f"R{notifier.number_of(done.movement)}"
+    again = at_server(server, viettelmoney.ask_refund(order, ACCOUNT))
     answer = viettelmoney.read_refund_status(order, again, ACCOUNT)
     assert (answer.state, answer.code) == (RefundState.PENDING, "176")
     stranger = replace(order, transaction_id=f"{ORDER.merchant_reference}.5")
-    refused = at_desk(desk, viettelmoney.refund(stranger, ACCOUNT))
+    refused = at_server(server, viettelmoney.refund(stranger, ACCOUNT))
     assert viettelmoney.read_refund(stranger, refused, ACCOUNT).state is RefundState.REFUSED
     with pytest.raises(ValueError, match="whole payments only"):
         viettelmoney.refund(replace(order, amount_vnd=1), ACCOUNT)
@@ -438,12 +438,12 @@ def test_a_refund_answer_about_something_else_says_nothing() -> None:
         assert caught.value.reason is reason
 
 
-def test_the_desk_refuses_what_is_not_genuine() -> None:
-    desk = teller.ViettelMoney([merchant_of("viettelmoney")])
+def test_the_server_refuses_what_is_not_genuine() -> None:
+    server = notifier.ViettelMoney([merchant_of("viettelmoney")])
     query = urlsplit(viettelmoney.checkout(ORDER, ACCOUNT).url).query
     for bad in (query.replace("1250000", "1250001"), query.replace("HOCPHI", "X"), ""):
         with pytest.raises(OrderRefusedError):
-            desk.open_order(Call(method="GET", path="/pay", query=bad, headers={}, body=b""), NOW)
+            server.open_order(Call(method="GET", path="/pay", query=bad, headers={}, body=b""), NOW)
     ask = viettelmoney.ask(QUERY, ACCOUNT)
-    tampered = at_desk(desk, replace(ask, body=ask.body.replace(b"2.0", b"2.1")))
+    tampered = at_server(server, replace(ask, body=ask.body.replace(b"2.0", b"2.1")))
     assert json.loads(tampered.body)["error_code"] == "V01"

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import review_school as deskwork
+from support import review_school
 from support.paths import VECTORS
 
 from adapters import IPN, QUERY, REDIRECT, REFUND
@@ -36,8 +36,8 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import vnpay, vnpay_api
-from sandbox import vnpay as teller
-from sandbox.provider import Call, Movement, OrderRefusedError, Standing
+from sandbox import vnpay as notifier
+from sandbox.provider import Call, Movement, MovementState, OrderRefusedError
 
 VECTORS = json.loads((VECTORS / "vnpay.json").read_text(encoding="utf-8"))
 BY_NAME = {row["name"]: row for row in VECTORS["vectors"]}
@@ -255,12 +255,12 @@ def test_the_sandbox_signs_every_vector_too(name: str) -> None:
     row = BY_NAME[name]
     if "body" in row:
         body = json.dumps(row["body"]).encode()
-        assert "fault" not in teller.read_call(body, {"TEST_TMN_CODE": row["key"]})
+        assert "fault" not in notifier.read_call(body, {"TEST_TMN_CODE": row["key"]})
         assert row["vnp_SecureHash"] == row["body"]["vnp_SecureHash"]
     elif name == "pay-special":  # its signer leaves a "*" as it is: only the raw pairs say so
-        assert teller.verified_fields(urlsplit(row["url"]).query, row["key"]) is None
+        assert notifier.verified_fields(urlsplit(row["url"]).query, row["key"]) is None
     else:
-        query = teller.signed_query(row["params"], row["key"])
+        query = notifier.signed_query(row["params"], row["key"])
         assert query.rpartition("=")[2] == row["vnp_SecureHash"]
 
 
@@ -719,104 +719,110 @@ def test_every_question_about_a_refund_has_an_id_of_its_own() -> None:
 
 
 HERE = replace(
-    deskwork.account_of("vnpay"),
+    review_school.account_of("vnpay"),
     settings={
-        **deskwork.account_of("vnpay").settings,
+        **review_school.account_of("vnpay").settings,
         "pay_url": "http://sandbox.test/sandbox/vnpay/pay",
         "query_url": "http://sandbox.test/sandbox/vnpay/query",
     },
 )
 
 
-def paid_desk(*, is_paid: bool = True) -> tuple[teller.VnpayDesk, Movement]:
-    desk = teller.VnpayDesk([deskwork.merchant_of("vnpay")])
-    done = deskwork.decided(desk, vnpay.checkout(deskwork.ORDER, HERE), is_paid=is_paid)
+def paid_server(*, is_paid: bool = True) -> tuple[notifier.VnpayServer, Movement]:
+    server = notifier.VnpayServer([review_school.merchant_of("vnpay")])
+    done = review_school.decided(server, vnpay.checkout(review_school.ORDER, HERE), is_paid=is_paid)
     back = urlsplit(done.return_url).query.encode()
     assert vnpay.read_return(back, HERE) is (Outcome.PAID if is_paid else Outcome.FAILED)
-    return desk, done.movement
+    return server, done.movement
 
 
 @pytest.mark.parametrize("is_paid", [True, False])
 def test_pay_push_and_poll_are_one_fact(is_paid: bool) -> None:
-    desk, movement = paid_desk(is_paid=is_paid)
-    assert desk.movements == ([movement] if is_paid else [])
-    pushed = deskwork.notice_of(vnpay, deskwork.told(teller, movement))
-    ask = vnpay.ask(deskwork.QUERY, HERE)
-    (polled,) = vnpay.read_answer(deskwork.QUERY, deskwork.at_desk(desk, ask), HERE)
+    server, movement = paid_server(is_paid=is_paid)
+    assert server.movements == ([movement] if is_paid else [])
+    pushed = review_school.notice_of(vnpay, review_school.notified(notifier, movement))
+    ask = vnpay.ask(review_school.QUERY, HERE)
+    (polled,) = vnpay.read_answer(review_school.QUERY, review_school.at_server(server, ask), HERE)
     assert polled.transaction_id == pushed.transaction_id
     assert polled.fingerprint() == pushed.fingerprint()
     with pytest.raises(RefusedError) as caught:  # the same RequestId on the same day
-        vnpay.read_answer(deskwork.QUERY, deskwork.at_desk(desk, ask), HERE)
+        vnpay.read_answer(review_school.QUERY, review_school.at_server(server, ask), HERE)
     assert caught.value.reason is Refused.BUSY
-    stranger = replace(deskwork.QUERY, merchant_reference="HP0", request_id="b" * 32)
-    asked = deskwork.at_desk(desk, vnpay.ask(stranger, HERE))
+    stranger = replace(review_school.QUERY, merchant_reference="HP0", request_id="b" * 32)
+    asked = review_school.at_server(server, vnpay.ask(stranger, HERE))
     assert vnpay.read_answer(stranger, asked, HERE) == ()
 
 
 @pytest.mark.parametrize(("amount_vnd", "end"), [(1_250_000, "00"), (250_000, "00"), (1, "09")])
 def test_a_refund_from_demand_to_its_end(amount_vnd: int, end: str) -> None:
-    desk, movement = paid_desk()
-    desk.refund_statuses = ("05", "06", end)
-    paid = deskwork.notice_of(vnpay, deskwork.told(teller, movement))
-    order = replace(deskwork.REFUND, transaction_id=paid.transaction_id, amount_vnd=amount_vnd)
+    server, movement = paid_server()
+    server.refund_statuses = ("05", "06", end)
+    paid = review_school.notice_of(vnpay, review_school.notified(notifier, movement))
+    order = replace(review_school.REFUND, transaction_id=paid.transaction_id, amount_vnd=amount_vnd)
     demand = vnpay.refund(order, HERE)
-    first = vnpay.read_refund(order, deskwork.at_desk(desk, demand), HERE)
+    first = vnpay.read_refund(order, review_school.at_server(server, demand), HERE)
     assert (first.state, first.code) == (RefundState.PENDING, "05")
-    again = vnpay.read_refund(order, deskwork.at_desk(desk, demand), HERE)
+    again = vnpay.read_refund(order, review_school.at_server(server, demand), HERE)
     assert (again.state, again.code) == (RefundState.PENDING, "94")
     states = []
     for hour in range(2):
         asked = replace(order, asked_at=order.asked_at + timedelta(hours=hour))
-        answer_ = deskwork.at_desk(desk, vnpay.ask_refund(asked, HERE))
+        answer_ = review_school.at_server(server, vnpay.ask_refund(asked, HERE))
         states.append(vnpay.read_refund_status(asked, answer_, HERE).state)
     last = RefundState.DONE if end == "00" else RefundState.REFUSED
     assert states == [RefundState.PENDING, last]
     # The order itself is now answered for by its refund, which is no payment and no contradiction.
-    late = replace(deskwork.QUERY, request_id="c" * 32)
-    (polled,) = vnpay.read_answer(late, deskwork.at_desk(desk, vnpay.ask(late, HERE)), HERE)
+    late = replace(review_school.QUERY, request_id="c" * 32)
+    (polled,) = vnpay.read_answer(
+        late, review_school.at_server(server, vnpay.ask(late, HERE)), HERE
+    )
     assert polled.outcome is Outcome.PENDING
     assert polled.transaction_id != paid.transaction_id
 
 
-def test_what_the_desk_does_not_refund() -> None:
-    desk, movement = paid_desk(is_paid=False)
+def test_what_the_server_does_not_refund() -> None:
+    server, movement = paid_server(is_paid=False)
     order = replace(
-        deskwork.REFUND,
-        transaction_id=f"{movement.merchant_reference}.{teller.number_of(movement)}",
+        review_school.REFUND,
+        transaction_id=f"{movement.merchant_reference}.{notifier.number_of(movement)}",
     )
-    answer_ = vnpay.read_refund(order, deskwork.at_desk(desk, vnpay.refund(order, HERE)), HERE)
+    answer_ = vnpay.read_refund(
+        order, review_school.at_server(server, vnpay.refund(order, HERE)), HERE
+    )
     assert (answer_.state, answer_.code) == (RefundState.REFUSED, "95")
-    desk, movement = paid_desk()
+    server, movement = paid_server()
     for number, change in enumerate(
         ({"paid_vnd": 9_000_000, "amount_vnd": 2_000_000}, {"transaction_id": "HP7K2M9QX4TB00.5"})
     ):
         bad = replace(order, request_id=f"R{number}", **change)  # type: ignore[arg-type]
-        answer_ = vnpay.read_refund(bad, deskwork.at_desk(desk, vnpay.refund(bad, HERE)), HERE)
+        answer_ = vnpay.read_refund(
+            bad, review_school.at_server(server, vnpay.refund(bad, HERE)), HERE
+        )
         assert (answer_.state, answer_.code) == (RefundState.PENDING, "99")
     demand = vnpay.refund(order, HERE)
     tampered = replace(demand, body=demand.body.replace(b"125000000", b"125000100"))
-    assert json.loads(deskwork.at_desk(desk, tampered).body)["vnp_ResponseCode"] == "97"
-    query = urlsplit(vnpay.checkout(deskwork.ORDER, HERE).url).query
+    assert json.loads(review_school.at_server(server, tampered).body)["vnp_ResponseCode"] == "97"
+    query = urlsplit(vnpay.checkout(review_school.ORDER, HERE).url).query
     for bad_query in (query, query.replace("125000000", "125000100")):
         call = Call(method="GET", path="/pay", query=bad_query, headers={}, body=b"")
         with pytest.raises(OrderRefusedError):
-            desk.open_order(call, deskwork.NOW)
+            server.open_order(call, review_school.NOW)
 
 
-@given(deskwork.movements)
+@given(review_school.movements)
 def test_what_vnpay_says_is_read(movement: Movement) -> None:
-    notice = deskwork.notice_of(vnpay, deskwork.told(teller, movement))
+    notice = review_school.notice_of(vnpay, review_school.notified(notifier, movement))
     outcomes = {
-        Standing.PAID: Outcome.PAID,
-        Standing.FAILED: Outcome.FAILED,
-        Standing.PENDING: Outcome.PENDING,
+        MovementState.PAID: Outcome.PAID,
+        MovementState.FAILED: Outcome.FAILED,
+        MovementState.PENDING: Outcome.PENDING,
     }
-    assert notice.outcome is outcomes[movement.standing]
+    assert notice.outcome is outcomes[movement.state]
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.merchant_reference == movement.merchant_reference
     assert notice.paid_at == movement.at.replace(microsecond=0)
 
 
-@given(deskwork.movements, st.sampled_from(teller.SIGNED), st.integers(0, 99))
+@given(review_school.movements, st.sampled_from(notifier.SIGNED), st.integers(0, 99))
 def test_signed_bytes_matter(movement: Movement, mark: str, at: int) -> None:
-    deskwork.expect_signed_bytes_to_matter(vnpay, teller, movement, mark, at)
+    review_school.expect_signed_bytes_to_matter(vnpay, notifier, movement, mark, at)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import review_school as deskwork
+from support import review_school
 from support.paths import VECTORS
 
 from adapters import CREATE, IPN, QUERY, REFUND
@@ -32,13 +32,13 @@ from adapters.contract import (
     VerdictKind,
 )
 from adapters.providers import zalopay
-from sandbox import zalopay as teller
+from sandbox import zalopay as notifier
 from sandbox.provider import (
     Call,
     Merchant,
     Movement,
+    MovementState,
     OrderRefusedError,
-    Standing,
     altered,
     span,
 )
@@ -62,7 +62,7 @@ MERCHANT = Merchant(
 )
 REFERENCE = "HP7K2M9QX4TB00"
 ORDER = replace(
-    deskwork.ORDER,
+    review_school.ORDER,
     merchant_reference=REFERENCE,
     return_url="https://fees.example.vn/pay/t/return/zalopay",
     ipn_url="https://fees.example.vn/ipn/zalopay/k1",
@@ -70,13 +70,13 @@ ORDER = replace(
     expires_at=RECEIVED + timedelta(minutes=15),
 )
 QUERY_ = replace(
-    deskwork.QUERY,
+    review_school.QUERY,
     merchant_reference=REFERENCE,
     ordered_at=RECEIVED,
     asked_at=RECEIVED + timedelta(minutes=15),
 )
 REFUND_ = replace(
-    deskwork.REFUND,
+    review_school.REFUND,
     merchant_reference=REFERENCE,
     transaction_id=f"260911_{REFERENCE}.2609110000000001",
     amount_vnd=250_000,
@@ -129,16 +129,16 @@ def refusal(
     return caught.value
 
 
-async def told(movement: Movement, leave_out: str = "") -> bytes:
-    message = await teller.message(NO_NET, movement, MERCHANT, leave_out=leave_out)
+async def notified(movement: Movement, leave_out: str = "") -> bytes:
+    message = await notifier.message(NO_NET, movement, MERCHANT, leave_out=leave_out)
     return message.body
 
 
-def sent(desk: ZaloPay, call: OutgoingRequest, at: datetime) -> Answer:
-    """The adapter's call, brought to the desk; the answer as the gateway would have it."""
+def sent(server: ZaloPay, call: OutgoingRequest, at: datetime) -> Answer:
+    """The adapter's call, brought to the server; the answer as the gateway would have it."""
     path = urlsplit(call.url).path
     assert path.startswith("/sandbox/zalopay/")
-    reply = desk.answer(
+    reply = server.answer(
         Call(
             method=call.method,
             path=path.removeprefix("/sandbox/zalopay"),
@@ -159,14 +159,14 @@ def failing(sub_code: int) -> Answer:
     return answer(return_code=2, return_message="x", sub_return_code=sub_code)
 
 
-def paid_desk() -> tuple[ZaloPay, Notice]:
-    """A desk at which ORDER was paid, and what a question finds."""
-    desk = ZaloPay([MERCHANT])
-    zalopay.read_created(ORDER, sent(desk, zalopay.create(ORDER, ACCOUNT), RECEIVED), ACCOUNT)
-    desk.decide(f"2553/260911_{REFERENCE}", is_paid=True, at=RECEIVED)
-    reply = sent(desk, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
+def paid_server() -> tuple[ZaloPay, Notice]:
+    """A server at which ORDER was paid, and what a question finds."""
+    server = ZaloPay([MERCHANT])
+    zalopay.read_created(ORDER, sent(server, zalopay.create(ORDER, ACCOUNT), RECEIVED), ACCOUNT)
+    server.decide(f"2553/260911_{REFERENCE}", is_paid=True, at=RECEIVED)
+    reply = sent(server, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
     (notice,) = zalopay.read_answer(QUERY_, reply, ACCOUNT)
-    return desk, notice
+    return server, notice
 
 
 def test_the_adapter_stands_in_its_tables() -> None:
@@ -303,7 +303,7 @@ def test_what_was_done_is_said_in_zalopays_words(kind: VerdictKind, duplicate: b
     if kind is VerdictKind.CONFLICT:
         expected = b'{"return_code":2,"return_message":"conflict"}'
     assert (reply.status, reply.content_type, reply.body) == (200, "application/json", expected)
-    assert teller.is_final(httpx.Response(200, content=reply.body))
+    assert notifier.is_final(httpx.Response(200, content=reply.body))
 
 
 @pytest.mark.parametrize("reason", list(Refused))
@@ -311,13 +311,13 @@ def test_refusals_in_zalopays_words(reason: Refused) -> None:
     reply = zalopay.refuse(request(b""), None, RefusedError(reason))
     assert json.loads(reply.body)["return_code"] == (0 if reason is Refused.BUSY else 2)
     assert reply.status == (413 if reason is Refused.TOO_LARGE else 200)
-    is_final = teller.is_final(httpx.Response(reply.status, content=reply.body))
+    is_final = notifier.is_final(httpx.Response(reply.status, content=reply.body))
     assert is_final is (reason is not Refused.BUSY)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"return_code":"1"}'])
 def test_zalopay_comes_again_after_no_answer(body: bytes) -> None:
-    assert not teller.is_final(httpx.Response(200, content=body))
+    assert not notifier.is_final(httpx.Response(200, content=body))
 
 
 MOVEMENTS = st.builds(
@@ -332,8 +332,8 @@ MOVEMENTS = st.builds(
 
 
 @given(MOVEMENTS)
-async def test_whatever_the_teller_says_is_read_as_it_was_meant(movement: Movement) -> None:
-    notice = read(await told(movement))
+async def test_whatever_the_notifier_says_is_read_as_it_was_meant(movement: Movement) -> None:
+    notice = read(await notified(movement))
     assert notice.outcome is Outcome.PAID
     assert notice.amount_vnd == movement.amount_vnd
     assert notice.paid_at == movement.at
@@ -344,16 +344,16 @@ async def test_whatever_the_teller_says_is_read_as_it_was_meant(movement: Moveme
 PAID = Movement(sequence=77, amount_vnd=1_250_000, at=RECEIVED, merchant_reference=REFERENCE)
 
 
-@pytest.mark.parametrize("mark", teller.SIGNED)
+@pytest.mark.parametrize("mark", notifier.SIGNED)
 @given(at=st.integers(0, 200))
 async def test_any_changed_signed_byte_is_refused(mark: str, at: int) -> None:
-    message = await teller.message(NO_NET, PAID, MERCHANT)
+    message = await notifier.message(NO_NET, PAID, MERCHANT)
     assert refusal(altered(message, mark, at).body).reason is Refused.BAD_SIGNATURE
 
 
-@pytest.mark.parametrize("mark", teller.UNSIGNED)
+@pytest.mark.parametrize("mark", notifier.UNSIGNED)
 async def test_unsigned_fields_change_nothing(mark: str) -> None:
-    message = await teller.message(NO_NET, PAID, MERCHANT)
+    message = await notifier.message(NO_NET, PAID, MERCHANT)
     assert span(message, mark)
     assert read(altered(message, mark).body) == read(message.body)
     extra = message.body[:-1] + b',"amount":9,"app_trans_id":"x","bankaccount":"9"}'
@@ -361,14 +361,14 @@ async def test_unsigned_fields_change_nothing(mark: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["amount", "app_trans_id", "zp_trans_id", "server_time"])
-async def test_a_field_that_the_teller_forgot_is_missed(name: str) -> None:
-    assert refusal(await told(PAID, leave_out=name)).field == name
+async def test_a_field_that_the_notifier_forgot_is_missed(name: str) -> None:
+    assert refusal(await notified(PAID, leave_out=name)).field == name
 
 
-@pytest.mark.parametrize("standing", [Standing.FAILED, Standing.PENDING])
-async def test_zalopay_tells_of_paid_orders_only(standing: Standing) -> None:
+@pytest.mark.parametrize("state", [MovementState.FAILED, MovementState.PENDING])
+async def test_zalopay_notifies_of_paid_orders_only(state: MovementState) -> None:
     with pytest.raises(ValueError, match="paid orders only"):
-        await told(replace(PAID, standing=standing))
+        await notified(replace(PAID, state=state))
 
 
 @given(st.binary(max_size=300))
@@ -442,10 +442,10 @@ def test_the_order_is_signed_and_says_what_was_ordered() -> None:
     }
 
 
-@pytest.mark.parametrize(("lasts_s", "told_s"), [(1, 300), (900, 900), (10**7, 2_592_000)])
-def test_an_order_lasts_as_long_as_zalopay_allows(lasts_s: int, told_s: int) -> None:
+@pytest.mark.parametrize(("lasts_s", "notified_s"), [(1, 300), (900, 900), (10**7, 2_592_000)])
+def test_an_order_lasts_as_long_as_zalopay_allows(lasts_s: int, notified_s: int) -> None:
     order = replace(ORDER, expires_at=RECEIVED + timedelta(seconds=lasts_s))
-    assert json.loads(zalopay.create(order, ACCOUNT).body)["expire_duration_seconds"] == told_s
+    assert json.loads(zalopay.create(order, ACCOUNT).body)["expire_duration_seconds"] == notified_s
 
 
 @pytest.mark.parametrize(
@@ -605,29 +605,29 @@ def test_a_refund_that_does_not_fit_is_not_signed(change: dict[str, Any]) -> Non
 
 
 def test_from_the_order_to_the_return_and_the_question() -> None:
-    desk = ZaloPay([MERCHANT])
+    server = ZaloPay([MERCHANT])
     call = zalopay.create(ORDER, ACCOUNT)
-    checkout = zalopay.read_created(ORDER, sent(desk, call, RECEIVED), ACCOUNT)
+    checkout = zalopay.read_created(ORDER, sent(server, call, RECEIVED), ACCOUNT)
     assert checkout.url.startswith("http://sandbox.test/sandbox/zalopay/pay?order=")
     with pytest.raises(RefusedError) as caught:  # a name is taken once
-        zalopay.read_created(ORDER, sent(desk, call, RECEIVED), ACCOUNT)
+        zalopay.read_created(ORDER, sent(server, call, RECEIVED), ACCOUNT)
     assert caught.value.reason is Refused.BAD_FIELD
-    reply = sent(desk, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
+    reply = sent(server, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
     (pending,) = zalopay.read_answer(QUERY_, reply, ACCOUNT)
     assert (pending.outcome, pending.unmapped_status) == (Outcome.PENDING, "")
     query = urlsplit(checkout.url).query
     arrival = Call(method="GET", path="/pay", query=query, headers={}, body=b"")
-    shown = desk.open_order(arrival, RECEIVED)
+    shown = server.open_order(arrival, RECEIVED)
     assert (shown.amount_vnd, shown.info) == (1_250_000, ORDER.description)
-    decided = desk.decide(shown.order_id, is_paid=True, at=RECEIVED)
-    assert desk.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
-    assert desk.movements == [decided.movement]
-    assert decided.is_told
+    decided = server.decide(shown.order_id, is_paid=True, at=RECEIVED)
+    assert server.decide(shown.order_id, is_paid=False, at=RECEIVED) == decided
+    assert server.movements == [decided.movement]
+    assert decided.is_notified
     back = urlsplit(decided.return_url)
     assert decided.return_url.startswith(ORDER.return_url + "?")
     assert zalopay.read_return(back.query.encode(), ACCOUNT) is Outcome.PAID
     with pytest.raises(OrderRefusedError):
-        desk.open_order(arrival, RECEIVED)
+        server.open_order(arrival, RECEIVED)
 
 
 def returned(**changes: str) -> bytes:
@@ -675,8 +675,8 @@ def test_a_return_that_proves_nothing() -> None:
 
 
 async def test_callback_and_answer_are_one_fact() -> None:
-    desk, polled = paid_desk()
-    pushed = read(await told(desk.movements[0]))
+    server, polled = paid_server()
+    pushed = read(await notified(server.movements[0]))
     assert polled == pushed
     assert polled.fingerprint() == pushed.fingerprint()
     assert polled.outcome is Outcome.PAID
@@ -684,36 +684,36 @@ async def test_callback_and_answer_are_one_fact() -> None:
 
 def test_an_order_that_was_cancelled_or_forgotten() -> None:
     for is_cancelled, at in ((True, RECEIVED), (False, RECEIVED + timedelta(minutes=16))):
-        desk = ZaloPay([MERCHANT])
-        sent(desk, zalopay.create(ORDER, ACCOUNT), RECEIVED)
+        server = ZaloPay([MERCHANT])
+        sent(server, zalopay.create(ORDER, ACCOUNT), RECEIVED)
         key = f"2553/260911_{REFERENCE}"
         if is_cancelled:
-            decided = desk.decide(key, is_paid=False, at=at)
+            decided = server.decide(key, is_paid=False, at=at)
             query = urlsplit(decided.return_url).query.encode()
             assert zalopay.read_return(query, ACCOUNT) is Outcome.FAILED
-            assert not decided.is_told
+            assert not decided.is_notified
         else:
             with pytest.raises(OrderRefusedError):
-                desk.decide(key, is_paid=True, at=at)
-        reply = sent(desk, zalopay.ask(QUERY_, ACCOUNT), at)
+                server.decide(key, is_paid=True, at=at)
+        reply = sent(server, zalopay.ask(QUERY_, ACCOUNT), at)
         (notice,) = zalopay.read_answer(QUERY_, reply, ACCOUNT)
         assert notice.outcome is Outcome.FAILED
-        assert desk.movements == []
+        assert server.movements == []
 
 
-def test_the_desk_knows_only_what_it_was_told() -> None:
-    desk = ZaloPay([MERCHANT])
-    reply = sent(desk, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
+def test_the_server_knows_only_what_it_was_notified() -> None:
+    server = ZaloPay([MERCHANT])
+    reply = sent(server, zalopay.ask(QUERY_, ACCOUNT), RECEIVED)
     assert zalopay.read_answer(QUERY_, reply, ACCOUNT) == ()
     with pytest.raises(OrderRefusedError):
-        desk.decide("2553/nobody", is_paid=True, at=RECEIVED)
-    stale = sent(desk, zalopay.create(ORDER, ACCOUNT), RECEIVED + timedelta(minutes=16))
+        server.decide("2553/nobody", is_paid=True, at=RECEIVED)
+    stale = sent(server, zalopay.create(ORDER, ACCOUNT), RECEIVED + timedelta(minutes=16))
     assert json.loads(stale.body)["sub_return_code"] == -401
 
 
 @pytest.mark.parametrize("change", [{"key1": "other"}, {}])
-def test_the_desk_refuses_other_keys(change: dict[str, str]) -> None:
-    desk, _ = paid_desk()
+def test_the_server_refuses_other_keys(change: dict[str, str]) -> None:
+    server, _ = paid_server()
     settings = ACCOUNT.settings if change else {**ACCOUNT.settings, "app_id": "9"}
     forged = replace(ACCOUNT, secrets={**ACCOUNT.secrets, **change}, settings=settings)
     calls = [
@@ -723,36 +723,36 @@ def test_the_desk_refuses_other_keys(change: dict[str, str]) -> None:
         zalopay.ask_refund(REFUND_, forged),
     ]
     for call in calls:
-        assert json.loads(sent(desk, call, RECEIVED).body)["sub_return_code"] == -402
-    assert desk.refunds == {}
+        assert json.loads(sent(server, call, RECEIVED).body)["sub_return_code"] == -402
+    assert server.refunds == {}
 
 
 @given(st.binary(max_size=80), st.sampled_from(["create", "query", "refund", "query_refund", "x"]))
-def test_the_desk_answers_anything(body: bytes, path: str) -> None:
+def test_the_server_answers_anything(body: bytes, path: str) -> None:
     call = Call(method="POST", path=f"/v2/{path}", query="", headers={}, body=body)
     assert ZaloPay([MERCHANT]).answer(call, RECEIVED).status in (200, 404)
 
 
 def test_a_refund_is_on_its_way_and_then_done_once() -> None:
-    desk, notice = paid_desk()
+    server, notice = paid_server()
     order = replace(REFUND_, transaction_id=notice.transaction_id)
     at = REFUND_.asked_at
-    unknown = sent(desk, zalopay.ask_refund(order, ACCOUNT), at)
+    unknown = sent(server, zalopay.ask_refund(order, ACCOUNT), at)
     assert zalopay.read_refund_status(order, unknown, ACCOUNT).state is RefundState.UNSEEN
     for code in ("3", "-23"):
-        reply = sent(desk, zalopay.refund(order, ACCOUNT), at)
+        reply = sent(server, zalopay.refund(order, ACCOUNT), at)
         demand = zalopay.read_refund(order, reply, ACCOUNT)
         assert (demand.state, demand.code) == (PENDING, code)
-    status = sent(desk, zalopay.ask_refund(order, ACCOUNT), at)
+    status = sent(server, zalopay.ask_refund(order, ACCOUNT), at)
     done = zalopay.read_refund_status(order, status, ACCOUNT)
     assert (done.state, done.code, done.provider_refund_id) == (DONE, "1", "2")
     number = notice.transaction_id.rpartition(".")[2]
-    assert desk.refunded_vnd(number) == 250_000
+    assert server.refunded_vnd(number) == 250_000
 
 
 @given(st.lists(st.integers(1, 900_000), min_size=1, max_size=6))
 def test_never_more_goes_back_than_was_paid(amounts: list[int]) -> None:
-    desk, notice = paid_desk()
+    server, notice = paid_server()
     back = 0
     for index, amount in enumerate(amounts):
         order = replace(
@@ -762,24 +762,24 @@ def test_never_more_goes_back_than_was_paid(amounts: list[int]) -> None:
             amount_vnd=amount,
         )
         for _ in range(2):
-            reply = sent(desk, zalopay.refund(order, ACCOUNT), REFUND_.asked_at)
+            reply = sent(server, zalopay.refund(order, ACCOUNT), REFUND_.asked_at)
             state = zalopay.read_refund(order, reply, ACCOUNT).state
-            assert state is (PENDING if reply_fits(back, amount, desk, order) else REFUSED)
+            assert state is (PENDING if reply_fits(back, amount, server, order) else REFUSED)
         back += amount if state is PENDING else 0
     number = notice.transaction_id.rpartition(".")[2]
-    assert desk.refunded_vnd(number) == back <= 1_250_000
+    assert server.refunded_vnd(number) == back <= 1_250_000
 
 
-def reply_fits(back: int, amount: int, desk: ZaloPay, order: RefundOrder) -> bool:
-    """Whether what was given back so far leaves room; the desk must have noted it, or not."""
+def reply_fits(back: int, amount: int, server: ZaloPay, order: RefundOrder) -> bool:
+    """Whether what was given back so far leaves room; the server must have noted it, or not."""
     fits = back + amount <= 1_250_000
-    assert (f"260911_2553_{order.request_id}" in desk.refunds) is fits
+    assert (f"260911_2553_{order.request_id}" in server.refunds) is fits
     return fits
 
 
 def test_what_was_not_paid_cannot_go_back() -> None:
-    desk, _ = paid_desk()
+    server, _ = paid_server()
     order = replace(REFUND_, transaction_id=f"260911_{REFERENCE}.2609119999999999")
-    reply = sent(desk, zalopay.refund(order, ACCOUNT), REFUND_.asked_at)
+    reply = sent(server, zalopay.refund(order, ACCOUNT), REFUND_.asked_at)
     assert zalopay.read_refund(order, reply, ACCOUNT).code == "-8"
     assert zalopay.read_refund(order, reply, ACCOUNT).state is REFUSED

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.review_school import NOW, merchant_of, notice_of, told
+from support.review_school import NOW, merchant_of, notice_of, notified
 from support.settlement_layouts import Item, paper
 from support.table_files import as_csv
 
@@ -26,7 +26,7 @@ from sandbox import momo as sandbox_momo
 from sandbox import payos as sandbox_payos
 from sandbox import vnpay as sandbox_vnpay
 from sandbox import zalopay as sandbox_zalopay
-from sandbox.provider import Movement, Standing
+from sandbox.provider import Movement, MovementState
 from sandbox.settlements import (
     Payout,
     Returned,
@@ -38,7 +38,7 @@ from sandbox.settlements import (
     vnpay_xlsx,
 )
 
-SPEAKERS: dict[str, tuple[ModuleType, ModuleType]] = {
+CASES: dict[str, tuple[ModuleType, ModuleType]] = {
     "vnpay": (vnpay, sandbox_vnpay),
     "momo": (momo, sandbox_momo),
     "zalopay": (zalopay, sandbox_zalopay),
@@ -49,7 +49,7 @@ WRITERS: dict[str, Callable[..., bytes]] = {
     "vnpay": vnpay_xlsx,
     "momo": momo_xlsx,
 }
-FILES = [("vnpay", "vnpay"), ("momo", "momo"), *((name, "neutral") for name in SPEAKERS)]
+FILES = [("vnpay", "vnpay"), ("momo", "momo"), *((name, "neutral") for name in CASES)]
 TERMS = Terms(fee_basis_points=110)
 SETTLED = date(2026, 9, 11)
 
@@ -76,8 +76,8 @@ def settled(provider: str, writer: str, payouts: list[Payout]) -> Settlement:
 
 def agrees(provider: str, name: PaymentName, of: Movement) -> bool:
     """Whether a name means the payment that the provider's own notice tells of."""
-    adapter, teller = SPEAKERS[provider]
-    notice = notice_of(adapter, told(teller, of))
+    adapter, notifier = CASES[provider]
+    notice = notice_of(adapter, notified(notifier, of))
     assert notice.transaction_id.endswith(f".{name.provider_number}")
     return name.transaction_id in ("", notice.transaction_id) and name.merchant_reference in (
         "",
@@ -88,7 +88,7 @@ def agrees(provider: str, name: PaymentName, of: Movement) -> bool:
 @pytest.mark.parametrize(("provider", "writer"), FILES)
 def test_a_payment_has_the_name_of_its_notice(provider: str, writer: str) -> None:
     paid = [movement(provider, 1, 1_250_000), movement(provider, 2, 333_333)]
-    failed = movement(provider, 3, 5, standing=Standing.FAILED)
+    failed = movement(provider, 3, 5, state=MovementState.FAILED)
     payout = Payout(batch_id="B1", settled_on=SETTLED, paid=[*paid, failed])
     settlement = settled(provider, writer, [payout])
     assert len(settlement.lines) == 2

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.accounting_school import export, journal_of, paid_world, pay
 from support.factories import DAY, World
 
-from core.accounting.charts import Override, accounts_on, charts, purposes
+from core.accounting.charts import PURPOSES, Override, accounts_on, charts
 from core.accounting.overrides import overrides_of, set_override
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
@@ -108,9 +108,9 @@ def test_every_chart_has_an_account_and_its_name_for_every_purpose() -> None:
         if isinstance(rule, CheckConstraint) and "kind IN" in str(rule.sqltext)
     )
     kinds = set(re.findall(r"'(\w+)'", known))
-    assert kinds <= set(purposes())
+    assert kinds <= set(PURPOSES)
     for chart in charts():
-        assert set(chart.accounts) == set(purposes())
+        assert set(chart.accounts) == set(PURPOSES)
         assert all(chart.name_of(account) for account in chart.accounts.values())
         assert re.fullmatch(r"TT\d+/\d{4}", chart.regime)
     assert {chart.regime for chart in charts() if chart.until is None} == {"TT24/2024", "TT99/2025"}

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.identity.audit import GENESIS, Entry, audit, entry_hash, verify_chain
+from core.identity.audit import GENESIS, AuditEntry, audit, entry_hash, verify_chain
 from core.kit.database import Driver, transaction
 from core.schools.service import create_school
 
-ENTRY = Entry(
+ENTRY = AuditEntry(
     school_id=1,
     actor="lan",
     action="roster_accepted",
@@ -33,7 +33,7 @@ def test_the_hash_never_changes() -> None:
 
 def test_a_float_is_refused() -> None:
     with pytest.raises(TypeError):
-        entry_hash(GENESIS, Entry(**{**fields(), "detail": {"amount": {"x": 1.5}}}))
+        entry_hash(GENESIS, AuditEntry(**{**fields(), "detail": {"amount": {"x": 1.5}}}))
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_a_float_is_refused() -> None:
     ],
 )
 def test_every_field_is_covered(change: dict[str, object]) -> None:
-    assert entry_hash(GENESIS, Entry(**{**fields(), **change})) != entry_hash(GENESIS, ENTRY)
+    assert entry_hash(GENESIS, AuditEntry(**{**fields(), **change})) != entry_hash(GENESIS, ENTRY)
 
 
 def fields() -> dict[str, object]:
-    return {name: getattr(ENTRY, name) for name in Entry.__slots__}
+    return {name: getattr(ENTRY, name) for name in AuditEntry.__slots__}
 
 
 async def chain_of(db: Driver, entries: int) -> int:

@@ -19,7 +19,6 @@ from core.identity.service import (
     log_in,
     log_out,
     revoke_api_key,
-    school_of_key,
     user_of,
 )
 from core.kit.clock import now_utc
@@ -52,6 +51,11 @@ async def new_user(engine: AsyncEngine, school_id: int, username: str = "Lan") -
             password=PASSWORD,
             role="accountant",
         )
+
+
+async def school_of_key(db: Driver, key: str) -> int | None:
+    caller = await caller_of_key(db, key)
+    return caller.school_id if caller else None
 
 
 async def refusal(engine: AsyncEngine, username: str, password: str, ip: str = "1.2.3.4") -> str:

@@ -47,11 +47,11 @@ async def test_the_code_and_the_interface_name_the_virtual_account(
     answer = await client.get(
         f"/api/v1/invoices/{invoice.reference}", headers={"authorization": f"Bearer {key}"}
     )
-    told = answer.json()["invoice"]
-    assert told["account_number"] == world.other_bank_number
-    assert told["virtual_account"] == PREFIX + invoice.reference
-    standing = world.student_references[invoice.student_id]
-    assert told["student_virtual_account"] == PREFIX + standing
+    notified = answer.json()["invoice"]
+    assert notified["account_number"] == world.other_bank_number
+    assert notified["virtual_account"] == PREFIX + invoice.reference
+    state = world.student_references[invoice.student_id]
+    assert notified["student_virtual_account"] == PREFIX + state
 
 
 async def test_without_a_prefix_there_is_none(

@@ -62,7 +62,7 @@ async def kept(
     return dict(account.secrets), dict(account.settings)
 
 
-async def told_of(engine: AsyncEngine) -> list[str]:
+async def notified_of(engine: AsyncEngine) -> list[str]:
     """What the audit chain says of credentials, as it stands in the database."""
     async with transaction(engine) as db:
         rows = await db.raw.fetch(
@@ -72,7 +72,7 @@ async def told_of(engine: AsyncEngine) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def test_only_what_is_named_changes_and_only_names_are_told(
+async def test_only_what_is_named_changes_and_only_names_are_notified(
     engine: AsyncEngine, world: World
 ) -> None:
     both = f"{BANK.public_pem}\n{SCHOOL.public_pem}"
@@ -87,7 +87,7 @@ async def test_only_what_is_named_changes_and_only_names_are_told(
     secrets, settings = await kept(engine, world, "vietinbank")
     assert secrets == SECRETS["vietinbank"] | {"bank_public_keys": both}
     assert settings == SETTINGS["vietinbank"] | {"provider_id": "9112"}
-    (detail,) = await told_of(engine)
+    (detail,) = await notified_of(engine)
     assert json.loads(detail) == {"adapter": "vietinbank", "changed": list(changed)}
     async with transaction(engine) as db:
         assert (await verify_chain(db, world.school_id)).broken_at is None
@@ -103,7 +103,7 @@ async def test_the_same_values_again_are_no_change(engine: AsyncEngine, world: W
     assert await replaced(engine, world, "vnpay", secrets=new) == ("secrets.hash_secret",)
     assert await replaced(engine, world, "vnpay", secrets=new) == ()
     assert await replaced(engine, world, "vnpay", settings={"refund_done": ""}) == ()
-    assert len(await told_of(engine)) == 1
+    assert len(await notified_of(engine)) == 1
 
 
 async def test_an_empty_value_takes_an_optional_one_away(engine: AsyncEngine, world: World) -> None:
@@ -154,7 +154,7 @@ async def test_a_bad_replacement_changes_nothing(
     assert sorted(fault.column for fault in caught.value.faults) == columns
     assert "VALUE" not in str(caught.value.faults)
     assert await kept(engine, world, adapter) == before
-    assert await told_of(engine) == []
+    assert await notified_of(engine) == []
 
 
 async def test_a_name_that_an_adapter_no_longer_knows_can_be_taken_away(

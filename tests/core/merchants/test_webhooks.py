@@ -1,4 +1,4 @@
-"""ChannelReport payOS our address by its own call: against the sandbox's desk, whatever goes wrong there."""
+"""ChannelReport payOS our address by its own call: against the sandbox's server, whatever goes wrong there."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from core.merchants.channel_status import switch_channel
 from core.merchants.credentials import replace_credentials
 from core.merchants.webhooks import register_webhook
 from sandbox import payos
-from sandbox.desks import Desks, Trouble
 from sandbox.provider import Merchant, send
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
+from sandbox.servers import ProviderServers, Trouble
 
 
 @dataclass
 class Office:
-    """A school and payOS's desk, joined by HTTP in one process."""
+    """A school and payOS's server, joined by HTTP in one process."""
 
     engine: AsyncEngine
     world: World
-    desks: Desks
+    servers: ProviderServers
     http: httpx.AsyncClient
 
     @property
@@ -41,9 +41,9 @@ class Office:
     @property
     def kept(self) -> dict[str, str]:
         """What payOS has kept: client id -> address."""
-        desk = self.desks.desks["payos"]
-        assert isinstance(desk, payos.Payos)
-        return desk.webhooks
+        server = self.servers.servers["payos"]
+        assert isinstance(server, payos.Payos)
+        return server.webhooks
 
     async def register(self, adapter: str = "payos", *, school_id: int = 0) -> None:
         await register_webhook(
@@ -79,9 +79,9 @@ def merchant_of(world: World) -> Merchant:
 async def office(engine: AsyncEngine) -> AsyncIterator[Office]:
     async with transaction(engine) as db:
         world = await make_world(db, [500_000])
-    desks = open_desks([merchant_of(world)])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(desks)) as http:
-        yield Office(engine, world, desks, http)
+    servers = open_servers([merchant_of(world)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(servers)) as http:
+        yield Office(engine, world, servers, http)
 
 
 async def test_payos_keeps_the_address_and_its_test_is_no_money(
@@ -100,8 +100,8 @@ async def test_payos_keeps_the_address_and_its_test_is_no_money(
 
 
 @pytest.mark.parametrize("trouble", [Trouble.ERROR, Trouble.HTML, Trouble.NOTHING])
-async def test_a_desk_in_trouble_is_said_so(office: Office, trouble: Trouble) -> None:
-    office.desks.trouble("payos", trouble)
+async def test_a_server_in_trouble_is_said_so(office: Office, trouble: Trouble) -> None:
+    office.servers.trouble("payos", trouble)
     with pytest.raises(DomainError) as caught:
         await office.register()
     assert (caught.value.code, status_of(caught.value)) == ("webhook_not_registered", 502)
@@ -114,7 +114,7 @@ async def test_a_lost_answer_is_unknown_and_asked_for_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
-    office.desks.trouble("payos", Trouble.LOST_ANSWER)
+    office.servers.trouble("payos", Trouble.LOST_ANSWER)
     with pytest.raises(DomainError, match="unanswered"):
         await office.register()
     assert await office.audited() == 0

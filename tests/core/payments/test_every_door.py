@@ -1,6 +1,6 @@
 """From the parent's tap to "paid", by every provider that has a page of its own, over HTTP on both sides.
 
-The provider is the sandbox's desk; whatever goes wrong at it, the parent sees a page and no money is
+The provider is the sandbox's server; whatever goes wrong at it, the parent sees a page and no money is
 lost or counted twice.
 """
 
@@ -27,24 +27,24 @@ from core.merchants import provider_client as calling
 from core.payments.polling import ask_about_checkouts
 from gateway.app import create_app
 from sandbox import payer
-from sandbox.desks import Desks, Receive, Scope, Send, Trouble
 from sandbox.provider import Merchant, send
-from sandbox.providers import TELLERS, open_desks
+from sandbox.providers import NOTIFIERS, open_servers
+from sandbox.servers import ProviderServers, Receive, Scope, Send, Trouble
 
 TOTAL_VND = 1_250_000
 PAGES = sorted({*REDIRECT, *CREATE})
-AT_DESK = "http://sandbox.test"
+AT_SERVER = "http://sandbox.test"
 """Where every address of the factories' settings is taken to; other hosts are the real providers'."""
 
 
 @dataclass
 class Street:
-    """A school, its gateway and the providers' desks, joined by HTTP in one process."""
+    """A school, its gateway and the providers' servers, joined by HTTP in one process."""
 
     world: World
     gateway: httpx.AsyncClient
     provider: httpx.AsyncClient
-    desks: Desks
+    servers: ProviderServers
 
 
 def merchants_of(world: World) -> list[Merchant]:
@@ -70,23 +70,23 @@ async def street(database_url: str, engine: AsyncEngine) -> AsyncIterator[Street
 
 @asynccontextmanager
 async def opened(database_url: str, world: World) -> AsyncIterator[Street]:
-    desks = open_desks(merchants_of(world))
-    desks.tells = False  # the tests carry the messages themselves
+    servers = open_servers(merchants_of(world))
+    servers.notifies = False  # the tests carry the messages themselves
     app = create_app(settings_for_tests(sandbox=True, base_url=BASE_URL), database_url)
 
     async def town(scope: Scope, receive: Receive, send: Send) -> None:
-        """VNPAY's own host is played by its desk; everybody else's settings name the sandbox."""
+        """VNPAY's own host is played by its server; everybody else's settings name the sandbox."""
         if dict(scope["headers"])[b"host"] == b"sandbox.vnpayment.vn":
             scope = {**scope, "path": f"/sandbox/vnpay{scope['path']}"}
-        await desks(scope, receive, send)
+        await servers(scope, receive, send)
 
     transport = httpx.ASGITransport(town)
     async with (
-        httpx.AsyncClient(transport=transport, base_url=AT_DESK) as provider,
+        httpx.AsyncClient(transport=transport, base_url=AT_SERVER) as provider,
         running(app) as gateway,
     ):
         app.state.context = dataclasses.replace(app.state.context, http=provider)
-        yield Street(world, gateway, provider, desks)
+        yield Street(world, gateway, provider, servers)
 
 
 async def choose(street: Street, adapter: str) -> httpx.Response:
@@ -97,26 +97,28 @@ async def choose(street: Street, adapter: str) -> httpx.Response:
 
 async def arrive(street: Street, adapter: str, chosen: httpx.Response) -> str:
     """The parent follows to the provider's page; the name of the order there."""
-    arrived = await payer.arrive(street.provider, chosen, lambda url: at_desk(adapter, url))
+    arrived = await payer.arrive(street.provider, chosen, lambda url: at_server(adapter, url))
     assert "1.250.000" in arrived.page.text
     return arrived.order_id
 
 
-def at_desk(adapter: str, url: str) -> str:
-    """The address at the desk: the real providers' hosts are played by it too."""
+def at_server(adapter: str, url: str) -> str:
+    """The address at the server: the real providers' hosts are played by it too."""
     parts = urlsplit(url)
     path = parts.path if parts.path.startswith("/sandbox/") else f"/sandbox/{adapter}/pay"
-    return f"{AT_DESK}{path}" + (f"?{parts.query}" if parts.query else "")
+    return f"{AT_SERVER}{path}" + (f"?{parts.query}" if parts.query else "")
 
 
-async def pay(street: Street, adapter: str, *, is_paid: bool = True, tells: int = 1) -> str:
+async def pay(street: Street, adapter: str, *, is_paid: bool = True, notifies: int = 1) -> str:
     """The whole way; the message is brought `tells` times. The address the browser goes back to."""
     order = await arrive(street, adapter, await choose(street, adapter))
-    decided = street.desks.desks[adapter].decide(order, is_paid=is_paid, at=datetime.now(UTC))
-    for _ in range(tells):
-        message = await TELLERS[adapter].message(street.gateway, decided.movement, decided.merchant)
+    decided = street.servers.servers[adapter].decide(order, is_paid=is_paid, at=datetime.now(UTC))
+    for _ in range(notifies):
+        message = await NOTIFIERS[adapter].message(
+            street.gateway, decided.movement, decided.merchant
+        )
         answer = await send(street.gateway, decided.merchant, message)
-        assert TELLERS[adapter].is_final(answer), answer.text
+        assert NOTIFIERS[adapter].is_final(answer), answer.text
     return decided.return_url
 
 
@@ -140,7 +142,7 @@ async def ask(engine: AsyncEngine, street: Street, later: timedelta) -> int:
 async def test_a_parent_pays_and_comes_back(
     adapter: str, street: Street, engine: AsyncEngine
 ) -> None:
-    back = await pay(street, adapter, tells=2)
+    back = await pay(street, adapter, notifies=2)
     assert await paid(engine, street) == (TOTAL_VND, 1)
     page = await street.gateway.get(back, follow_redirects=True)
     assert page.status_code == 200
@@ -152,7 +154,7 @@ async def test_a_parent_who_cancels_can_choose_again(
     adapter: str, street: Street, engine: AsyncEngine
 ) -> None:
     order = await arrive(street, adapter, await choose(street, adapter))
-    decided = street.desks.desks[adapter].decide(order, is_paid=False, at=datetime.now(UTC))
+    decided = street.servers.servers[adapter].decide(order, is_paid=False, at=datetime.now(UTC))
     page = await street.gateway.get(decided.return_url, follow_redirects=True)
     assert page.status_code == 200
     assert f"/checkout/{adapter}" in page.text
@@ -165,7 +167,7 @@ async def test_a_parent_who_cancels_can_choose_again(
 async def test_a_lost_message_is_healed_by_asking(
     adapter: str, street: Street, engine: AsyncEngine
 ) -> None:
-    await pay(street, adapter, tells=0)
+    await pay(street, adapter, notifies=0)
     assert await paid(engine, street) == (0, 0)
     first = QUERY[adapter].FIRST_ASK
     assert await ask(engine, street, first / 2) == 0
@@ -175,12 +177,12 @@ async def test_a_lost_message_is_healed_by_asking(
 
 
 @pytest.mark.parametrize("adapter", sorted(QUERY))
-async def test_asking_and_being_told_at_once_is_one_payment(
+async def test_asking_and_being_notified_at_once_is_one_payment(
     adapter: str, street: Street, engine: AsyncEngine
 ) -> None:
     order = await arrive(street, adapter, await choose(street, adapter))
-    decided = street.desks.desks[adapter].decide(order, is_paid=True, at=datetime.now(UTC))
-    message = await TELLERS[adapter].message(street.gateway, decided.movement, decided.merchant)
+    decided = street.servers.servers[adapter].decide(order, is_paid=True, at=datetime.now(UTC))
+    message = await NOTIFIERS[adapter].message(street.gateway, decided.movement, decided.merchant)
     later = QUERY[adapter].FIRST_ASK + timedelta(seconds=5)
     await asyncio.gather(
         ask(engine, street, later),
@@ -197,8 +199,8 @@ async def test_asking_and_being_told_at_once_is_one_payment(
 async def test_an_unclear_answer_to_a_question_means_unknown(
     adapter: str, trouble: Trouble, street: Street, engine: AsyncEngine
 ) -> None:
-    await pay(street, adapter, tells=0)
-    street.desks.trouble(adapter, trouble)
+    await pay(street, adapter, notifies=0)
+    street.servers.trouble(adapter, trouble)
     first = QUERY[adapter].FIRST_ASK
     assert await ask(engine, street, first + timedelta(seconds=5)) == 1
     assert await paid(engine, street) == (0, 0)
@@ -216,7 +218,7 @@ async def test_a_provider_in_trouble_costs_the_parent_a_clear_page_and_a_retry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)  # silence ends sooner than for a parent
-    street.desks.trouble(adapter, trouble)
+    street.servers.trouble(adapter, trouble)
     answer = await choose(street, adapter)
     assert answer.status_code == 502
     assert "chưa phản hồi" in answer.text
@@ -227,7 +229,7 @@ async def test_a_provider_in_trouble_costs_the_parent_a_clear_page_and_a_retry(
     assert await paid(engine, street) == (TOTAL_VND, 1)
 
 
-async def test_an_amount_beyond_a_ways_limit_is_told_before_the_parent_leaves(
+async def test_an_amount_beyond_a_ways_limit_is_notified_before_the_parent_leaves(
     database_url: str, engine: AsyncEngine
 ) -> None:
     async with transaction(engine) as db:
@@ -240,7 +242,7 @@ async def test_an_amount_beyond_a_ways_limit_is_told_before_the_parent_leaves(
         refused = await choose(street, "momo")
         assert refused.status_code == 409
         assert "50.000.000" in refused.text
-        assert not street.desks.desks["momo"].movements
+        assert not street.servers.servers["momo"].movements
         async with transaction(engine) as db:
             made = await db.raw.fetchval(
                 "SELECT count(*) FROM checkout WHERE merchant_account_id = $1",

@@ -135,7 +135,7 @@ async def rounds(
 
 @pytest.mark.parametrize("adapter", ["payos", "sepaypg"])
 @pytest.mark.parametrize("status", [400, 401, 404])
-async def test_a_provider_that_says_no_is_not_told_every_minute(
+async def test_a_provider_that_says_no_is_not_notified_every_minute(
     adapter: str, status: int, engine: AsyncEngine, world: World
 ) -> None:
     await open_many(engine, world, adapter, 3)
@@ -144,7 +144,7 @@ async def test_a_provider_that_says_no_is_not_told_every_minute(
 
 
 @pytest.mark.parametrize("adapter", ["payos", "sepaypg"])
-async def test_a_provider_that_did_not_answer_is_told_again(
+async def test_a_provider_that_did_not_answer_is_notified_again(
     adapter: str, engine: AsyncEngine, world: World
 ) -> None:
     await open_many(engine, world, adapter, 2)

@@ -16,10 +16,10 @@ from support.refund_school import (
     approved,
     ask_for,
     receive,
+    refund_request,
     shown,
     sound,
     wallet,
-    wish,
 )
 
 from adapters.contract import Notice, Outcome
@@ -37,7 +37,7 @@ from gateway.api.refunds import PayeeBody
 from gateway.console.money.refunds import RefundForm
 from reconciliation.review.decisions import resolve_exception
 from reconciliation.review.exceptions import list_exceptions
-from sandbox.desks import Trouble
+from sandbox.servers import Trouble
 
 TOTAL_VND = 1_000_000
 
@@ -68,7 +68,7 @@ async def limited(engine: AsyncEngine, world: World, limit_vnd: int) -> None:
 
 async def test_a_key_means_one_request_and_no_other(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    asked = wish(400_000, key="k1")
+    asked = refund_request(400_000, key="k1")
     made = await ask_for(engine, world, payment_id, asked)
     again = await ask_for(engine, world, payment_id, replace(asked, reason="Nộp trùng lần hai"))
     assert (again.id, again.is_new) == (made.id, False)  # words are no other request
@@ -85,7 +85,7 @@ async def test_a_refund_is_not_cut_into_pieces_below_the_limit(
 ) -> None:
     await limited(engine, world, 300_000)
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    pieces = [await ask_for(engine, world, payment_id, wish(150_000)) for _ in range(4)]
+    pieces = [await ask_for(engine, world, payment_id, refund_request(150_000)) for _ in range(4)]
     assert [piece.status for piece in pieces] == [
         Status.APPROVED, Status.APPROVED, Status.REQUESTED, Status.REQUESTED,
     ]  # fmt: skip
@@ -94,7 +94,9 @@ async def test_a_refund_is_not_cut_into_pieces_below_the_limit(
     )
     await approve(engine, world, pieces[2].id)
     other_id = await receive(engine, world, 700_000, world.invoices[1].reference)
-    assert (await ask_for(engine, world, other_id, wish(300_000))).status is Status.APPROVED
+    assert (
+        await ask_for(engine, world, other_id, refund_request(300_000))
+    ).status is Status.APPROVED
 
 
 async def test_what_a_second_person_approved_does_not_use_up_the_limit(
@@ -102,13 +104,15 @@ async def test_what_a_second_person_approved_does_not_use_up_the_limit(
 ) -> None:
     await limited(engine, world, 300_000)
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    await approved(engine, world, payment_id, wish(400_000))
-    assert (await ask_for(engine, world, payment_id, wish(300_000))).status is Status.APPROVED
+    await approved(engine, world, payment_id, refund_request(400_000))
+    assert (
+        await ask_for(engine, world, payment_id, refund_request(300_000))
+    ).status is Status.APPROVED
 
 
 async def test_the_limit_of_the_day_of_asking_counts(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(200_000))
+    made = await ask_for(engine, world, payment_id, refund_request(200_000))
     await limited(engine, world, TOTAL_VND)  # raised later: who asked still cannot approve
     assert (await shown(engine, world, made.id)).status is Status.REQUESTED
     assert await refused(approve(engine, world, made.id, actor="ketoan")) == "two_persons_needed"
@@ -143,14 +147,14 @@ async def test_money_whose_amount_is_contradicted_waits_for_a_person(
     engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    before = await ask_for(engine, world, payment_id, wish(400_000))
-    ready = await approved(engine, world, payment_id, wish(100_000))
+    before = await ask_for(engine, world, payment_id, refund_request(400_000))
+    ready = await approved(engine, world, payment_id, refund_request(100_000))
     await conflict(engine, world, "T0")
     async with transaction(engine) as db:
         (found,) = await list_exceptions(db, world.school_id)
     assert found.reason == "conflicting_duplicate"
     code = "payment_contradicted"
-    assert await refused(ask_for(engine, world, payment_id, wish(1))) == code
+    assert await refused(ask_for(engine, world, payment_id, refund_request(1))) == code
     assert await refused(approve(engine, world, before.id)) == code  # asked for before it was known
     async with transaction(engine) as db:  # nor does one that was approved leave for the bank
         made = await make_transfer_list(
@@ -180,7 +184,7 @@ async def test_a_demand_waits_while_its_payment_is_contradicted(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     payment_id = await momo.pay(engine, world)
-    made = await approved(engine, world, payment_id, wish(TOTAL_VND, Method.PROVIDER))
+    made = await approved(engine, world, payment_id, refund_request(TOTAL_VND, Method.PROVIDER))
     async with transaction(engine) as db:
         await db.raw.execute(
             "INSERT INTO exception (school_id, reason, identity, amount_vnd, business_date, notice_id)"
@@ -188,7 +192,7 @@ async def test_a_demand_waits_while_its_payment_is_contradicted(
             world.school_id, payment_id,
         )  # fmt: skip
     assert await momo.follow(engine) == 0
-    assert momo.desk.refunds == {}
+    assert momo.server.refunds == {}
     async with transaction(engine) as db:
         (found,) = await list_exceptions(db, world.school_id)
         await resolve_exception(
@@ -201,11 +205,11 @@ async def test_a_demand_waits_while_its_payment_is_contradicted(
 async def doubted(engine: AsyncEngine, world: World, momo: Wallet) -> int:
     """A refund whose demand was taken and never answered, three days ago."""
     payment_id = await momo.pay(engine, world)
-    made = await approved(engine, world, payment_id, wish(TOTAL_VND, Method.PROVIDER))
-    momo.desks.trouble("momo", *[Trouble.HTML] * 20)
+    made = await approved(engine, world, payment_id, refund_request(TOTAL_VND, Method.PROVIDER))
+    momo.servers.trouble("momo", *[Trouble.HTML] * 20)
     for hours in (0, 1, 2, 4, 8, 16, 30, 60, 73):
         await momo.follow(engine, timedelta(hours=hours))
-    momo.desks.troubles.clear()
+    momo.servers.troubles.clear()
     return made.id
 
 
@@ -249,7 +253,7 @@ async def test_a_duplicate_notice_after_the_refund_changes_nothing(
     engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await approved(engine, world, payment_id, wish(TOTAL_VND))
+    made = await approved(engine, world, payment_id, refund_request(TOTAL_VND))
     async with transaction(engine) as db:
         await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"
@@ -299,6 +303,6 @@ def test_an_account_number_is_digits_or_letters(number: str) -> None:
 def test_an_account_is_in_no_repr() -> None:
     body = PayeeBody(bin="970436", number="0071001234567", holder="NGUYEN VAN A")
     form = RefundForm(method="payout", bin="970436", number="0071001234567", holder="NGUYEN VAN A")
-    for shown_as in (repr(body), repr(form), repr(wish(1)), str(PAYEE)):
+    for shown_as in (repr(body), repr(form), repr(refund_request(1)), str(PAYEE)):
         assert "1234567" not in shown_as
         assert "NGUYEN" not in shown_as

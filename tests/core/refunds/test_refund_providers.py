@@ -1,4 +1,4 @@
-"""Every provider that takes refunds, through the whole gateway and its own sandbox desk, row by row."""
+"""Every provider that takes refunds, through the whole gateway and its own sandbox server, row by row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import KEYS, SECRETS, SETTINGS, World, make_world
-from support.refund_school import actions, approved, shown, sound, wish
+from support.refund_school import actions, approved, refund_request, shown, sound
 from support.review_school import ORDER
 
 from adapters import CREATE, IPN, REDIRECT, REFUND
@@ -30,28 +30,28 @@ from core.refunds.manual import confirm_refund
 from core.refunds.sending import poll_refunds
 from core.refunds.service import Method, Status, refundable
 from reconciliation.jobs.night import reconcile
-from sandbox.desks import Desks, Trouble
 from sandbox.provider import Call, Merchant
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
+from sandbox.servers import ProviderServers, Trouble
 
 TOTAL_VND = 1_000_000
 ROUNDS = [timedelta(minutes=minutes) for minutes in (0, 6, 20, 60, 180, 600)]
 URLS = {"vnpay": {"query_url": "http://sandbox.test/sandbox/vnpay/query"}}
 
 
-def _forget_orders(desk: Any) -> None:
+def _forget_orders(server: Any) -> None:
     """No payment of that order: given back by another way, or never made."""
-    for order in desk.orders.values():
+    for order in server.orders.values():
         order.movement = None
 
 
-def _forget_held(desk: Any) -> None:
-    desk.held.clear()
+def _forget_held(server: Any) -> None:
+    server.held.clear()
 
 
-def _close_store(desk: Any) -> None:
-    desk.merchants = [
-        replace(m, settings={**m.settings, "store_ext_id": "x"}) for m in desk.merchants
+def _close_store(server: Any) -> None:
+    server.merchants = [
+        replace(m, settings={**m.settings, "store_ext_id": "x"}) for m in server.merchants
     ]
 
 
@@ -75,27 +75,27 @@ class Row:
 ROWS = (
     Row(
         name="momo",
-        gave_vnd=lambda desk: sum(r.amount_vnd for r in desk.refunds.values()),
+        gave_vnd=lambda server: sum(r.amount_vnd for r in server.refunds.values()),
         refuse=_forget_orders,
         refusal="42",
     ),
     Row(
         name="zalopay",
-        gave_vnd=lambda desk: sum(r.amount_vnd for r in desk.refunds.values()),
+        gave_vnd=lambda server: sum(r.amount_vnd for r in server.refunds.values()),
         refuse=_forget_orders,
         refusal="-8",
     ),
     Row(
         name="shopeepay",
-        gave_vnd=lambda desk: sum(r.asked["amount"] // 100 for r in desk.refunds.values()),
+        gave_vnd=lambda server: sum(r.asked["amount"] // 100 for r in server.refunds.values()),
         refuse=_close_store,
         refusal="4",
         when_never_heard=Status.SENT,  # its word for "no such refund" may also mean "not yet"
     ),
     Row(
         name="viettelmoney",
-        gave_vnd=lambda desk: sum(
-            o.movement.amount_vnd for o in desk.orders.values() if o.is_refunded
+        gave_vnd=lambda server: sum(
+            o.movement.amount_vnd for o in server.orders.values() if o.is_refunded
         ),
         refuse=_forget_orders,
         refusal="KG3",
@@ -104,7 +104,7 @@ ROWS = (
     ),
     Row(
         name="vnpay",
-        gave_vnd=lambda desk: sum(r.amount_vnd for h in desk.held.values() for r in h.refunds),
+        gave_vnd=lambda server: sum(r.amount_vnd for h in server.held.values() for r in h.refunds),
         refuse=_forget_held,
         refusal="91",
         when_never_heard=Status.SENT,  # its querydr speaks of the order, never of a demand
@@ -115,24 +115,24 @@ BY_NAME = {row.name: row for row in ROWS}
 
 @dataclass
 class Counter:
-    """A provider's desk, and a way to it over HTTP."""
+    """A provider's server, and a way to it over HTTP."""
 
     row: Row
-    desk: Any
-    desks: Desks
+    server: Any
+    servers: ProviderServers
     http: httpx.AsyncClient
     engine: AsyncEngine
     world: World
     ahead: timedelta = timedelta()
 
     def __post_init__(self) -> None:
-        answer = self.desk.answer  # the provider's clock runs with ours
-        self.desk.answer = lambda call, at: answer(call, at + self.ahead)
+        answer = self.server.answer  # the provider's clock runs with ours
+        self.server.answer = lambda call, at: answer(call, at + self.ahead)
 
     @property
     def gave_vnd(self) -> int:
         """What the provider's own books gave back."""
-        return self.row.gave_vnd(self.desk)
+        return self.row.gave_vnd(self.server)
 
     async def pay(self) -> int:
         """A parent pays the first invoice at the provider's page; the id of the payment."""
@@ -157,8 +157,8 @@ class Counter:
         parts = urlsplit(checkout.url)
         path = "/" + parts.path.partition(f"/sandbox/{name}/")[2]
         call = Call(method="GET", path=path, query=parts.query, headers={}, body=b"")
-        page = self.desk.open_order(call, now)
-        decided = self.desk.decide(page.order_id, is_paid=True, at=now)
+        page = self.server.open_order(call, now)
+        decided = self.server.decide(page.order_id, is_paid=True, at=now)
         async with transaction(self.engine) as db:
             await db.raw.execute(
                 "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
@@ -167,14 +167,16 @@ class Counter:
                 world.school_id, world.merchants[name][0], invoice.id, order.merchant_reference,
                 invoice.total_vnd, checkout.provider_reference, now, order.expires_at,
             )  # fmt: skip
-        told = await self.desks.tellers[name].message(self.http, decided.movement, decided.merchant)
+        notified = await self.servers.notifiers[name].message(
+            self.http, decided.movement, decided.merchant
+        )
         notices = IPN[name].read(
             Request(
-                method=told.method,
-                path=told.path,
-                query=told.query.encode(),
-                headers={key.lower(): value for key, value in told.headers},
-                body=told.body,
+                method=notified.method,
+                path=notified.path,
+                query=notified.query.encode(),
+                headers={key.lower(): value for key, value in notified.headers},
+                body=notified.body,
                 received_at=now,
                 remote_ip="127.0.0.1",
             ),
@@ -182,7 +184,7 @@ class Counter:
         )
         assert isinstance(notices, Notices)
         recorded = await commit_notices(
-            self.engine, [InboundNotice(found, notices.items[0], told.body)]
+            self.engine, [InboundNotice(found, notices.items[0], notified.body)]
         )
         return int(recorded.verdicts[0].record_id)
 
@@ -195,7 +197,7 @@ class Counter:
     async def begun(self, amount_vnd: int = TOTAL_VND) -> int:
         """An approved refund of the payment, not sent yet."""
         payment_id = await self.pay()
-        asked = wish(amount_vnd, Method.PROVIDER)
+        asked = refund_request(amount_vnd, Method.PROVIDER)
         return (await approved(self.engine, self.world, payment_id, asked)).id
 
 
@@ -221,9 +223,9 @@ async def counter_of(engine: AsyncEngine, world: World, row: Row) -> AsyncIterat
         settings=SETTINGS[row.name] | URLS.get(row.name, {}),
         secrets=SECRETS[row.name],
     )
-    desks = open_desks([merchant])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(desks)) as http:
-        yield Counter(row, desks.desks[row.name], desks, http, engine, world)
+    servers = open_servers([merchant])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(servers)) as http:
+        yield Counter(row, servers.servers[row.name], servers, http, engine, world)
 
 
 @pytest.fixture(params=ROWS, ids=lambda row: row.name)
@@ -283,7 +285,7 @@ async def test_a_refusal_moves_nothing_and_frees_the_amount(
     engine: AsyncEngine, world: World, counter: Counter
 ) -> None:
     refund_id = await counter.begun()
-    counter.row.refuse(counter.desk)
+    counter.row.refuse(counter.server)
     await counter.follow(*ROUNDS)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.REFUSED, counter.row.refusal)
@@ -303,7 +305,7 @@ async def test_after_any_trouble_the_money_goes_back_once_or_a_person_is_asked(
 ) -> None:
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
     refund_id = await counter.begun()
-    counter.desks.trouble(counter.row.name, trouble)
+    counter.servers.trouble(counter.row.name, trouble)
     await counter.follow(ROUNDS[0])
     row = await shown(engine, world, refund_id)
     assert (row.status, row.ask_count) == (Status.SENT, 1)
@@ -331,12 +333,12 @@ async def test_another_refund_of_the_same_amount_is_not_taken_for_this_one(
 ) -> None:
     """VNPAY's querydr shows the last refund of an order by its kind and amount alone."""
     payment_id = await vnpay.pay()
-    asked = wish(300_000, Method.PROVIDER)
+    asked = refund_request(300_000, Method.PROVIDER)
     first = (await approved(engine, world, payment_id, asked)).id
     await vnpay.follow(*ROUNDS)
     assert (await shown(engine, world, first)).status is Status.DONE
     second = (await approved(engine, world, payment_id, asked)).id
-    vnpay.desks.trouble("vnpay", Trouble.ERROR)  # the second demand never reaches VNPAY
+    vnpay.servers.trouble("vnpay", Trouble.ERROR)  # the second demand never reaches VNPAY
     later = [timedelta(days=1) + wait for wait in ROUNDS]
     await vnpay.follow(*later)
     assert vnpay.gave_vnd == 300_000

@@ -14,10 +14,10 @@ from support.refund_school import (
     ask_for,
     at_once,
     receive,
+    refund_request,
     shown,
     sound,
     wallet,
-    wish,
 )
 
 from core.kit.database import transaction
@@ -53,7 +53,7 @@ async def remaining(engine: AsyncEngine, world: World, payment_id: int) -> int:
 
 async def test_a_request_waits_for_a_second_person(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(400_000))
+    made = await ask_for(engine, world, payment_id, refund_request(400_000))
     assert (made.status, made.is_new, made.code) == (Status.REQUESTED, True, "HOAN000001")
     with pytest.raises(DomainError) as same:
         await approve(engine, world, made.id, actor="ketoan")
@@ -71,7 +71,7 @@ async def test_a_request_waits_for_a_second_person(engine: AsyncEngine, world: W
 
 async def test_the_database_itself_knows_two_persons(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(400_000))
+    made = await ask_for(engine, world, payment_id, refund_request(400_000))
     for change in (
         "status = 'approved', approved_at = now(), approved_by = requested_by",
         "status = 'approved', approved_at = now()",
@@ -89,8 +89,8 @@ async def test_up_to_the_limit_one_person_is_enough(engine: AsyncEngine, world: 
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     async with transaction(engine) as db:
         await set_refund_limit(db, world.school_id, 300_000, actor="operator")
-    small = await ask_for(engine, world, payment_id, wish(300_000))
-    large = await ask_for(engine, world, payment_id, wish(300_001))
+    small = await ask_for(engine, world, payment_id, refund_request(300_000))
+    large = await ask_for(engine, world, payment_id, refund_request(300_001))
     assert (small.status, large.status) == (Status.APPROVED, Status.REQUESTED)
     row = await shown(engine, world, small.id)
     assert (row.approved_by, row.approved_at is not None) == (None, True)
@@ -113,7 +113,7 @@ async def test_an_amount_outside_what_there_is_is_refused(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     with pytest.raises(DomainError) as refused:
-        await ask_for(engine, world, payment_id, wish(amount_vnd))
+        await ask_for(engine, world, payment_id, refund_request(amount_vnd))
     assert (refused.value.code, status_of(refused.value)) == ("refund_exceeds", 422)
     assert "1.000.000 đ" in refused.value.vi
 
@@ -122,11 +122,11 @@ async def test_what_is_asked_for_is_held_back_until_it_ends(
     engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    first = await ask_for(engine, world, payment_id, wish(600_000))
-    second = await ask_for(engine, world, payment_id, wish(400_000))
+    first = await ask_for(engine, world, payment_id, refund_request(600_000))
+    second = await ask_for(engine, world, payment_id, refund_request(400_000))
     assert await remaining(engine, world, payment_id) == 0
     with pytest.raises(DomainError):
-        await ask_for(engine, world, payment_id, wish(1))
+        await ask_for(engine, world, payment_id, refund_request(1))
     async with transaction(engine) as db:
         await reject_refund(db, world.school_id, first.id, actor="hieutruong", note="Không đúng")
         await cancel_refund(db, world.school_id, second.id, actor="ketoan", note="Nhầm")
@@ -142,7 +142,9 @@ async def test_many_requests_at_once_never_exceed_what_was_received(
     engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    ends = await at_once(*(ask_for(engine, world, payment_id, wish(300_000)) for _ in range(7)))
+    ends = await at_once(
+        *(ask_for(engine, world, payment_id, refund_request(300_000)) for _ in range(7))
+    )
     made = [end for end in ends if isinstance(end, Requested)]
     refused = [end for end in ends if isinstance(end, DomainError)]
     assert (len(made), len(refused)) == (3, 4)
@@ -153,7 +155,7 @@ async def test_many_requests_at_once_never_exceed_what_was_received(
 async def test_the_same_form_sent_twice_is_one_refund(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     other_id = await receive(engine, world, 700_000, world.invoices[1].reference)
-    asked = wish(100_000, key="form-1")
+    asked = refund_request(100_000, key="form-1")
     ends = await at_once(*(ask_for(engine, world, payment_id, asked) for _ in range(4)))
     made = [end for end in ends if isinstance(end, Requested)]
     assert len(made) == 4
@@ -166,12 +168,12 @@ async def test_the_same_form_sent_twice_is_one_refund(engine: AsyncEngine, world
 
 async def test_two_approvals_at_once_are_one(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(400_000))
+    made = await ask_for(engine, world, payment_id, refund_request(400_000))
     ends = await at_once(
         approve(engine, world, made.id, actor="hieutruong"),
         approve(engine, world, made.id, actor="hieupho"),
     )
-    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "Problem"]
+    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "RefundMovedOnError"]
     assert [step for step, _ in await actions(engine, made.id)].count("refund.approved") == 1
 
 
@@ -180,10 +182,10 @@ async def test_a_request_needs_a_reason_a_method_and_a_payee_that_fit(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     for asked, code in (
-        (wish(1, Method.PROVIDER), "no_refund_call"),  # SePay has no refunds
-        (wish(1, key="x" * 201), "bad_key"),
-        (wish(1, bank_account_id=987_654), "not_found"),
-        (wish(1, from_invoice_id=world.invoices[1].id), "refund_exceeds_part"),
+        (refund_request(1, Method.PROVIDER), "no_refund_call"),  # SePay has no refunds
+        (refund_request(1, key="x" * 201), "bad_key"),
+        (refund_request(1, bank_account_id=987_654), "not_found"),
+        (refund_request(1, from_invoice_id=world.invoices[1].id), "refund_exceeds_part"),
     ):
         with pytest.raises(DomainError) as refused:
             await ask_for(engine, world, payment_id, asked)
@@ -195,7 +197,7 @@ async def test_a_request_needs_a_reason_a_method_and_a_payee_that_fit(
 @pytest.mark.parametrize("reason", ["", " \n\t", "\0", "x" * 201])
 async def test_a_reason_must_say_something(engine: AsyncEngine, world: World, reason: str) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    asked = wish(1)
+    asked = refund_request(1)
     object.__setattr__(asked, "reason", reason)
     with pytest.raises(DomainError) as refused:
         await ask_for(engine, world, payment_id, asked)
@@ -204,11 +206,11 @@ async def test_a_reason_must_say_something(engine: AsyncEngine, world: World, re
 
 async def test_another_school_sees_and_refunds_nothing(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(1))
+    made = await ask_for(engine, world, payment_id, refund_request(1))
     async with transaction(engine) as db:
         other = await make_world(db, [5], code="TH02")
     for attempt in (
-        ask_for(engine, other, payment_id, wish(1)),
+        ask_for(engine, other, payment_id, refund_request(1)),
         approve(engine, other, made.id),
         shown(engine, other, made.id),
     ):
@@ -225,16 +227,16 @@ async def test_an_amount_that_nobody_signed_waits_for_its_confirmation(
         engine, world, TOTAL_VND, reference, is_provisional=True, bank_transaction_id="FT1"
     )
     with pytest.raises(DomainError) as unsure:
-        await ask_for(engine, world, payment_id, wish(1))
+        await ask_for(engine, world, payment_id, refund_request(1))
     assert (unsure.value.code, status_of(unsure.value)) == ("payment_not_confirmed", 409)
     told_by_casso = {"adapter": "casso", "transaction_id": "C1", "bank_transaction_id": "FT1"}
     for signed in (False, True):  # who signs nothing confirms nothing
         with pytest.raises(DomainError):
-            await ask_for(engine, world, payment_id, wish(1))
+            await ask_for(engine, world, payment_id, refund_request(1))
         await receive(
             engine, world, TOTAL_VND, reference, is_provisional=not signed, **told_by_casso
         )
-    assert (await ask_for(engine, world, payment_id, wish(1))).is_new
+    assert (await ask_for(engine, world, payment_id, refund_request(1))).is_new
 
 
 async def test_money_for_a_foreign_account_is_not_ours_to_give_back(
@@ -242,7 +244,7 @@ async def test_money_for_a_foreign_account_is_not_ours_to_give_back(
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, "x", payee_account="999999999")
     with pytest.raises(DomainError) as foreign:
-        await ask_for(engine, world, payment_id, wish(1))
+        await ask_for(engine, world, payment_id, refund_request(1))
     assert foreign.value.code == "payment_not_ours"
 
 
@@ -255,7 +257,7 @@ async def test_a_placement_stays_while_its_money_is_given_back(
         await place_exception(
             db, world.school_id, exception.id, world.invoices[0].id, actor="ketoan", note="Mẹ gọi"
         )
-    made = await ask_for(engine, world, payment_id, wish(TOTAL_VND))
+    made = await ask_for(engine, world, payment_id, refund_request(TOTAL_VND))
 
     async def undo() -> None:
         async with transaction(engine) as db:
@@ -274,7 +276,7 @@ async def test_a_placement_stays_while_its_money_is_given_back(
 
 async def test_the_payee_is_sealed_and_shown_masked(engine: AsyncEngine, world: World) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    made = await ask_for(engine, world, payment_id, wish(1))
+    made = await ask_for(engine, world, payment_id, refund_request(1))
     row = await shown(engine, world, made.id)
     assert row.payee.endswith("***4567")
     assert "0071001234567" not in repr(row)
@@ -292,6 +294,6 @@ async def test_a_provider_that_refunds_offers_both_ways(engine: AsyncEngine, wor
         payment_id = await momo.pay(engine, world)
     async with transaction(engine) as db:
         found = await refundable(db, world.school_id, payment_id)
-    assert found.methods == (Method.PROVIDER, Method.PAYOUT)
+    assert found.methods == (Method.PROVIDER, Method.TRANSFER)
     for method in found.methods:
-        assert (await approved(engine, world, payment_id, wish(1_000, method))).is_new
+        assert (await approved(engine, world, payment_id, refund_request(1_000, method))).is_new

@@ -14,10 +14,10 @@ from support.refund_school import (
     approved,
     ask_for,
     at_once,
+    refund_request,
     shown,
     sound,
     wallet,
-    wish,
 )
 
 from core.kit.clock import business_date, now_utc
@@ -28,7 +28,7 @@ from core.refunds import sending
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.service import Method, Status, cancel_refund, refundable
 from reconciliation.jobs.night import reconcile
-from sandbox.desks import Trouble
+from sandbox.servers import Trouble
 
 TOTAL_VND = 1_000_000
 SOON = timedelta(minutes=6)
@@ -59,7 +59,7 @@ async def begun(
 ) -> int:
     """An approved refund of a payment by MoMo, not sent yet."""
     payment_id = await momo.pay(engine, world)
-    made = await approved(engine, world, payment_id, wish(amount_vnd, Method.PROVIDER))
+    made = await approved(engine, world, payment_id, refund_request(amount_vnd, Method.PROVIDER))
     return made.id
 
 
@@ -148,7 +148,7 @@ async def test_whatever_comes_back_instead_of_an_answer_is_in_doubt(
 ) -> None:
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
     refund_id = await begun(engine, world, momo)
-    momo.desks.trouble("momo", trouble, trouble, trouble)
+    momo.servers.trouble("momo", trouble, trouble, trouble)
     await momo.follow(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.ask_count) == (Status.SENT, 1)
@@ -169,12 +169,12 @@ async def test_a_demand_that_was_never_seen_goes_out_again_under_its_id(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     refund_id = await begun(engine, world, momo)
-    momo.desks.trouble("momo", Trouble.ERROR)
+    momo.servers.trouble("momo", Trouble.ERROR)
     await momo.follow(engine)
-    assert momo.desk.refunds == {}
+    assert momo.server.refunds == {}
     before = (await shown(engine, world, refund_id)).request_id
     await momo.follow(engine, SOON)
-    assert [key.rpartition("/")[2] for key in momo.desk.refunds] == [before]
+    assert [key.rpartition("/")[2] for key in momo.server.refunds] == [before]
     assert "refund.demanded_again" in [step for step, _ in await actions(engine, refund_id)]
     assert (await shown(engine, world, refund_id)).status is Status.SENT
 
@@ -190,7 +190,7 @@ async def test_a_crash_between_commit_and_call_is_healed_by_asking_first(
             await momo.follow(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id is not None) == (Status.APPROVED, True)
-    assert momo.desk.refunds == {}
+    assert momo.server.refunds == {}
     with pytest.raises(DomainError):  # it may have left us: nobody takes it back now
         async with transaction(engine) as db:
             await cancel_refund(db, world.school_id, refund_id, actor="ketoan", note="Thôi")
@@ -220,7 +220,7 @@ async def test_a_refusal_moves_nothing_and_frees_the_amount(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     refund_id = await begun(engine, world, momo)
-    for order in momo.desk.orders.values():  # MoMo has given it back already, by another way
+    for order in momo.server.orders.values():  # MoMo has given it back already, by another way
         order.movement = None
     await momo.follow(engine)
     row = await shown(engine, world, refund_id)
@@ -238,7 +238,7 @@ async def test_what_the_provider_cannot_be_asked_is_refused_before_it_leaves(
     await momo.follow(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.REFUSED, "unsendable")
-    assert momo.desk.refunds == {}
+    assert momo.server.refunds == {}
 
 
 async def test_an_account_without_its_keys_sends_nothing_and_is_tried_again(
@@ -269,7 +269,7 @@ async def test_an_account_without_its_keys_sends_nothing_and_is_tried_again(
 async def in_doubt(engine: AsyncEngine, world: World, momo: Wallet) -> int:
     """A refund that has been in doubt for more than three days."""
     refund_id = await begun(engine, world, momo)
-    momo.desks.trouble("momo", *[Trouble.HTML] * 20)
+    momo.servers.trouble("momo", *[Trouble.HTML] * 20)
     await momo.follow(engine)
     with pytest.raises(DomainError) as early:
         async with transaction(engine) as db:
@@ -287,7 +287,7 @@ async def test_after_three_days_of_doubt_a_person_sees_it_and_it_is_still_follow
     row = await shown(engine, world, refund_id)
     assert (row.status, row.is_in_doubt) == (Status.SENT, True)
     assert row.next_ask_at is not None
-    momo.desks.troubles.clear()
+    momo.servers.troubles.clear()
     for days in (5, 7):
         await momo.follow(engine, timedelta(days=days))
     row = await shown(engine, world, refund_id)
@@ -324,6 +324,6 @@ async def test_an_unapproved_refund_is_never_sent(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     payment_id = await momo.pay(engine, world)
-    await ask_for(engine, world, payment_id, wish(TOTAL_VND, Method.PROVIDER))
+    await ask_for(engine, world, payment_id, refund_request(TOTAL_VND, Method.PROVIDER))
     assert await momo.follow(engine, timedelta(days=2)) == 0
-    assert momo.desk.refunds == {}
+    assert momo.server.refunds == {}

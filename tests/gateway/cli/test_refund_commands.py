@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import KEYS, make_world
-from support.refund_school import approved, receive, wish
+from support.refund_school import approved, receive, refund_request
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
@@ -48,7 +48,7 @@ async def test_the_doctor_finds_the_books_whole_after_a_refund(engine: AsyncEngi
     async with transaction(engine) as db:
         world = await make_world(db, [100_000])
     payment_id = await receive(engine, world, 150_000, world.invoices[0].reference)
-    made = await approved(engine, world, payment_id, wish(120_000))
+    made = await approved(engine, world, payment_id, refund_request(120_000))
     async with transaction(engine) as db:
         await make_transfer_list(
             db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"

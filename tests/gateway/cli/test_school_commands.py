@@ -15,10 +15,10 @@ from support.live import listening, served
 
 from gateway.cli.main import main
 from gateway.settings import settings
-from sandbox.desks import Trouble
 from sandbox.payos import Payos
 from sandbox.provider import Merchant
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
+from sandbox.servers import Trouble
 
 LIST = "Mã học sinh,Họ và tên,Ngày sinh,Lớp\nA1,Nguyễn Minh An,05/09/2017,3A\nA2,Lê Bình,,3B\n"
 
@@ -153,7 +153,7 @@ def test_keys_are_replaced_in_place(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.ask("SELECT count(*) FROM audit_entry WHERE actor = 'operator'") == 2
 
 
-def test_payos_is_told_our_address(terminal: Terminal) -> None:
+def test_payos_is_notified_our_address(terminal: Terminal) -> None:
     with listening() as (listener, url):
         api_url = f"{url}/sandbox/payos"
         key = open_payos(terminal, api_url)
@@ -164,20 +164,20 @@ def test_payos_is_told_our_address(terminal: Terminal) -> None:
             settings={"client_id": "c1", "api_url": api_url},
             secrets={"api_key": "OLD-API-KEY", "checksum_key": "OLD-CHECKSUM"},
         )
-        desks = open_desks([merchant])
-        desk = desks.desks["payos"]
-        assert isinstance(desk, Payos)
+        servers = open_servers([merchant])
+        server = servers.servers["payos"]
+        assert isinstance(server, Payos)
         words = ("register-webhook", "--account-key", key)
-        with served(desks, listener):
+        with served(servers, listener):
             said = terminal.run(*words)
             address = f"https://hocphi.example/ipn/payos/{key}"
             assert said.stdout.splitlines() == [
                 "payos đã nhận địa chỉ IPN. / payos keeps the IPN address.",
                 address,
             ]
-            assert desk.webhooks == {"c1": address}
+            assert server.webhooks == {"c1": address}
             assert terminal.json(*words) == {"adapter": "payos", "ipn_url": address}
-            desks.trouble("payos", Trouble.HTML)
+            servers.trouble("payos", Trouble.HTML)
             refused = terminal.run(*words, fails=True)
             assert "chưa nhận địa chỉ" in refused.stderr
             assert "OLD-API-KEY" not in refused.output
@@ -235,8 +235,8 @@ def test_a_roster_with_faults_shows_them_all_and_writes_nothing(
     file = tmp_path / "lop.csv"
     file.write_text(LIST + "A1,,32/01/2017,Xyz\n")
     words = ("import-roster", str(file), "--school-year", "2026-2027", "--yes")
-    told = terminal.json(*words, fails=True)
-    assert {fault["code"] for fault in told["faults"]} == {
+    notified = terminal.json(*words, fails=True)
+    assert {fault["code"] for fault in notified["faults"]} == {
         "duplicate_student",
         "missing_name",
         "bad_date",

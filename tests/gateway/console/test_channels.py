@@ -16,13 +16,15 @@ from support.factories import SECRETS, SETTINGS, World, make_world, merchant_in
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
 from support.staff import PASSWORD, Desk, hire, receive
+from support.texts import in_both
 
 from adapters import IPN
 from adapters.contract import MerchantAccount, Notice, Outcome, Refused, RefusedError, Request
-from adapters.ways import words_of
+from adapters.ways import name_of
 from core.identity.audit import verify_chain
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
+from core.kit.texts import vi_of
 from core.merchants import directory as merchants
 from core.payments.checkouts import open_checkout
 from core.payments.ingest.inbound import InboundNotice
@@ -35,7 +37,7 @@ from core.statistics.channels import (
     overdue_before,
     unmapped_words,
 )
-from gateway.console.frame.labels import words
+from gateway.console.frame.labels import label
 from gateway.console.setup.callback_urls import callback_urls_of
 from gateway.console.setup.channels import settings_of
 from sandbox.vnpay import signed_query
@@ -157,10 +159,10 @@ async def test_the_list_shows_what_each_channel_does(
 
 @pytest.mark.parametrize("adapter", sorted(IPN))
 def test_every_screen_calls_a_channel_as_parents_know_it(adapter: str) -> None:
-    vi, en = words("channel", adapter)
-    assert (vi, en) == words_of(adapter)
+    vi, en = in_both(label("channel", adapter))
+    assert (vi, en) == in_both(name_of(adapter))
     assert adapter not in (vi, en)
-    assert (vi, en) != words("channel", "no such channel")
+    assert (vi, en) != in_both(label("channel", "no such channel"))
 
 
 async def test_the_last_payments_name_their_channel(
@@ -170,7 +172,7 @@ async def test_the_last_payments_name_their_channel(
     shown = (await desk.get("/console")).text
     assert "Chuyển khoản ngân hàng" in shown
     assert ">casso<" not in shown
-    assert words("channel", "statement")[0] in (await desk.get(LIST)).text
+    assert vi_of(label("channel", "statement")) in (await desk.get(LIST)).text
 
 
 async def test_an_undefined_state_is_pending_logged_once_and_shown(

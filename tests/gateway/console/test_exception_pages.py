@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
 from support.serving import gateway_client
 from support.staff import Desk, hire, receive
+from support.texts import in_both
 
 from core.kit.database import transaction
-from gateway.console.frame.match_reasons import evidence_words
+from core.kit.texts import vi_of
+from gateway.console.frame.match_reasons import match_sentence
 
 SEE_OTHER = 303
 LIST = "/console/exceptions"
@@ -183,13 +185,13 @@ async def test_the_list_of_invoices_filters_by_how_far_money_got(
 
 def test_evidence_is_said_in_words() -> None:
     exact = {"seen": "HP7K2M9QX4TB", "days_apart": -1, "alternatives": []}
-    assert evidence_words("exact_reference", exact)[0] == (
+    assert vi_of(match_sentence("exact_reference", exact)) == (
         "Khớp theo mã tham chiếu HP7K2M9QX4TB, lệch 1 ngày, không có khoản nào khác phù hợp."
     )
     older = {"seen": "FT1", "days_apart": 0}
-    assert evidence_words("bank_transaction_id", older) == (
+    assert in_both(match_sentence("bank_transaction_id", older)) == (
         "Khớp theo mã giao dịch của ngân hàng FT1, cùng ngày.",
         "Matched by the bank's transaction number FT1, the same day.",
     )
-    several = evidence_words("same_content", {"alternatives": 2, "days_apart": 0})
+    several = in_both(match_sentence("same_content", {"alternatives": 2, "days_apart": 0}))
     assert several[0].endswith("còn 2 khoản khác cũng phù hợp.")

@@ -15,11 +15,12 @@ from support.factories import World, make_world
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
 from support.staff import PASSWORD, Desk, hire, receive
+from support.texts import in_both
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.money import format_vnd
-from gateway.console.books.report_sheets import channel_words, column_words
+from gateway.console.books.report_sheets import channel_columns, channel_name
 
 PAGE = "/console/reports"
 KINDS = ("debt", "collected", "cashless", "bank-book")
@@ -158,11 +159,11 @@ async def test_it_fits_a_phone_and_a_desk(
 
 
 def test_channels_that_are_called_alike_are_told_apart() -> None:
-    assert column_words(["sepay", "momo", "cash"])[0] == channel_words("sepay")
-    assert column_words(["sepay", "mb", "momo"]) == [
+    assert channel_columns(["sepay", "momo", "cash"])[0] == channel_name("sepay")
+    assert list(map(in_both, channel_columns(["sepay", "mb", "momo"]))) == [
         ("Chuyển khoản ngân hàng (sepay)", "Bank transfer (sepay)"),
         ("Chuyển khoản ngân hàng (mb)", "Bank transfer (mb)"),
-        channel_words("momo"),
+        in_both(channel_name("momo")),
     ]
-    assert channel_words("cash") == ("Tiền mặt", "Cash")
-    assert channel_words("") == ("Không qua kênh", "No channel")
+    assert in_both(channel_name("cash")) == ("Tiền mặt", "Cash")
+    assert in_both(channel_name("")) == ("Không qua kênh", "No channel")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import KEYS, World, make_world
-from support.refund_school import ask_for, wish
+from support.refund_school import ask_for, refund_request
 from support.serving import gateway_client
 from support.staff import Desk, hire, receive
 
@@ -20,7 +20,7 @@ from core.refunds.service import approve_refund
 
 TOTAL_VND = 1_250_000
 COUNTS = """
-SELECT (SELECT count(*) FROM refund) AS refunds, (SELECT count(*) FROM payout_list) AS lists,
+SELECT (SELECT count(*) FROM refund) AS refunds, (SELECT count(*) FROM transfer_list) AS lists,
        (SELECT string_agg(status, ',' ORDER BY id) FROM refund) AS statuses,
        (SELECT count(*) FROM merchant_account WHERE NOT enabled) AS off,
        (SELECT count(*) FROM transfer) AS transfers
@@ -46,7 +46,7 @@ async def prepared(engine: AsyncEngine, world: World) -> dict[str, int]:
     """A refund asked for, one approved and one listed, and everything else that has a number."""
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     asked, ready, listed = [
-        await ask_for(engine, world, payment_id, wish(100_000)) for _ in range(3)
+        await ask_for(engine, world, payment_id, refund_request(100_000)) for _ in range(3)
     ]
     async with transaction(engine) as db:
         await approve_refund(db, world.school_id, listed.id, actor="hieutruong")

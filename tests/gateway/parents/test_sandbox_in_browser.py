@@ -17,7 +17,7 @@ from gateway.app import create_app
 from sandbox.bank import Bank, BankAccount
 from sandbox.pages import ROUTES, Sandbox
 from sandbox.provider import Merchant
-from sandbox.providers import open_desks
+from sandbox.providers import open_servers
 
 pytestmark = pytest.mark.browser
 
@@ -35,14 +35,14 @@ async def sandbox_server(
     world: World, engine: AsyncEngine, database_url: str
 ) -> AsyncIterator[LiveServer]:
     with listening() as (listener, url):
-        at_desks = {
+        at_servers = {
             "vnpay": {"pay_url": f"{url}/sandbox/vnpay/pay"},
             "momo": {"api_url": f"{url}/sandbox/momo/v2/gateway/api"},
         }
         async with transaction(engine) as db:
             await db.raw.executemany(
                 "UPDATE merchant_account SET settings = settings || $2::jsonb WHERE adapter = $1",
-                [(name, json.dumps(more)) for name, more in at_desks.items()],
+                [(name, json.dumps(more)) for name, more in at_servers.items()],
             )
 
         def merchant(provider: str) -> Merchant:
@@ -50,15 +50,15 @@ async def sandbox_server(
                 provider=provider,
                 ipn_url=f"{url}/ipn/{provider}/{world.merchants[provider][1]}",
                 account_number=world.bank_number,
-                settings=SETTINGS[provider] | at_desks.get(provider, {}),
+                settings=SETTINGS[provider] | at_servers.get(provider, {}),
                 secrets=SECRETS[provider],
             )
 
         app = create_app(settings_for_tests(base_url=url, sandbox=True), database_url, ROUTES)
         app.state.sandbox = Sandbox(
             bank=Bank([BankAccount(bin="970436", number=world.bank_number, holder="TRUONG")]),
-            told={world.bank_number: merchant("sepay")},
-            desks=open_desks([merchant(provider) for provider in at_desks]),
+            notified={world.bank_number: merchant("sepay")},
+            servers=open_servers([merchant(provider) for provider in at_servers]),
         )
         with served(app, listener):
             yield LiveServer(url)

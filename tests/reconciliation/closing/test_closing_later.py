@@ -13,7 +13,7 @@ from support.bank_day import OPENING_VND, bring_day, pay, proof_of
 from support.closing_school import checked, close, reopen, transfers
 from support.errors import status_of
 from support.factories import KEYS, World, make_world
-from support.refund_school import approved, wish
+from support.refund_school import approved, refund_request
 from support.statement_files import Entry
 
 from core.kit.clock import business_date, now_utc
@@ -141,7 +141,7 @@ async def _refund(engine: AsyncEngine, world: World, nth: int) -> None:
     if len(found) <= nth:
         return
     try:
-        made = await approved(engine, world, found[nth][0], wish(5_000))
+        made = await approved(engine, world, found[nth][0], refund_request(5_000))
         async with transaction(engine) as db:
             await make_transfer_list(
                 db, KEYS, world.school_id, world.bank_account_id, extension="csv", actor="ketoan"

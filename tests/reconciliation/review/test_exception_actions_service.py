@@ -23,7 +23,8 @@ from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
 from core.refunds.payee import Payee
-from core.refunds.service import Method, reject_refund
+from core.refunds.service import reject_refund
+from core.refunds.states import Method
 from reconciliation.jobs.night import reconcile
 from reconciliation.review.actions import Action, ExceptionState, Place, actions_for
 from reconciliation.review.bulk import BulkAction, Why, confirm_bulk, preview_bulk
@@ -224,7 +225,7 @@ async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
         await db.raw.execute("UPDATE payment SET is_provisional = false")
     (row,) = await rows_of(engine, world)
     before = await books(engine, world)
-    wish = Return(method=Method.PAYOUT, payee=PAYEE, key="k1")
+    wish = Return(method=Method.TRANSFER, payee=PAYEE, key="k1")
     ask = (engine, return_to_payer, KEYS, world.school_id, row.id, wish)
     made = await do(*ask, actor=WHO, note="Chuyển nhầm")
     async with transaction(engine) as db:
@@ -236,7 +237,7 @@ async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
     assert row.note.endswith("Chưa đủ giấy")
     assert {Action.PLACE, Action.RETURN} <= set(row.actions)
 
-    again = Return(method=Method.PAYOUT, payee=PAYEE, key="k2")
+    again = Return(method=Method.TRANSFER, payee=PAYEE, key="k2")
     await do(
         engine, return_to_payer, KEYS, world.school_id, row.id, again, actor=WHO, note="Đủ rồi"
     )

@@ -21,7 +21,8 @@ from support.settlement_school import NEXT, TERMS, lump, lumps_of
 
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from core.refunds.service import Method, RefundRequest, request_refund
+from core.refunds.service import RefundRequest, request_refund
+from core.refunds.states import Method
 from reconciliation.review.debits import book_bank_fees, open_debits
 from reconciliation.review.manual_payouts import (
     candidate_batches,
@@ -103,7 +104,7 @@ async def test_money_that_is_being_given_back_is_no_lump(engine: AsyncEngine) ->
             RefundRequest(
                 amount_vnd=payout_vnd(payout, TERMS),
                 reason="nộp nhầm",
-                method=Method.PAYOUT,
+                method=Method.TRANSFER,
                 payee=PAYEE,
             ),
             actor="an",

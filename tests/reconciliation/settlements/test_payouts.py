@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY
-from support.settlement_school import NEXT, OPENING_VND, SPEAKERS, TERMS, lump, lumps_of
+from support.settlement_school import CASES, NEXT, OPENING_VND, TERMS, lump, lumps_of
 from support.statement_files import Entry
 
 from adapters.contract import VerdictKind
@@ -18,7 +18,7 @@ from reconciliation.jobs.night import reconcile
 from reconciliation.settlements.files import preview_settlement
 from sandbox.settlements import Payout, Returned, Terms, payout_vnd
 
-FILES = [("vnpay", "vnpay"), ("momo", "momo"), *((name, "neutral") for name in SPEAKERS)]
+FILES = [("vnpay", "vnpay"), ("momo", "momo"), *((name, "neutral") for name in CASES)]
 SPOKEN = {
     "momo": "CTCP DICH VU DI DONG TRUC TUYEN QUYET TOAN LO B20260910",
     "vnpay": "VNPAY thanh toan doi soat ngay 10/09/2026",

@@ -14,7 +14,7 @@ from enum import Enum
 import httpx
 from support.factories import SECRETS, SETTINGS, World
 
-from sandbox.provider import Merchant, Movement, Standing, Teller
+from sandbox.provider import Merchant, Movement, MovementState, Notifier
 
 Expects = Callable[[httpx.Response], bool]
 PAID_AT = datetime(2026, 9, 10, 2, 0, tzinfo=UTC)
@@ -37,11 +37,11 @@ class Says:
     amount_vnd: int
     reference: str
     account: str | None = None
-    standing: Standing = Standing.PAID
+    state: MovementState = MovementState.PAID
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speaker:
+class AdapterCase:
     """One adapter. `missing`: a field without which a message must be refused, and is not taken for paid.
 
     `bad_signature` is the answer to an altered message; `names_account`: its messages name the
@@ -50,7 +50,7 @@ class Speaker:
     `tells_of`: what else than a payment this protocol has a message for.
     """
 
-    teller: Teller
+    notifier: Notifier
     carries: Carries
     missing: str
     ok: Expects
@@ -60,12 +60,12 @@ class Speaker:
     unknown_reference: Expects
     names_account: bool
     is_provisional: bool = False
-    tells_of: tuple[Standing, ...] = ()
+    notifies_of: tuple[MovementState, ...] = ()
 
     @property
     def adapter(self) -> str:
         """The adapter's name."""
-        return self.teller.NAME
+        return self.notifier.NAME
 
 
 def merchant_of(world: World, adapter: str, base_url: str = "") -> Merchant:
@@ -79,22 +79,22 @@ def merchant_of(world: World, adapter: str, base_url: str = "") -> Merchant:
     )
 
 
-def movement_of(speaker: Speaker, world: World, says: Says) -> Movement:
+def movement_of(case: AdapterCase, world: World, says: Says) -> Movement:
     """What the provider has in its books for what it says."""
     sequence = int(hashlib.sha256(says.transaction.encode()).hexdigest()[:8], 16)
-    carries = speaker.carries
+    carries = case.carries
     by_order = carries in (Carries.MERCHANT_REFERENCE, Carries.NUMBER)
     reference = says.reference
     if carries is Carries.NUMBER:
         reference = world.numbers.get(reference, str(2**49 + sequence))
     virtual_account = ""
     if carries is Carries.VIRTUAL_ACCOUNT:
-        virtual_account = SETTINGS[speaker.adapter]["va_prefix"] + reference
+        virtual_account = SETTINGS[case.adapter]["va_prefix"] + reference
     return Movement(
         sequence=sequence,
         amount_vnd=says.amount_vnd,
         at=PAID_AT,
-        standing=says.standing,
+        state=says.state,
         merchant_reference=reference if by_order else "",
         content=f"MBVCB.6912.0470.{says.reference} hoc phi.CT tu 0123"
         if carries is Carries.CONTENT

@@ -2,7 +2,7 @@
 
 `GET /{provider}/pay…` shows the payer what to pay, `POST /{provider}/decide` takes the decision, sends
 the signed message in the background and the browser back; everything else is a merchant's call. Each
-desk can be told to misbehave. It must never be reachable in production: see `sandbox.pages`.
+server can be told to misbehave. It must never be reachable in production: see `sandbox.pages`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sandbox.provider import (
     Call,
     CallReply,
     Decided,
-    Desk,
     Merchant,
     Movement,
+    Notifier,
     OrderRefusedError,
-    Teller,
-    tell,
+    ProviderServer,
+    notify,
 )
 
 Scope = MutableMapping[str, Any]
@@ -41,7 +41,7 @@ SILENCE_S: Final = 3_600.0
 
 
 class Trouble(StrEnum):
-    """How a desk misbehaves on a merchant's call."""
+    """How a server misbehaves on a merchant's call."""
 
     SILENCE = "silence"  # takes the call and never answers
     LOST_ANSWER = "lost_answer"  # does the work, then never answers
@@ -51,13 +51,13 @@ class Trouble(StrEnum):
 
 
 @dataclass(slots=True)
-class Desks:
-    """All desks and tellers of a sandbox. `troubles`: what the next calls at a provider meet, in order."""
+class ProviderServers:
+    """All servers and notifiers of a sandbox. `troubles`: what the next calls at a provider meet, in order."""
 
-    desks: Mapping[str, Desk]
-    tellers: Mapping[str, Teller]
+    servers: Mapping[str, ProviderServer]
+    notifiers: Mapping[str, Notifier]
     troubles: dict[str, deque[Trouble]] = field(default_factory=dict)
-    tells: bool = True  # whether a decision is told to the merchant at once
+    notifies: bool = True  # whether a decision is told to the merchant at once
     _sending: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def trouble(self, provider: str, *troubles: Trouble) -> None:
@@ -89,22 +89,22 @@ class Desks:
                 return CallReply()
             case _:
                 pass
-        reply = self.desks[provider].answer(call, datetime.now(UTC))
+        reply = self.servers[provider].answer(call, datetime.now(UTC))
         if trouble is Trouble.LOST_ANSWER:
             await asyncio.sleep(SILENCE_S)
         return reply
 
-    async def tell(self, provider: str, movement: Movement, merchant: Merchant) -> list[Answer]:
+    async def notify(self, provider: str, movement: Movement, merchant: Merchant) -> list[Answer]:
         """Tell the merchant on the provider's own, compressed schedule."""
         async with wire_client() as client:
-            teller = self.tellers[provider]
-            return await tell(client, teller, movement, merchant, compression=COMPRESSION)
+            notifier = self.notifiers[provider]
+            return await notify(client, notifier, movement, merchant, compression=COMPRESSION)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: `/{provider}/…`, wherever it is mounted."""
         provider, _, below = scope["path"].strip("/").removeprefix("sandbox/").partition("/")
         body = await _body(receive)
-        if provider not in self.desks or body is None:
+        if provider not in self.servers or body is None:
             await _send(send, CallReply(status=404 if body is not None else 413))
             return
         call = Call(
@@ -123,7 +123,7 @@ class Desks:
 
     def _pay_page(self, provider: str, call: Call) -> CallReply:
         try:
-            shown = self.desks[provider].open_order(call, datetime.now(UTC))
+            shown = self.servers[provider].open_order(call, datetime.now(UTC))
         except OrderRefusedError as refused:
             return refusal_page(refused.vi)
         return _page(
@@ -139,7 +139,7 @@ class Desks:
     async def _decide(self, provider: str, call: Call, send: Send) -> None:
         form = {name: values[0] for name, values in parse_qs(call.body.decode("latin-1")).items()}
         try:
-            decided: Decided = self.desks[provider].decide(
+            decided: Decided = self.servers[provider].decide(
                 form.get("order", ""),
                 is_paid=form.get("decision") == "pay",
                 at=datetime.now(UTC),
@@ -147,8 +147,8 @@ class Desks:
         except OrderRefusedError as refused:
             await _send(send, refusal_page(refused.vi))
             return
-        if self.tells and decided.is_told and provider in self.tellers:
-            self.start(self.tell(provider, decided.movement, decided.merchant))
+        if self.notifies and decided.is_notified and provider in self.notifiers:
+            self.start(self.notify(provider, decided.movement, decided.merchant))
         await _send(send, CallReply(status=303), location=decided.return_url)
 
 

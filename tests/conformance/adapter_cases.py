@@ -23,9 +23,9 @@ import rows_vietqrvn
 import rows_viettelmoney
 import rows_vnpay
 import rows_zalopay
-from speaker import Speaker
+from adapter_case import AdapterCase
 
-SPEAKERS: tuple[Speaker, ...] = (
+CASES: tuple[AdapterCase, ...] = (
     *rows_agribank.ROWS,
     *rows_bidv.ROWS,
     *rows_bvbank.ROWS,

@@ -1,0 +1,1 @@
+"""Uploaded files between their upload and their acceptance."""
