@@ -1,9 +1,9 @@
-"""The contract between the house and the world outside: what an adapter is given and gives back.
+"""The contract between the gateway and its providers: what an adapter is given and gives back.
 
 An adapter is a module of pure functions over bytes: verify -> translate -> reply. It holds no state,
 opens no connection, reads no clock and imports nothing from the rest of the project. Everything a
-provider can say about money becomes one value, a `Notice`; everything we answer is a `Reply` in the
-provider's own words. Amounts are integers of VND, instants are timezone-aware.
+provider can report about money becomes one value, a `Notice`; everything we answer is a `Reply` in the
+provider's own protocol. Amounts are integers of VND, instants are timezone-aware.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Protocol
 
 
 class Outcome(StrEnum):
-    """What a notice says about the money. Only `PAID` ever reaches the ledger."""
+    """What a notice reports of the money. Only `PAID` ever reaches the ledger."""
 
     PAID = "paid"
     FAILED = "failed"
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 
 class VerdictKind(StrEnum):
-    """What the recorder did with a notice; each adapter says it in its provider's words."""
+    """What became of a notice; each adapter answers it by its provider's protocol."""
 
     RECORDED = "recorded"
     AMOUNT_DIFFERS = "amount_differs"  # recorded as it is, but not the amount that was asked for
@@ -101,7 +101,7 @@ class MerchantAccount:
     """A school's account with a provider, as its adapter sees it.
 
     `secrets` and `settings` hold the keys that each adapter documents at its top as `SECRETS` and
-    `SETTINGS`. `bank_accounts` are the account numbers this merchant account may speak about.
+    `SETTINGS`. `bank_accounts` are the account numbers this merchant account may report on.
     """
 
     account_key: str
@@ -121,9 +121,9 @@ class Notice:
     bank_transaction_id: the bank's own number, which the statement will show; "" if unknown.
     is_provisional: the provider does not sign the amount. It counts, but no voucher is made of it
     before a statement or another channel has confirmed it.
-    unmapped_status: the provider's word for a state that its protocol does not define; such a
-    notice is pending, and a person gets to see the word.
-    is_reported: told by a settlement file, which has neither the payer's text nor an account.
+    unmapped_status: the provider's code for a state that its protocol does not define; such a
+    notice is pending, and a person gets to see the code.
+    is_reported: read in a settlement file, which has neither the payer's text nor an account.
     """
 
     transaction_id: str
@@ -142,24 +142,25 @@ class Notice:
         """SHA-256 over what a replay must repeat: outcome, amount, references, account and text.
 
         Time and free fields are left out: providers restamp their retries. What was only reported is
-        repeated by whoever says the same outcome, amount and reference.
+        repeated by any notice of the same outcome, amount and reference.
         """
-        if self.is_reported:
-            fields = ("reported", self.outcome, str(self.amount_vnd), self.merchant_reference)
-            return hashlib.sha256("\x1f".join(fields).encode()).digest()
         parts = (
-            self.outcome,
-            str(self.amount_vnd),
-            self.merchant_reference,
-            self.payee_account,
-            self.content,
+            ("reported", self.outcome, str(self.amount_vnd), self.merchant_reference)
+            if self.is_reported
+            else (
+                self.outcome,
+                str(self.amount_vnd),
+                self.merchant_reference,
+                self.payee_account,
+                self.content,
+            )
         )
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The recorder's answer for one notice. `duplicate`: this exact notice had been recorded before.
+    """What became of one notice. `duplicate`: this exact notice had been recorded before.
 
     `record_id` is our stable identity of the stored notice: a replay gets the same one.
     """
@@ -171,7 +172,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """The message was genuine and says this. An empty tuple is a ping that says nothing."""
+    """What a genuine message reports. An empty tuple is a ping that reports nothing."""
 
     items: tuple[Notice, ...]
 
@@ -238,7 +239,7 @@ class Payee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """Who pays, for a receipt that must name them; masked or "" where nothing more may be told."""
+    """Who pays, for a receipt that must name them; masked or "" where nothing more may be shown."""
 
     name: str = ""
     personal_id: str = ""
@@ -284,7 +285,7 @@ class IpnAdapter(Protocol):
     def refuse(
         self, request: Request, account: MerchantAccount | None, error: RefusedError
     ) -> Reply:
-        """The provider's own words for a refusal. `account` is None where the key was unknown."""
+        """The provider's own answer to what is refused. `account` is None where the key was unknown."""
 
 
 class LookupAdapter(Protocol):
@@ -293,7 +294,7 @@ class LookupAdapter(Protocol):
     NAME: str
 
     def answer_lookup(self, request: Request, account: MerchantAccount, debt: Debt | None) -> Reply:
-        """The answer to a Lookup, in the provider's words; None: nobody has this code."""
+        """The answer to a Lookup, by the provider's protocol; `debt` is None where nobody has this code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +365,7 @@ class OutgoingRequest:
 
 
 class CreateAdapter(ReturnAdapter, Protocol):
-    """A provider that is told of the order first and answers where to send the parent."""
+    """A provider that takes the order by a call first and answers where to send the parent."""
 
     def create(self, order: Order, account: MerchantAccount) -> OutgoingRequest:
         """Build the signed call. Raises as RedirectAdapter.checkout does."""
@@ -460,7 +461,7 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundAnswer:
-    """What a provider said. `code` is the provider's own word; `provider_refund_id` "" if none."""
+    """What a provider answered. `code` is the provider's own; `provider_refund_id` "" if none."""
 
     state: RefundState
     provider_refund_id: str = ""
@@ -493,7 +494,7 @@ class RefundAdapter(Protocol):
 
 
 class RegisterAdapter(Protocol):
-    """A provider that is told our IPN address by a call, tries it at once and keeps it if it answers."""
+    """A provider that takes our IPN address by a call, tries it at once and keeps it if it answers."""
 
     NAME: str
 

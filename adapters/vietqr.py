@@ -39,7 +39,7 @@ class Initiation(StrEnum):
     DYNAMIC = "dynamic"  # 12: one payment
 
 
-class Reason(StrEnum):
+class FaultReason(StrEnum):
     """What kind of fault it is, for a caller that treats them differently."""
 
     TOO_LONG = "too_long"
@@ -55,10 +55,10 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class VietQRFault:
     """One thing that is wrong. `where` is the field id ("38.01", "" for the whole payload)."""
 
-    reason: Reason
+    reason: FaultReason
     where: str
     message: str
 
@@ -70,7 +70,7 @@ class Fault:
 class VietQRError(ValueError):
     """A payload that cannot be written, or must not be trusted. `faults` lists everything at once."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[VietQRFault]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(map(str, self.faults)))
 
@@ -105,8 +105,8 @@ class VietQR:
     additional: Mapping[str, str] = field(default_factory=dict)  # 62, keyed by ADDITIONAL or the id
     language_template: Mapping[str, str] = field(default_factory=dict)  # 64
     unreserved: Mapping[str, str] = field(default_factory=dict)  # 65-99, as they stand
-    warnings: tuple[Fault, ...] = ()
-    errors: tuple[Fault, ...] = ()
+    warnings: tuple[VietQRFault, ...] = ()
+    errors: tuple[VietQRFault, ...] = ()
 
     @property
     def content(self) -> str:
@@ -146,7 +146,9 @@ def crc16(payload: str) -> str:
 def tlv(tag: str, value: str) -> str:
     """One field: id, two-digit length in characters, value (1 to 99 characters)."""
     if not 1 <= len(value) <= 99:
-        raise VietQRError([Fault(Reason.TOO_LONG, tag, f"{tag} holds 1 to 99 characters")])
+        raise VietQRError(
+            [VietQRFault(FaultReason.TOO_LONG, tag, f"{tag} holds 1 to 99 characters")]
+        )
     return f"{tag}{len(value):02d}{value}"
 
 
@@ -198,17 +200,19 @@ def decode(payload: str, *, strict: bool = True) -> VietQR:
     although it is odd; they never raise.
     """
     if len(payload) > MAX_PAYLOAD:
-        too_long = Fault(Reason.TOO_LONG, "", f"payload longer than {MAX_PAYLOAD} characters")
+        too_long = VietQRFault(
+            FaultReason.TOO_LONG, "", f"payload longer than {MAX_PAYLOAD} characters"
+        )
         raise VietQRError([too_long])
     fields, broken = _split(payload, "")
     if broken:
         raise VietQRError(broken)
-    errors: list[Fault] = []
-    warnings: list[Fault] = []
+    errors: list[VietQRFault] = []
+    warnings: list[VietQRFault] = []
     first: dict[str, str] = {}
     for tag, value in fields:
         if tag in first:
-            errors.append(Fault(Reason.DUPLICATE, tag, f"{tag} appears twice"))
+            errors.append(VietQRFault(FaultReason.DUPLICATE, tag, f"{tag} appears twice"))
         first.setdefault(tag, value)
     crc = _read_crc(payload, fields, errors, warnings)
     errors += _frame_faults(fields, first)
@@ -225,9 +229,9 @@ def decode(payload: str, *, strict: bool = True) -> VietQR:
         errors += _text_faults(tag, first.get(tag, ""), longest)
     init_method = _INITIATION.get(first.get("01", ""))
     if init_method is Initiation.STATIC and "54" in first:
-        warnings.append(Fault(Reason.UNUSUAL, "54", "static (11) with amount"))
+        warnings.append(VietQRFault(FaultReason.UNUSUAL, "54", "static (11) with amount"))
     if init_method is Initiation.DYNAMIC and "54" not in first:
-        warnings.append(Fault(Reason.UNUSUAL, "01", "dynamic without amount"))
+        warnings.append(VietQRFault(FaultReason.UNUSUAL, "01", "dynamic without amount"))
     if strict and errors:
         raise VietQRError(errors)
     return VietQR(
@@ -258,38 +262,42 @@ def decode(payload: str, *, strict: bool = True) -> VietQR:
     )
 
 
-def _unwritable_target(bin_: str, account: str) -> list[Fault]:
+def _unwritable_target(bin_: str, account: str) -> list[VietQRFault]:
     faults = []
     if not re.fullmatch(r"[0-9]{6}", bin_):
-        faults.append(Fault(Reason.BAD_VALUE, "38.01.00", "38.01.00 BIN is not 6 digits"))
+        faults.append(
+            VietQRFault(FaultReason.BAD_VALUE, "38.01.00", "38.01.00 BIN is not 6 digits")
+        )
     if not re.fullmatch(rf"[0-9A-Za-z]{{1,{MAX_ACCOUNT}}}", account):
         message = f"38.01.01 account is not 1 to {MAX_ACCOUNT} letters and digits"
-        faults.append(Fault(Reason.BAD_VALUE, "38.01.01", message))
+        faults.append(VietQRFault(FaultReason.BAD_VALUE, "38.01.01", message))
     return faults
 
 
-def _unwritable_amount(amount_vnd: int | None) -> list[Fault]:
+def _unwritable_amount(amount_vnd: int | None) -> list[VietQRFault]:
     if amount_vnd is None or 1 <= amount_vnd <= MAX_AMOUNT_VND:
         return []
-    return [Fault(Reason.BAD_VALUE, "54", f"54 amount is not 1 to {MAX_AMOUNT_VND} VND")]
+    return [VietQRFault(FaultReason.BAD_VALUE, "54", f"54 amount is not 1 to {MAX_AMOUNT_VND} VND")]
 
 
-def _text_faults(where: str, text: str, longest: int) -> list[Fault]:
+def _text_faults(where: str, text: str, longest: int) -> list[VietQRFault]:
     faults = []
     if len(text) > longest:
-        faults.append(Fault(Reason.TOO_LONG, where, f"{where} longer than {longest}"))
+        faults.append(VietQRFault(FaultReason.TOO_LONG, where, f"{where} longer than {longest}"))
     if not re.fullmatch(r"[\x20-\x7e]*", text):
-        faults.append(Fault(Reason.NOT_ASCII, where, f"{where} holds more than printable ASCII"))
+        faults.append(
+            VietQRFault(FaultReason.NOT_ASCII, where, f"{where} holds more than printable ASCII")
+        )
     return faults
 
 
-def _split(text: str, where: str) -> tuple[list[tuple[str, str]], list[Fault]]:
+def _split(text: str, where: str) -> tuple[list[tuple[str, str]], list[VietQRFault]]:
     """Cut a row of fields; the second list says where it broke (at most one fault)."""
     fields: list[tuple[str, str]] = []
     at = 0
 
-    def broken(detail: str) -> tuple[list[tuple[str, str]], list[Fault]]:
-        return fields, [Fault(Reason.BAD_TLV, where, f"{where} TLV: {detail}".lstrip())]
+    def broken(detail: str) -> tuple[list[tuple[str, str]], list[VietQRFault]]:
+        return fields, [VietQRFault(FaultReason.BAD_TLV, where, f"{where} TLV: {detail}".lstrip())]
 
     while at < len(text):
         tag, digits = text[at : at + 2], text[at + 2 : at + 4]
@@ -308,50 +316,57 @@ def _split(text: str, where: str) -> tuple[list[tuple[str, str]], list[Fault]]:
 
 
 def _read_crc(
-    payload: str, fields: list[tuple[str, str]], errors: list[Fault], warnings: list[Fault]
+    payload: str,
+    fields: list[tuple[str, str]],
+    errors: list[VietQRFault],
+    warnings: list[VietQRFault],
 ) -> str:
     stored = next((value for tag, value in fields if tag == "63"), None)
     if stored is None:
-        errors.append(Fault(Reason.MISSING, "63", "missing 63"))
+        errors.append(VietQRFault(FaultReason.MISSING, "63", "missing 63"))
         return crc16(payload + "6304")
     if fields[-1][0] != "63":
-        errors.append(Fault(Reason.MISPLACED, "63", "63 is not last"))
+        errors.append(VietQRFault(FaultReason.MISPLACED, "63", "63 is not last"))
     expected = crc16(payload[: len(payload) - len(fields[-1][1])])
     if stored.upper() != expected:
-        errors.append(Fault(Reason.BAD_CRC, "63", f"CRC stored {stored} expected {expected}"))
+        errors.append(
+            VietQRFault(FaultReason.BAD_CRC, "63", f"CRC stored {stored} expected {expected}")
+        )
     elif stored != expected:
         # MB's app prints lower case.
-        warnings.append(Fault(Reason.UNUSUAL, "63", "lower-case CRC hex"))
+        warnings.append(VietQRFault(FaultReason.UNUSUAL, "63", "lower-case CRC hex"))
     return expected
 
 
-def _frame_faults(fields: list[tuple[str, str]], first: Mapping[str, str]) -> list[Fault]:
+def _frame_faults(fields: list[tuple[str, str]], first: Mapping[str, str]) -> list[VietQRFault]:
     """What the payload as a whole must have: order, mandatory fields, fixed values."""
     faults = []
     if fields and fields[0][0] != "00" and "00" in first:
-        faults.append(Fault(Reason.MISPLACED, "00", "00 is not first"))
+        faults.append(VietQRFault(FaultReason.MISPLACED, "00", "00 is not first"))
     faults += [
-        Fault(Reason.MISSING, tag, f"missing {tag}")
+        VietQRFault(FaultReason.MISSING, tag, f"missing {tag}")
         for tag in ("00", "01", "53", "58")
         if tag not in first
     ]
     if not any("26" <= tag <= "51" for tag in first):
         message = "no merchant account information (26-51)"
-        faults.append(Fault(Reason.MISSING, "38", message))
+        faults.append(VietQRFault(FaultReason.MISSING, "38", message))
     rules = {"00": r"01", "01": r"1[12]", "52": r"[0-9]{4}", "53": r"704", "58": r"VN"}
     faults += [
-        Fault(Reason.BAD_VALUE, tag, f"{tag} has a value that is not allowed")
+        VietQRFault(FaultReason.BAD_VALUE, tag, f"{tag} has a value that is not allowed")
         for tag, rule in rules.items()
         if tag in first and not re.fullmatch(rule, first[tag])
     ]
     # Length 00 is outside the grammar (01-99) everywhere.
     faults += [
-        Fault(Reason.BAD_VALUE, tag, f"{tag} is empty") for tag, value in fields if not value
+        VietQRFault(FaultReason.BAD_VALUE, tag, f"{tag} is empty")
+        for tag, value in fields
+        if not value
     ]
     return faults
 
 
-def _read_amount(first: Mapping[str, str], errors: list[Fault]) -> int | None:
+def _read_amount(first: Mapping[str, str], errors: list[VietQRFault]) -> int | None:
     text = first.get("54")
     if text is None:
         return None
@@ -361,12 +376,12 @@ def _read_amount(first: Mapping[str, str], errors: list[Fault]) -> int | None:
         if amount > 0 and amount == amount.to_integral_value():
             return int(amount)
     message = "54 is not a whole amount of VND above zero"
-    errors.append(Fault(Reason.BAD_VALUE, "54", message))
+    errors.append(VietQRFault(FaultReason.BAD_VALUE, "54", message))
     return None
 
 
 def _read_template(
-    where: str, value: str, errors: list[Fault], needs: tuple[str, ...] = ()
+    where: str, value: str, errors: list[VietQRFault], needs: tuple[str, ...] = ()
 ) -> dict[str, str]:
     fields, broken = _split(value, where)
     errors += broken
@@ -376,54 +391,58 @@ def _read_template(
     for tag, text in fields:
         inner = f"{where}.{tag}"
         if tag in found:
-            errors.append(Fault(Reason.DUPLICATE, inner, f"{inner} appears twice"))
+            errors.append(VietQRFault(FaultReason.DUPLICATE, inner, f"{inner} appears twice"))
         if not text:
-            errors.append(Fault(Reason.BAD_VALUE, inner, f"{inner} is empty"))
+            errors.append(VietQRFault(FaultReason.BAD_VALUE, inner, f"{inner} is empty"))
         found.setdefault(tag, text)
     errors += [
-        Fault(Reason.MISSING, f"{where}.{tag}", f"missing {where}.{tag}")
+        VietQRFault(FaultReason.MISSING, f"{where}.{tag}", f"missing {where}.{tag}")
         for tag in needs
         if tag not in found
     ]
     return found
 
 
-def _read_target(first: Mapping[str, str], errors: list[Fault]) -> _Target:
+def _read_target(first: Mapping[str, str], errors: list[VietQRFault]) -> _Target:
     if "38" not in first:
         return _Target()
     outer = _read_template("38", first["38"], errors)
     if outer and outer.get("00") != NAPAS_GUID:
-        errors.append(Fault(Reason.BAD_VALUE, "38.00", f"38.00 GUID is not {NAPAS_GUID}"))
+        errors.append(
+            VietQRFault(FaultReason.BAD_VALUE, "38.00", f"38.00 GUID is not {NAPAS_GUID}")
+        )
     inner: dict[str, str] = {}
     if "01" in outer:
         known = len(errors)
         inner = _read_template("38.01", outer["01"], errors)
-        readable = not any(fault.reason is Reason.BAD_TLV for fault in errors[known:])
+        readable = not any(fault.reason is FaultReason.BAD_TLV for fault in errors[known:])
         if readable:
             errors += _target_faults(inner)
     elif outer:
-        errors.append(Fault(Reason.MISSING, "38.01", "missing 38.01"))
+        errors.append(VietQRFault(FaultReason.MISSING, "38.01", "missing 38.01"))
     service = outer.get("02")
     if service is None and outer:
-        errors.append(Fault(Reason.MISSING, "38.02", "38.02 service code missing"))
+        errors.append(VietQRFault(FaultReason.MISSING, "38.02", "38.02 service code missing"))
     elif service is not None and service not in set(Service):
-        errors.append(Fault(Reason.BAD_VALUE, "38.02", "38.02 service code unknown"))
+        errors.append(VietQRFault(FaultReason.BAD_VALUE, "38.02", "38.02 service code unknown"))
     return _Target(outer.get("00"), service, inner.get("00"), inner.get("01"))
 
 
-def _target_faults(inner: Mapping[str, str]) -> list[Fault]:
+def _target_faults(inner: Mapping[str, str]) -> list[VietQRFault]:
     faults = []
     if extra := sorted(inner.keys() - {"00", "01"}):
         message = f"38.01 has unexpected sub-IDs {extra}"
-        faults.append(Fault(Reason.UNEXPECTED, "38.01", message))
+        faults.append(VietQRFault(FaultReason.UNEXPECTED, "38.01", message))
     if not re.fullmatch(r"[0-9]{6}", inner.get("00", "")):
-        faults.append(Fault(Reason.BAD_VALUE, "38.01.00", "38.01.00 BIN is not 6 digits"))
+        faults.append(
+            VietQRFault(FaultReason.BAD_VALUE, "38.01.00", "38.01.00 BIN is not 6 digits")
+        )
     if "01" not in inner:
-        faults.append(Fault(Reason.MISSING, "38.01.01", "missing 38.01.01"))
+        faults.append(VietQRFault(FaultReason.MISSING, "38.01.01", "missing 38.01.01"))
     return faults + _text_faults("38.01.01", inner.get("01", ""), MAX_ACCOUNT)
 
 
-def _read_additional(first: Mapping[str, str], errors: list[Fault]) -> dict[str, str]:
+def _read_additional(first: Mapping[str, str], errors: list[VietQRFault]) -> dict[str, str]:
     """Field 62. Ids from 10 up keep their number as the key; their inside is their owner's."""
     if not first.get("62"):
         return {}

@@ -23,7 +23,7 @@ from core.kit.database import Driver, transaction
 from core.kit.reference import ALPHABET, make_references
 from core.ledger.service import open_books
 from core.merchants.directory import Merchant, statement_merchants
-from core.payments.ingest.inbound import InboundNotice, columns
+from core.payments.ingest.inbound import InboundNotice
 from core.payments.ingest.ingest import ingest_notices
 
 INVOICES = 1_000_000
@@ -244,7 +244,7 @@ async def _issue(
         ISSUE,
         make_references(range(numbers.start + 1, numbers.stop + 1), KEY),
         [FEES_VND[n % len(FEES_VND)] for n in numbers],
-        *columns(notified),
+        *map(list, zip(*notified, strict=True)),
         day,
         datetime.combine(day, PAID_AT, VN),
         push.merchant_account_id,

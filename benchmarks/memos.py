@@ -325,7 +325,7 @@ def decide(school: School, memo: Memo) -> str:
         return LEFT
     to_others = any(
         part.invoice_id not in memo.invoices or part.student_id not in memo.owners
-        for part in allocation.allocations
+        for part in allocation.lines
     )
     credits_another = allocation.credit_vnd > 0 and allocation.student_id not in memo.owners
     return WRONG if to_others or credits_another else PLACED

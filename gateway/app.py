@@ -1,4 +1,4 @@
-"""The composition root: settings, plugins and routes put together. The only file that knows everything."""
+"""The composition root: settings, plugins and routes put together. The only module that imports all others."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from gateway.api.base import api_router
 from gateway.api.exceptions import (
     get_exception,
     get_exceptions,
+    post_allocation,
     post_explanation,
     post_note,
-    post_placement,
 )
 from gateway.api.fees import (
     approve_fee_schedule,
@@ -69,7 +69,7 @@ API = (
     post_refund,
     get_exceptions,
     get_exception,
-    post_placement,
+    post_allocation,
     post_explanation,
     post_note,
     post_voucher_export,
@@ -83,7 +83,7 @@ API = (
 
 
 def context_of(state: State) -> AppContext:
-    """The house of the running application."""
+    """The parts of the running application."""
     context: AppContext = state.context
     return context
 
@@ -111,7 +111,7 @@ def create_app(
         app_name="hocphi",
         prefix="hocphi",
         group_path=True,
-        exclude=["^/ipn/"],  # the IPN door has measures of its own, at a tenth of the cost
+        exclude=["^/ipn/"],  # the IPN endpoint has measures of its own, at a tenth of the cost
     )
     return Litestar(
         route_handlers=[

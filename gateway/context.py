@@ -1,6 +1,6 @@
-"""What one process is made of: settings, keys, the database, the recorder. Built once, at the top.
+"""What one process is made of: settings, keys, the database, the group commit. Built once, at the top.
 
-Endpoints ask for it as `house: NamedDependency[AppContext]`; nothing reaches for a global.
+Endpoints ask for it as `context: NamedDependency[AppContext]`; nothing reaches for a global.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class AppContext:
     settings: Settings
     keys: Keys
     engine: AsyncEngine
-    recorder: GroupCommit
+    group_commit: GroupCommit
     merchants: MerchantDirectory
     paid: PaidFeed
     http: httpx.AsyncClient
@@ -49,17 +49,17 @@ async def open_context(settings: Settings, database_url: str) -> AsyncIterator[A
     """Build the parts, start what runs in the background, and end it in the right order."""
     keys = keys_of(settings)
     engine = create_engine(database_url, settings.pool_size)
-    recorder = GroupCommit(
+    group_commit = GroupCommit(
         engine, queue_size=settings.ingest_queue, batch_size=settings.ingest_batch
     )
     paid = PaidFeed(database_url.replace("+asyncpg", "", 1), PAID_CHANNEL)
-    recorder.start()
+    group_commit.start()
     paid.start()
     try:
         async with provider_client() as http:
             directory = MerchantDirectory(engine, keys)
-            yield AppContext(settings, keys, engine, recorder, directory, paid, http)
+            yield AppContext(settings, keys, engine, group_commit, directory, paid, http)
     finally:
-        await recorder.stop()
+        await group_commit.stop()
         await paid.stop()
         await engine.dispose()

@@ -7,8 +7,10 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.kit.database import transaction
+from core.kit.database import Query, transaction
 from gateway.context import AppContext
+
+REVISION = Query(str, "SELECT version_num FROM alembic_version")
 
 
 @get("/health/live", operation_id="health_live", include_in_schema=False)
@@ -22,7 +24,7 @@ async def health_ready(context: NamedDependency[AppContext]) -> Response[dict[st
     """The database answers and carries our schema; 503 otherwise."""
     try:
         async with transaction(context.engine) as db:
-            revision = await db.raw.fetchval("SELECT version_num FROM alembic_version")
+            revision = await db.fetch_only(REVISION)
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return Response({"status": "database away"}, status_code=503)
     return Response({"status": "ready", "schema": revision})

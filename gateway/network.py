@@ -1,4 +1,7 @@
-"""Who is calling: the peer's address, or what our own proxies say of it. Never trust a stranger's header."""
+"""Who is calling: the peer's address, or what our own proxies add about it.
+
+It must never trust a header that a stranger may have written.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from litestar import Request
 def address_of(peer: tuple[str, int] | None, forwarded_for: str, trusted_proxies: int) -> str:
     """The caller's address; "" when unknown.
 
-    Each of our `trusted_proxies` appends one hop to X-Forwarded-For (`forwarded_for`); what stands
-    before those hops is the caller's own word and counts for nothing.
+    Each of our `trusted_proxies` appends one hop to X-Forwarded-For (`forwarded_for`); what comes
+    before those hops was written by the caller and counts for nothing.
     """
     if trusted_proxies > 0:
         hops = [hop.strip() for hop in forwarded_for.split(",")]

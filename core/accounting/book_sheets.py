@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.accounting.books import Book, DetailLedger, TrialBalance
-from core.accounting.sheets import Cell, write_sheet
+from core.kit.sheets import Cell, write_sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from core.accounting.charts import accounts_during, chart_for
+from core.accounting.errors import BadPeriodError, PeriodTooLongError, UnknownAccountError
 from core.accounting.export import UNCONFIRMED
 from core.accounting.overrides import overrides_of
 from core.accounting.vouchers import describe
-from core.kit.database import Driver
-from core.kit.errors import Problem, not_found
+from core.kit.database import Driver, Query
+from core.schools.errors import SchoolNotFoundError
 
 MAX_LINES = 200_000
 """Lines of a detail ledger at most: what a spreadsheet still opens; longer periods are asked for in parts."""
@@ -60,7 +61,7 @@ class TrialBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AccountEntry:
     """One side of a transfer in an account. `vouchers`: the numbers it was exported under."""
 
     on: date
@@ -86,7 +87,7 @@ class DetailLedger:
     since: date
     until: date
     opening_vnd: int
-    entries: tuple[Entry, ...]
+    entries: tuple[AccountEntry, ...]
 
     @property
     def debit_vnd(self) -> int:
@@ -117,7 +118,35 @@ class _Balance:
     credit_vnd: int
 
 
-BALANCES = """
+@dataclass(frozen=True, slots=True)
+class _BookSchool:
+    name: str
+    accounting_regime: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of a transfer as stored, VND."""
+
+    business_date: date
+    journal_id: int
+    kind: str
+    memo: str
+    other_kind: str
+    student_code: str
+    student_name: str
+    reference: str
+    fee_item: str
+    vouchers: str
+    debit_vnd: int
+    credit_vnd: int
+
+
+SCHOOL = Query(_BookSchool, "SELECT name, accounting_regime FROM school WHERE id = $1")
+
+BALANCES = Query(
+    _Balance,
+    """
 WITH side AS (
   SELECT debit_account_id AS account_id, business_date, amount_vnd AS debit_vnd, 0::bigint AS credit_vnd
     FROM transfer WHERE school_id = $1 AND business_date <= $3
@@ -131,9 +160,20 @@ SELECT a.kind,
        coalesce(sum(s.credit_vnd) FILTER (WHERE s.business_date >= $2), 0)::bigint AS credit_vnd
   FROM side s JOIN ledger_account a ON a.school_id = $1 AND a.id = s.account_id
  GROUP BY a.kind, a.id ORDER BY a.kind, a.id
-"""
+""",
+)
 
-ENTRIES = """
+UNCONFIRMED_SUM = Query(
+    int,
+    f"""
+SELECT coalesce(sum(t.amount_vnd), 0)::bigint AS amount_vnd FROM transfer t
+ WHERE t.school_id = $1 AND t.business_date BETWEEN $2 AND $3 AND {UNCONFIRMED}
+""",
+)
+
+ENTRIES = Query(
+    _Side,
+    """
 WITH own AS (
   SELECT id FROM ledger_account WHERE school_id = $1 AND kind = ANY($4::text[])
 ), exported AS (
@@ -163,29 +203,24 @@ SELECT t.business_date, t.journal_id, t.kind, t.memo, o.kind AS other_kind,
   LEFT JOIN invoice i ON i.school_id = $1 AND i.id = t.invoice_id
   LEFT JOIN fee_item f ON f.school_id = $1 AND f.id = coalesce(a.fee_item_id, o.fee_item_id)
  ORDER BY t.business_date, t.journal_id, t.id, s.debit_vnd DESC LIMIT $5
-"""
+""",
+)
 
 
 async def trial_balance(db: Driver, school_id: int, since: date, until: date) -> TrialBalance:
     """The trial balance of a period, both days included, in the accounts of that time.
 
-    Raises Problem: 422 for a period that ends before it begins or in which the accounts change, 404
-    for an unknown school, 409 when no chart covers it.
+    Raises BadPeriodError for a period that ends before it begins, AccountsChangeError for one in which the
+    accounts change, SchoolNotFoundError, NoChartError when no chart covers it.
     """
     school = await _school(db, school_id, since, until)
-    balances = await _balances(db, school_id, since, until)
+    balances = await db.fetch(BALANCES, school_id, since, until)
     accounts = await _accounts(db, school_id, school, since, until, balances)
-    chart = chart_for(school["accounting_regime"], since)
+    chart = chart_for(school.accounting_regime, since)
     by_account = sorted(balances, key=lambda balance: accounts[balance.kind])
-    unconfirmed_vnd: int = await db.raw.fetchval(
-        "SELECT coalesce(sum(t.amount_vnd), 0)::bigint FROM transfer t WHERE t.school_id = $1"
-        f" AND t.business_date BETWEEN $2 AND $3 AND {UNCONFIRMED}",
-        school_id,
-        since,
-        until,
-    )
+    unconfirmed_vnd = await db.fetch_only(UNCONFIRMED_SUM, school_id, since, until)
     return TrialBalance(
-        school_name=school["name"],
+        school_name=school.name,
         chart_title=chart.title,
         since=since,
         until=until,
@@ -202,33 +237,28 @@ async def detail_ledger(
 ) -> DetailLedger:
     """Every entry of an account of the chart in a period, both days included.
 
-    Raises Problem: 404 when the books have no such account then, 422 also for more than MAX_LINES,
-    and as `trial_balance` does.
+    Raises UnknownAccountError when the books have no such account then, PeriodTooLongError for more than
+    MAX_LINES, and as `trial_balance` does.
     """
     school = await _school(db, school_id, since, until)
-    balances = await _balances(db, school_id, since, until)
+    balances = await db.fetch(BALANCES, school_id, since, until)
     accounts = await _accounts(db, school_id, school, since, until, balances)
     kinds = [kind for kind, code in accounts.items() if code == account]
     if not kinds:
-        raise not_found("tài khoản này trong kỳ", "account in that period")
-    rows = await db.raw.fetch(ENTRIES, school_id, since, until, kinds, MAX_LINES + 1)
-    if len(rows) > MAX_LINES:
-        raise Problem(
-            "period_too_long",
-            vi=f"Sổ chi tiết dài hơn {MAX_LINES} dòng: hãy chọn kỳ ngắn hơn.",
-            en=f"The ledger has more than {MAX_LINES} lines: choose a shorter period.",
-            status=422,
-        )
-    chart = chart_for(school["accounting_regime"], since)
+        raise UnknownAccountError
+    sides = await db.fetch(ENTRIES, school_id, since, until, kinds, MAX_LINES + 1)
+    if len(sides) > MAX_LINES:
+        raise PeriodTooLongError(max_lines=MAX_LINES)
+    chart = chart_for(school.accounting_regime, since)
     return DetailLedger(
-        school_name=school["name"],
+        school_name=school.name,
         chart_title=chart.title,
         account=account,
         name=chart.name_of(account),
         since=since,
         until=until,
         opening_vnd=sum(balance.opening_vnd for balance in balances if balance.kind in kinds),
-        entries=tuple(_entry(row, accounts) for row in rows),
+        entries=tuple(_entry(side, accounts) for side in sides),
     )
 
 
@@ -247,54 +277,42 @@ def _turnover(account: str, name: str, balances: Sequence[_Balance]) -> Turnover
     )
 
 
-def _entry(row: Any, accounts: Mapping[str, str]) -> Entry:
-    return Entry(
-        on=row["business_date"],
-        journal_id=row["journal_id"],
-        vouchers=row["vouchers"],
+def _entry(side: _Side, accounts: Mapping[str, str]) -> AccountEntry:
+    return AccountEntry(
+        on=side.business_date,
+        journal_id=side.journal_id,
+        vouchers=side.vouchers,
         description=describe(
-            row["kind"], item=row["fee_item"], reference=row["reference"], memo=row["memo"]
+            side.kind, item=side.fee_item, reference=side.reference, memo=side.memo
         ),
-        against=accounts[row["other_kind"]],
-        object_code=row["student_code"],
-        object_name=row["student_name"],
-        reference=row["reference"],
-        debit_vnd=row["debit_vnd"],
-        credit_vnd=row["credit_vnd"],
+        against=accounts[side.other_kind],
+        object_code=side.student_code,
+        object_name=side.student_name,
+        reference=side.reference,
+        debit_vnd=side.debit_vnd,
+        credit_vnd=side.credit_vnd,
     )
 
 
-async def _school(db: Driver, school_id: int, since: date, until: date) -> Any:
+async def _school(db: Driver, school_id: int, since: date, until: date) -> _BookSchool:
     if until < since:
-        raise Problem(
-            "bad_period",
-            vi="Ngày cuối kỳ phải từ ngày đầu kỳ trở đi.",
-            en="A period ends on or after the day it begins.",
-            status=422,
-        )
-    row = await db.raw.fetchrow(
-        "SELECT name, accounting_regime FROM school WHERE id = $1", school_id
-    )
-    if row is None:
-        raise not_found("trường này", "school")
-    return row
-
-
-async def _balances(db: Driver, school_id: int, since: date, until: date) -> list[_Balance]:
-    rows = await db.raw.fetch(BALANCES, school_id, since, until)
-    return [_Balance(**dict(row)) for row in rows]
+        raise BadPeriodError
+    school = await db.fetch_one(SCHOOL, school_id)
+    if school is None:
+        raise SchoolNotFoundError
+    return school
 
 
 async def _accounts(
     db: Driver,
     school_id: int,
-    school: Any,
+    school: _BookSchool,
     since: date,
     until: date,
     balances: Sequence[_Balance],
 ) -> Mapping[str, str]:
     return accounts_during(
-        school["accounting_regime"],
+        school.accounting_regime,
         await overrides_of(db, school_id),
         since,
         until,

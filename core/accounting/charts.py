@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any, Final
 
 from adapters.messages import Message, msg, pmsg
-from core.kit.errors import Problem
+from core.accounting.errors import AccountsChangeError, NoChartError
 
 PURPOSES: Final[Mapping[str, Message]] = {
     "bank": msg("Tiền gửi ngân hàng"),
@@ -90,7 +90,7 @@ def charts() -> tuple[Chart, ...]:
 def chart_for(regime: str, on: date) -> Chart:
     """The chart of a school's regime, or of what it replaced or was replaced by, in force on `on`.
 
-    Raises Problem (409) when no chart of that line covers the date.
+    Raises NoChartError when no chart of that line covers the date.
     """
     by_regime = {chart.regime: chart for chart in charts()}
     successors = {chart.replaces: chart for chart in charts() if chart.replaces}
@@ -100,19 +100,14 @@ def chart_for(regime: str, on: date) -> Chart:
     while chart and chart.until and on > chart.until:
         chart = successors.get(chart.regime)
     if chart is None or on < chart.from_date:
-        raise Problem(
-            "no_chart",
-            vi=f"Không có hệ thống tài khoản «{regime}» cho ngày {on:%d/%m/%Y}.",
-            en=f"There is no chart of accounts {regime} for {on.isoformat()}.",
-            status=409,
-        )
+        raise NoChartError(regime=regime, on=on)
     return chart
 
 
 def accounts_on(regime: str, overrides: Iterable[Override], on: date) -> Mapping[str, str]:
     """Purpose -> account on a day: the chart's, unless the school chose its own under that chart.
 
-    Raises Problem (409) when no chart covers the date.
+    Raises NoChartError when no chart covers the date.
     """
     chart = chart_for(regime, on)
     chosen = {
@@ -128,8 +123,8 @@ def accounts_during(
 ) -> Mapping[str, str]:
     """Purpose -> account for a whole period, both days included.
 
-    Raises Problem (422) naming the day when an account of a purpose in `used` changes in it: a
-    balance has one account, so such a period is looked at in two parts; (409) when no chart covers it.
+    Raises AccountsChangeError when an account of a purpose in `used` changes in it: a balance has one
+    account, so such a period is looked at in two parts; NoChartError when no chart covers it.
     """
     known = tuple(overrides)
     first = accounts_on(regime, known, since)
@@ -137,14 +132,7 @@ def accounts_during(
     for day in sorted(day for day in days if since < day <= until):
         later = accounts_on(regime, known, day)
         if any(first[purpose] != later[purpose] for purpose in used):
-            raise Problem(
-                "accounts_change",
-                vi=f"Hệ thống tài khoản đổi từ ngày {day:%d/%m/%Y}: hãy lập sổ riêng cho kỳ trước ngày đó và"
-                " kỳ từ ngày đó.",
-                en=f"The accounts change on {day.isoformat()}: ask for the time before and the time from"
-                " that day on apart.",
-                status=422,
-            )
+            raise AccountsChangeError(day=day)
     return first
 
 

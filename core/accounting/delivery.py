@@ -1,4 +1,4 @@
-"""What was exported, listed, and whether the school's own software said that it has it.
+"""What was exported, listed, and whether the school's own software acknowledged it.
 
 An acknowledgement names the file's SHA-256: another one means that something else was read, so it is
 refused and kept in the audit chain. It must never change an export otherwise.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from core.accounting.errors import UnknownExportError
 from core.accounting.export import JSON
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import DomainError, Problem, not_found
+from core.kit.database import Command, Driver, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Delivery:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a program was to read it and has not said that it did."""
+        """Whether a program was to read it and has not acknowledged it."""
         by_program = self.format == JSON or self.exported_by.startswith("api:")
         return by_program and self.acknowledged_at is None
 
@@ -65,13 +65,37 @@ class Delivery:
         )
 
 
-DELIVERIES = """
+@dataclass(frozen=True, slots=True)
+class _Acknowledged:
+    sha256: str
+    acknowledged_at: datetime | None
+
+
+_DELIVERIES = """
 SELECT e.id, e.number, e.format, e.file_name, e.sha256, e.voucher_count, e.total_vnd, e.exported_by, e.first_on,
        e.last_on, e.locked_until, s.books_locked_until AS closed_until, e.created_at, e.acknowledged_at,
        e.acknowledged_by
   FROM voucher_export e JOIN school s ON s.id = e.school_id
  WHERE e.school_id = $1
 """
+# by the primary key (school_id, id)
+AFTER = Query(
+    Delivery,
+    f"""{_DELIVERIES} AND e.id > $2 AND ($3::boolean IS NULL OR (e.acknowledged_at IS NOT NULL) = $3)
+ ORDER BY e.id LIMIT $4
+""",
+)
+NEWEST = Query(Delivery, f"{_DELIVERIES} ORDER BY e.id DESC LIMIT $2")
+ONE = Query(Delivery, f"{_DELIVERIES} AND e.id = $2")
+
+LOCK = Query(
+    _Acknowledged,
+    "SELECT sha256, acknowledged_at FROM voucher_export WHERE school_id = $1 AND id = $2 FOR UPDATE",
+)
+ACKNOWLEDGE = Command("""
+UPDATE voucher_export SET acknowledged_at = now(), acknowledged_by = $3
+ WHERE school_id = $1 AND id = $2
+""")
 
 
 async def deliveries(
@@ -83,29 +107,20 @@ async def deliveries(
     limit: int,
 ) -> tuple[Delivery, ...]:
     """Exports after `after_id`, oldest first; all, or only those acknowledged or not."""
-    rows = await db.raw.fetch(
-        f"{DELIVERIES} AND e.id > $2 AND ($3::boolean IS NULL OR (e.acknowledged_at IS NOT NULL) = $3)"
-        " ORDER BY e.id LIMIT $4",
-        school_id,
-        after_id,
-        is_acknowledged,
-        limit,
-    )
-    return tuple(Delivery(**dict(row)) for row in rows)
+    return tuple(await db.fetch(AFTER, school_id, after_id, is_acknowledged, limit))
 
 
 async def newest_deliveries(db: Driver, school_id: int, limit: int) -> tuple[Delivery, ...]:
     """The last exports, the newest first."""
-    rows = await db.raw.fetch(f"{DELIVERIES} ORDER BY e.id DESC LIMIT $2", school_id, limit)
-    return tuple(Delivery(**dict(row)) for row in rows)
+    return tuple(await db.fetch(NEWEST, school_id, limit))
 
 
 async def delivery_of(db: Driver, school_id: int, export_id: int) -> Delivery:
-    """One export. Raises Problem (404)."""
-    row = await db.raw.fetchrow(f"{DELIVERIES} AND e.id = $2", school_id, export_id)
-    if row is None:
-        raise not_found("tệp xuất này", "export")
-    return Delivery(**dict(row))
+    """One export. Raises UnknownExportError."""
+    found = await db.fetch_one(ONE, school_id, export_id)
+    if found is None:
+        raise UnknownExportError
+    return found
 
 
 async def acknowledge(
@@ -114,26 +129,16 @@ async def acknowledge(
     """Note that `actor` has read an export whose file has this SHA-256; once noted it stays as it is.
 
     False where the file has another one: that is in the audit chain, and the caller commits it before
-    it refuses (`other_content`). Raises Problem (404).
+    it raises OtherContentError. Raises UnknownExportError.
     """
-    row = await db.raw.fetchrow(
-        "SELECT sha256, acknowledged_at FROM voucher_export WHERE school_id = $1 AND id = $2 FOR UPDATE",
-        school_id,
-        export_id,
-    )
-    if row is None:
-        raise not_found("tệp xuất này", "export")
-    is_same: bool = row["sha256"] == sha256.lower()
-    if is_same and row["acknowledged_at"] is not None:
+    export = await db.fetch_one(LOCK, school_id, export_id)
+    if export is None:
+        raise UnknownExportError
+    is_same = export.sha256 == sha256.lower()
+    if is_same and export.acknowledged_at is not None:
         return True
     if is_same:
-        await db.raw.execute(
-            "UPDATE voucher_export SET acknowledged_at = now(), acknowledged_by = $3"
-            " WHERE school_id = $1 AND id = $2",
-            school_id,
-            export_id,
-            actor,
-        )
+        await db.execute(ACKNOWLEDGE, school_id, export_id, actor)
     await audit(
         db,
         school_id,
@@ -143,13 +148,3 @@ async def acknowledge(
         detail={"sha256": sha256.lower()},
     )
     return is_same
-
-
-def other_content() -> DomainError:
-    """The refusal of an acknowledgement that names another content."""
-    return Problem(
-        "other_content",
-        vi="SHA-256 không phải của tệp này: hãy tải lại tệp rồi xác nhận.",
-        en="The SHA-256 is not that of this file: read it again, then acknowledge it.",
-        status=409,
-    )

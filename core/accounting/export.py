@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
-from adapters.banks import bank
+from core.accounting.errors import UnknownExportError, UnknownExportFormatError
 from core.accounting.journal import write_csv, write_xlsx
 from core.accounting.json_vouchers import write_json
 from core.accounting.misa import write_general, write_receipts
 from core.accounting.overrides import overrides_of
-from core.accounting.vouchers import Booked, VoucherLine, make_vouchers
+from core.accounting.vouchers import BookedTransfer, VoucherLine, make_vouchers
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import Problem, not_found
+from core.kit.database import Driver, Query
+from core.schools.errors import SchoolNotFoundError
 
 MAX_JOURNALS = 100_000
 """Journals in one file at most; the next export goes on from there."""
@@ -84,6 +83,22 @@ class VoucherFile:
     total_vnd: int
 
 
+@dataclass(frozen=True, slots=True)
+class ExportingSchool:
+    """A school whose vouchers are exported. `books_locked_until`: its last closed day."""
+
+    accounting_regime: str
+    books_locked_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSerial:
+    """The last serial that vouchers of a year were given."""
+
+    year: int
+    serial: int
+
+
 # Money whose amount nobody signed, until a statement or another channel confirms it.
 UNCONFIRMED = """
 EXISTS (SELECT FROM payment p
@@ -96,7 +111,9 @@ EXISTS (SELECT FROM payment p
 """
 
 # Journals are exported whole: a journal is written at once and never grows.
-UNEXPORTED = f"""
+UNEXPORTED = Query(
+    BookedTransfer,
+    f"""
 WITH eligible AS (
   SELECT t.id, t.journal_id, t.kind, t.amount_vnd, t.business_date, t.student_id, t.invoice_id, t.memo,
          d.kind AS debit_kind, c.kind AS credit_kind,
@@ -116,14 +133,57 @@ WITH eligible AS (
 SELECT e.id AS transfer_id, e.journal_id, e.kind, e.debit_kind, e.credit_kind, e.amount_vnd, e.business_date,
        coalesce(s.code, '') AS student_code, coalesce(s.full_name, '') AS student_name,
        coalesce(i.reference, '') AS reference, coalesce(f.name, '') AS fee_item,
-       coalesce(b.number, '') AS bank_number, coalesce(b.bin, '') AS bin, e.memo
+       coalesce(b.number, '') AS bank_number, coalesce(b.bin, '') AS bank_bin, e.memo
   FROM eligible e
   JOIN chosen USING (business_date, journal_id)
   LEFT JOIN student s ON s.school_id = $1 AND s.id = e.student_id
   LEFT JOIN invoice i ON i.school_id = $1 AND i.id = e.invoice_id
   LEFT JOIN fee_item f ON f.school_id = $1 AND f.id = e.fee_item_id
   LEFT JOIN bank_account b ON b.school_id = $1 AND b.id = e.bank_account_id
-"""
+""",
+)
+
+# one export of a school at a time, or two would hold the same transfers
+LOCK_SCHOOL = Query(
+    ExportingSchool,
+    "SELECT accounting_regime, books_locked_until FROM school WHERE id = $1 FOR NO KEY UPDATE",
+)
+
+FILE = Query(
+    VoucherFile,
+    """
+SELECT id, number, file_name, content, voucher_count, total_vnd
+  FROM voucher_export WHERE school_id = $1 AND id = $2
+""",
+)
+
+# a number ends in /yy
+LAST_SERIALS = Query(
+    LastSerial,
+    """
+SELECT 2000 + right(voucher_no, 2)::int AS year,
+       max(substring(voucher_no FROM '([0-9]+)/')::int) AS serial
+  FROM voucher WHERE school_id = $1 AND format = $2 GROUP BY 1
+""",
+)
+
+# under the school's lock, so that numbers run on
+NEXT_NUMBER = Query(
+    int,
+    """
+SELECT coalesce(max(number), 0) + 1 AS number FROM voucher_export WHERE school_id = $1 AND format = $2
+""",
+)
+
+KEEP = Query(
+    int,
+    """
+INSERT INTO voucher_export (school_id, number, format, file_name, content, sha256, voucher_count,
+                            total_vnd, exported_by, first_on, last_on, locked_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id
+""",
+)
+VOUCHER_COLUMNS = ("school_id", "format", "transfer_id", "voucher_export_id", "voucher_no")
 
 
 async def export_vouchers(
@@ -135,34 +195,27 @@ async def export_vouchers(
 ) -> VoucherFile | None:
     """Export what no export of this format holds yet; None when there is nothing.
 
-    Raises Problem: 422 for an unknown format, 409 when no chart of accounts covers a voucher's date.
+    Raises UnknownExportFormatError, SchoolNotFoundError, NoChartError when no chart of accounts covers a
+    voucher's date.
     """
     chosen = FORMATS.get(format)
     if chosen is None:
-        raise Problem(
-            "unknown_format",
-            vi=f"Định dạng phải là một trong: {', '.join(FORMATS)}.",
-            en=f"The format must be one of: {', '.join(FORMATS)}.",
-            status=422,
-        )
-    # one export of a school at a time, or two would hold the same transfers
-    school = await db.raw.fetchrow(
-        "SELECT accounting_regime, books_locked_until FROM school WHERE id = $1 FOR NO KEY UPDATE",
-        school_id,
-    )
+        raise UnknownExportFormatError(formats=tuple(FORMATS))
+    school = await db.fetch_one(LOCK_SCHOOL, school_id)
     if school is None:
-        raise not_found("trường này", "school")
-    rows = await db.raw.fetch(UNEXPORTED, school_id, format, chosen.part, chosen.most)
-    if not rows:
+        raise SchoolNotFoundError
+    booked = await db.fetch(UNEXPORTED, school_id, format, chosen.part, chosen.most)
+    if not booked:
         return None
+    serials = await db.fetch(LAST_SERIALS, school_id, format)
     lines = make_vouchers(
-        [_booked(row) for row in rows],
-        regime=school["accounting_regime"],
+        booked,
+        regime=school.accounting_regime,
         overrides=await overrides_of(db, school_id),
         prefix=chosen.prefix,
-        last_serials=await _last_serials(db, school_id, format),
+        last_serials={one.year: one.serial for one in serials},
     )
-    made = await _keep(db, school_id, chosen, lines, actor, school["books_locked_until"])
+    made = await _keep(db, school_id, chosen, lines, actor, school.books_locked_until)
     await audit(
         db,
         school_id,
@@ -175,37 +228,11 @@ async def export_vouchers(
 
 
 async def download(db: Driver, school_id: int, export_id: int) -> VoucherFile:
-    """An export as it was made, byte for byte. Raises Problem (404)."""
-    row = await db.raw.fetchrow(
-        "SELECT id, number, file_name, content, voucher_count, total_vnd FROM voucher_export"
-        " WHERE school_id = $1 AND id = $2",
-        school_id,
-        export_id,
-    )
-    if row is None:
-        raise not_found("tệp xuất này", "export")
-    return VoucherFile(**dict(row))
-
-
-def _booked(row: Any) -> Booked:
-    fields = dict(row)
-    found = bank(fields.pop("bin"))
-    name = found.name if found else ""
-    return Booked(bank_name=name, **fields)
-
-
-async def _last_serials(db: Driver, school_id: int, format_name: str) -> dict[int, int]:
-    """Year -> the last serial that vouchers of this format were given."""
-    rows = await db.raw.fetch(
-        """
-        SELECT 2000 + right(voucher_no, 2)::int AS year,
-               max(substring(voucher_no FROM '([0-9]+)/')::int) AS serial
-          FROM voucher WHERE school_id = $1 AND format = $2 GROUP BY 1
-        """,
-        school_id,
-        format_name,
-    )
-    return {row["year"]: row["serial"] for row in rows}
+    """An export as it was made, byte for byte. Raises UnknownExportError."""
+    found = await db.fetch_one(FILE, school_id, export_id)
+    if found is None:
+        raise UnknownExportError
+    return found
 
 
 async def _keep(
@@ -217,22 +244,14 @@ async def _keep(
     locked_until: date | None,
 ) -> VoucherFile:
     """Write the file, and which transfer stands in it under which number."""
-    number: int = await db.raw.fetchval(
-        "SELECT coalesce(max(number), 0) + 1 FROM voucher_export WHERE school_id = $1 AND format = $2",
-        school_id,
-        chosen.name,
-    )
+    number = await db.fetch_only(NEXT_NUMBER, school_id, chosen.name)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     content = await asyncio.to_thread(chosen.write, lines)
     file_name = f"hocphi-{chosen.name}-{number:04d}.{chosen.extension}"
     voucher_count = len({line.voucher_no for line in lines})
     total_vnd = sum(line.amount_vnd for line in lines)
-    export_id: int = await db.raw.fetchval(
-        """
-        INSERT INTO voucher_export (school_id, number, format, file_name, content, sha256, voucher_count,
-                                    total_vnd, exported_by, first_on, last_on, locked_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id
-        """,
+    export_id = await db.fetch_only(
+        KEEP,
         school_id,
         number,
         chosen.name,
@@ -246,13 +265,12 @@ async def _keep(
         max(line.on for line in lines),
         locked_until,
     )
-    await db.raw.copy_records_to_table(
+    written = await db.copy_in(
         "voucher",
-        records=(
-            (school_id, chosen.name, line.transfer_id, export_id, line.voucher_no) for line in lines
-        ),
-        columns=("school_id", "format", "transfer_id", "voucher_export_id", "voucher_no"),
+        VOUCHER_COLUMNS,
+        ((school_id, chosen.name, line.transfer_id, export_id, line.voucher_no) for line in lines),
     )
+    assert written == len(lines), "each transfer is exported once"
     return VoucherFile(
         id=export_id,
         number=number,

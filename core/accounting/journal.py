@@ -11,8 +11,8 @@ import io
 from collections.abc import Sequence
 from datetime import date
 
-from core.accounting.sheets import write_sheet
 from core.accounting.vouchers import VoucherLine
+from core.kit.sheets import write_sheet
 
 HEADERS = (
     "Ngày",

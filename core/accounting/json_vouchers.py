@@ -19,7 +19,7 @@ from core.accounting.vouchers import VoucherLine
 class VoucherLineBody(msgspec.Struct, frozen=True):
     """One debit and one credit of a voucher, VND. `id` is the entry's own and never comes again.
 
-    `object_code` names the pupil on the sides that `debit_has_object` and `credit_has_object` tell.
+    `object_code` names the pupil on the sides that `debit_has_object` and `credit_has_object` mark.
     """
 
     id: int

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.accounting.sheets import Cell, write_sheet
 from core.accounting.vouchers import VoucherLine
+from core.kit.sheets import Cell, write_sheet
 
 RECEIPT_HEADERS = (
     "Ngày hạch toán (*)",
@@ -90,7 +90,7 @@ def _write(
 
 
 def _heads(lines: Sequence[VoucherLine]) -> dict[str, VoucherLine]:
-    """Voucher number -> the line that speaks for the whole voucher: its first with an object."""
+    """Voucher number -> the line that describes the whole voucher: its first with an object."""
     heads: dict[str, VoucherLine] = {}
     for line in lines:
         known = heads.setdefault(line.voucher_no, line)

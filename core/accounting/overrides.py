@@ -9,65 +9,67 @@ import re
 from datetime import date
 
 from core.accounting.charts import Override, accounts_on, chart_for
+from core.accounting.errors import AlreadyExportedError, BadAccountError, UnknownPurposeError
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import Problem, not_found
+from core.kit.database import Command, Driver, Query
+from core.schools.errors import SchoolNotFoundError
 
 ACCOUNT = re.compile(r"[0-9]{3}[0-9A-Z.-]{0,12}")
 """Three digits of the circular, then what the school's own chart adds (1121, 131.HS, 5311-02)."""
 
 
+OVERRIDES = Query(
+    Override,
+    """
+SELECT purpose, valid_from, account FROM account_override WHERE school_id = $1
+ ORDER BY purpose, valid_from
+""",
+)
+
+# as an export does: neither sees the other half done
+LOCK_REGIME = Query(str, "SELECT accounting_regime FROM school WHERE id = $1 FOR NO KEY UPDATE")
+
+# the day of the choice that stands is the day of its last change
+CHOOSE = Command("""
+INSERT INTO account_override (school_id, purpose, valid_from, account, set_by)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (school_id, purpose, valid_from)
+DO UPDATE SET account = excluded.account, set_by = excluded.set_by, created_at = excluded.created_at
+""")
+
+LAST_EXPORTED = Query(
+    date,
+    """
+SELECT max(t.business_date) AS last FROM voucher v
+  JOIN transfer t ON t.school_id = v.school_id AND t.id = v.transfer_id WHERE v.school_id = $1
+""",
+)
+
+
 async def overrides_of(db: Driver, school_id: int) -> tuple[Override, ...]:
     """All accounts that a school ever chose for itself, by purpose and date."""
-    rows = await db.raw.fetch(
-        "SELECT purpose, valid_from, account FROM account_override WHERE school_id = $1"
-        " ORDER BY purpose, valid_from",
-        school_id,
-    )
-    return tuple(Override(**dict(row)) for row in rows)
+    return tuple(await db.fetch(OVERRIDES, school_id))
 
 
 async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: str) -> None:
     """Use an account for a purpose from a date on; the same date again replaces what was chosen for it.
 
-    Raises Problem: 422 for an unknown purpose or a code that is none, 409 when vouchers of that day or
-    later were exported or no chart covers it. The caller has seen that `actor` may approve.
+    Raises SchoolNotFoundError, NoChartError, UnknownPurposeError, BadAccountError for a code that is
+    none, AlreadyExportedError when vouchers of that day or later were exported. The caller has seen that
+    `actor` may approve.
     """
-    # as an export does: neither sees the other half done
-    regime = await db.raw.fetchval(
-        "SELECT accounting_regime FROM school WHERE id = $1 FOR NO KEY UPDATE", school_id
-    )
+    regime = await db.fetch_value(LOCK_REGIME, school_id)
     if regime is None:
-        raise not_found("trường này", "school")
+        raise SchoolNotFoundError
     if chosen.purpose not in chart_for(regime, chosen.valid_from).accounts:
-        raise Problem(
-            "unknown_purpose",
-            vi="Hãy chọn mục đích của tài khoản.",
-            en="Choose what the account is for.",
-            status=422,
-        )
+        raise UnknownPurposeError
     if chosen.account is not None and not ACCOUNT.fullmatch(chosen.account):
-        raise Problem(
-            "bad_account",
-            vi="Số hiệu tài khoản gồm 3 chữ số, sau đó là chữ số, chữ hoa, dấu chấm hoặc gạch nối (dài nhất 15).",
-            en="An account is 3 digits, then digits, capitals, dots or hyphens (15 characters at most).",
-            status=422,
-        )
-    await _refuse_exported(db, school_id, chosen.valid_from)
+        raise BadAccountError
+    last = await db.fetch_value(LAST_EXPORTED, school_id)
+    if last is not None and chosen.valid_from <= last:
+        raise AlreadyExportedError(last=last)
     before = accounts_on(regime, await overrides_of(db, school_id), chosen.valid_from)
-    await db.raw.execute(
-        """
-        INSERT INTO account_override (school_id, purpose, valid_from, account, set_by)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (school_id, purpose, valid_from)
-        DO UPDATE SET account = excluded.account, set_by = excluded.set_by, created_at = now()
-        """,
-        school_id,
-        chosen.purpose,
-        chosen.valid_from,
-        chosen.account,
-        actor,
-    )
+    await db.execute(CHOOSE, school_id, chosen.purpose, chosen.valid_from, chosen.account, actor)
     after = accounts_on(regime, await overrides_of(db, school_id), chosen.valid_from)
     await audit(
         db,
@@ -81,18 +83,3 @@ async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: s
             "after": after[chosen.purpose],
         },
     )
-
-
-async def _refuse_exported(db: Driver, school_id: int, valid_from: date) -> None:
-    last: date | None = await db.raw.fetchval(
-        "SELECT max(t.business_date) FROM voucher v"
-        " JOIN transfer t ON t.school_id = v.school_id AND t.id = v.transfer_id WHERE v.school_id = $1",
-        school_id,
-    )
-    if last is not None and valid_from <= last:
-        raise Problem(
-            "already_exported",
-            vi=f"Đã xuất chứng từ đến ngày {last:%d/%m/%Y}: tài khoản chỉ đổi được từ ngày sau đó.",
-            en=f"Vouchers up to {last.isoformat()} were exported: an account can change after that day only.",
-            status=409,
-        )

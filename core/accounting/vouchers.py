@@ -1,6 +1,6 @@
 """Vouchers as pure values: transfers of one journal become the lines of one voucher, with real accounts.
 
-A voucher says what the books say, no more: nothing is netted, rounded or left out. What changes later
+A voucher holds what the books hold, no more: nothing is netted, rounded or left out. What changes later
 is a new voucher. Amounts in VND.
 """
 
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from adapters.banks import bank
 from core.accounting.charts import Override, accounts_on
 from core.ledger.postings import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class BookedTransfer:
     """A transfer as the vouchers need it, with what it is about. `kinds`: of the two ledger accounts."""
 
     transfer_id: int
@@ -33,8 +34,14 @@ class Booked:
     reference: str
     fee_item: str
     bank_number: str
-    bank_name: str
+    bank_bin: str
     memo: str
+
+    @property
+    def bank_name(self) -> str:
+        """The bank's full name; "" where it is unknown."""
+        found = bank(self.bank_bin)
+        return found.name if found else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +97,7 @@ _OPTIONAL = re.compile(r"\[([^{]*)\{(\w+)\}\]")
 
 
 def describe(kind: str, *, item: str, reference: str, memo: str) -> str:
-    """What a transfer is, in the words of a voucher."""
+    """What a transfer is called on a voucher."""
     known = {"item": item, "reference": reference, "memo": memo}
     return _OPTIONAL.sub(
         lambda part: part[1] + known[part[2]] if known[part[2]] else "",
@@ -104,7 +111,7 @@ def number_of(prefix: str, serial: int, year: int) -> str:
 
 
 def make_vouchers(
-    booked: Sequence[Booked],
+    booked: Sequence[BookedTransfer],
     *,
     regime: str,
     overrides: Sequence[Override],
@@ -113,7 +120,7 @@ def make_vouchers(
 ) -> tuple[VoucherLine, ...]:
     """Number journals by date and turn their transfers into lines, in the accounts of their own date.
 
-    `last_serials`: year -> the last serial given out. Raises Problem (409) when no chart covers a date.
+    `last_serials`: year -> the last serial given out. Raises NoChartError when no chart covers a date.
     """
     serials = dict(last_serials)
     lines: list[VoucherLine] = []
@@ -126,7 +133,7 @@ def make_vouchers(
     return tuple(lines)
 
 
-def _line(one: Booked, number: str, accounts: Mapping[str, str]) -> VoucherLine:
+def _line(one: BookedTransfer, number: str, accounts: Mapping[str, str]) -> VoucherLine:
     return VoucherLine(
         voucher_no=number,
         on=one.business_date,

@@ -48,4 +48,4 @@ RAISED_BY_RECONCILIATION: Final = frozenset(
         Reason.UNEXPLAINED_DEBIT,
     }
 )
-"""Raised by imports and by the night, about statement and settlement lines or what lacks them."""
+"""Raised by imports and by reconciliation, about statement and settlement lines or what lacks them."""

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
-from core.exceptions.sql import resolving
 
-MATCHED_LATER: Final = "matched_later"
-"""The night withdrew its own finding: what was missing has come."""
+class Resolution(StrEnum):
+    """What became of an exception: the allow-list."""
+
+    MATCHED_LATER = "matched_later"  # withdrawn by a reconciliation: what was missing has come
+    EXPLAINED = "explained"  # by a person, without any posting
+    ACCEPTED = "accepted"  # likewise
+    ALLOCATED = "placed"  # its money settles invoices, or is a pupil's credit
+    REFUNDED = "refunded"  # a refund of its money was asked for
+    BOOKED = "booked"  # a person booked its line or money
+    SETTLED = "settled"  # its line or money was a provider's payout
+    NO_SETTLEMENT = (
+        "no_settlement"  # its line is no payout: the next reconciliation takes it for a payment
+    )
+    PAID_BACK = "paid_back"  # its refund was done
+    NOT_PAID_BACK = "not_paid_back"  # its refund ended without money having moved
+
+
+BY_WORD: Final = (Resolution.EXPLAINED, Resolution.ACCEPTED)
+"""What a person may conclude without any posting."""
+
 NIGHT: Final = "night"
-"""The actor of what the night resolves by itself."""
-
-
-def withdrawing(condition: str, source: str = "") -> str:
-    """An UPDATE by which the night withdraws the findings `e` of `condition`: see `resolving`."""
-    return resolving(condition, resolution=f"'{MATCHED_LATER}'", actor=f"'{NIGHT}'", source=source)
+"""The actor of what a reconciliation resolves by itself."""

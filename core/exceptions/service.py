@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
-from core.exceptions.resolutions import MATCHED_LATER
-from core.exceptions.sql import NewException, arguments, opening_given
+from core.exceptions.details import ExceptionDetail, ExceptionSteps
+from core.exceptions.resolutions import Resolution
+from core.exceptions.sql import EXCEPTION, NewException, opening_given
 from core.kit.database import Command, Driver
 
 OPEN = Command(opening_given(1))
@@ -26,7 +25,7 @@ OPEN_ON_FIRST_DAY = Command(
     )
 )
 
-# `denied` is a person's word and stays; a withdrawn one that is true again is listed again
+# `denied` is a person's decision and is kept; a withdrawn finding that is true again is opened again
 OPEN_OR_FOLLOW = Command(
     opening_given(
         1,
@@ -36,11 +35,11 @@ OPEN_OR_FOLLOW = Command(
                      THEN jsonb_set(excluded.detail, '{{denied}}', exception.detail->'denied')
                      ELSE excluded.detail END,
        resolution = NULL, resolved_by = NULL, resolved_at = NULL
- WHERE exception.resolution = '{MATCHED_LATER}'
+ WHERE exception.resolution = '{Resolution.MATCHED_LATER}'
     OR (exception.resolution IS NULL
         AND ((exception.amount_vnd, exception.business_date) IS DISTINCT FROM
              (excluded.amount_vnd, excluded.business_date)
-             OR NOT exception.detail @> excluded.detail))""",
+             OR NOT exception.detail @> excluded.detail))""",  # noqa: S608 - composed of constants of the tree
     )
 )
 
@@ -69,13 +68,10 @@ UPDATE exception
  WHERE school_id = $1 AND id = ANY($2::bigint[]) AND resolved_at IS NOT NULL
 """)
 
-# `journal_id`: how a single step was kept before there could be several
 RECORD_STEPS = Command("""
 UPDATE exception e
-   SET resolution = $5, note = $6, resolved_by = CASE WHEN $5::text IS NULL THEN NULL ELSE $7 END,
-       resolved_at = CASE WHEN $5::text IS NULL THEN NULL ELSE now() END,
-       assigned_to = CASE WHEN $5::text IS NULL THEN e.assigned_to END,
-       invoice_id = c.invoice_id, detail = e.detail - 'journal_id' || c.detail
+   SET resolution = NULL, resolved_by = NULL, resolved_at = NULL, note = $5,
+       invoice_id = c.invoice_id, detail = e.detail || c.detail
   FROM unnest($2::bigint[], $3::bigint[], $4::jsonb[]) AS c(id, invoice_id, detail)
  WHERE e.school_id = $1 AND e.id = c.id
 """)
@@ -84,28 +80,16 @@ ASSIGN = Command(
     "UPDATE exception SET assigned_to = $3 WHERE school_id = $1 AND id = ANY($2::bigint[])"
 )
 
-STEPS: Final = "steps"
-"""In an exception's detail: its own journals that stand, the oldest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
-    """What an exception's decisions have posted so far. invoice_id: what it is about from now on."""
-
-    exception_id: int
-    invoice_id: int | None
-    steps: Sequence[Mapping[str, int | None]]
-
 
 async def open_many(db: Driver, exceptions: Sequence[NewException]) -> int:
     """Open those that nobody has found before; how many these were."""
-    return await db.execute(OPEN, *arguments(exceptions)) if exceptions else 0
+    return await db.execute(OPEN, *EXCEPTION.arrays(exceptions)) if exceptions else 0
 
 
 async def open_on_first_day(db: Driver, exceptions: Sequence[NewException]) -> None:
     """Open those that nobody has found before; of the others, keep the earlier business date."""
     if exceptions:
-        await db.execute(OPEN_ON_FIRST_DAY, *arguments(exceptions))
+        await db.execute(OPEN_ON_FIRST_DAY, *EXCEPTION.arrays(exceptions))
 
 
 async def open_or_follow(db: Driver, exceptions: Sequence[NewException]) -> None:
@@ -114,24 +98,24 @@ async def open_or_follow(db: Driver, exceptions: Sequence[NewException]) -> None
     What a person has concluded stays as it is.
     """
     if exceptions:
-        await db.execute(OPEN_OR_FOLLOW, *arguments(exceptions))
+        await db.execute(OPEN_OR_FOLLOW, *EXCEPTION.arrays(exceptions))
 
 
 async def open_denied(db: Driver, exception: NewException) -> None:
-    """Open an exception, or open it again; its detail's `denied` lists what a person said it is not."""
-    assert "denied" in exception.detail, "a denial says of what"
-    await db.execute(OPEN_DENIED, *arguments([exception]))
+    """Open an exception, or open it again; its detail's `denied` lists what a person has ruled out."""
+    assert "denied" in exception.detail, "a denial names its batch"
+    await db.execute(OPEN_DENIED, *EXCEPTION.arrays([exception]))
 
 
 async def resolve(
     db: Driver,
     school_id: int,
     exception_ids: Sequence[int],
-    resolution: str,
+    resolution: Resolution,
     *,
     actor: str,
     note: str | None = None,
-    details: Mapping[int, Mapping[str, object]] | None = None,
+    details: Mapping[int, ExceptionDetail] | None = None,
 ) -> None:
     """End these open exceptions. `details`: exception -> what its detail keeps of it."""
     kept = details or {}
@@ -161,27 +145,16 @@ async def reopen(
 
 
 async def record_steps(
-    db: Driver,
-    school_id: int,
-    steps: Sequence[Steps],
-    *,
-    resolution: str | None,
-    actor: str,
-    note: str,
+    db: Driver, school_id: int, steps: Sequence[ExceptionSteps], *, note: str
 ) -> None:
-    """Write what decisions posted or took back; None: the exceptions are open from now on, or stay so.
-
-    Where they end, nobody is asked about them any more.
-    """
+    """Write what decisions have posted, or taken back; the exceptions are open, whatever they were."""
     written = await db.execute(
         RECORD_STEPS,
         school_id,
         [one.exception_id for one in steps],
         [one.invoice_id for one in steps],
-        [json.dumps({STEPS: list(one.steps)}) for one in steps],
-        resolution,
+        [json.dumps(ExceptionDetail(steps=list(one.steps))) for one in steps],
         note,
-        actor,
     )
     assert written == len(steps), "steps are of exceptions of this school"
 

@@ -7,12 +7,14 @@ payments. Texts given here are constants of the tree, never input.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 from core.exceptions.reasons import Reason
+from core.exceptions.resolutions import NIGHT, Resolution
+from core.kit.columns import Columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +36,20 @@ class NewException:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-_TYPES: Final[Mapping[str, str]] = {
-    "school_id": "bigint",
-    "reason": "text",
-    "identity": "text",
-    "amount_vnd": "bigint",
-    "business_date": "date",
-    "notice_id": "bigint",
-    "payment_id": "bigint",
-    "statement_line_id": "bigint",
-    "invoice_id": "bigint",
-    "detail": "jsonb",
-}
-_INSERT: Final = f"INSERT INTO exception ({', '.join(_TYPES)})"
+EXCEPTION: Final = Columns[NewException](
+    ("school_id", "bigint", lambda one: one.school_id),
+    ("reason", "text", lambda one: one.reason),
+    ("identity", "text", lambda one: one.identity),
+    ("amount_vnd", "bigint", lambda one: one.amount_vnd),
+    ("business_date", "date", lambda one: one.business_date),
+    ("notice_id", "bigint", lambda one: one.notice_id),
+    ("payment_id", "bigint", lambda one: one.payment_id),
+    ("statement_line_id", "bigint", lambda one: one.statement_line_id),
+    ("invoice_id", "bigint", lambda one: one.invoice_id),
+    ("detail", "jsonb", lambda one: json.dumps(one.detail, ensure_ascii=False)),
+)
+_INSERT: Final = f"INSERT INTO exception ({EXCEPTION.names})"
 _FOUND_BEFORE: Final = "ON CONFLICT DO NOTHING"
-ARRAYS: Final = len(_TYPES)
-"""How many array arguments `opening_given` takes."""
 
 
 def opening(
@@ -78,19 +78,8 @@ def opening(
 
 
 def opening_given(first: int, on_conflict: str = _FOUND_BEFORE) -> str:
-    """An INSERT of the exceptions in the arrays `${first}` and following: see `arguments`."""
-    arrays = ", ".join(f"${first + n}::{of}[]" for n, of in enumerate(_TYPES.values()))
-    return f"{_INSERT}\nSELECT * FROM unnest({arrays})\n{on_conflict}"
-
-
-def arguments(exceptions: Iterable[NewException]) -> list[list[object]]:
-    """The `ARRAYS` array arguments of `opening_given`."""
-    arrays: list[list[object]] = [[] for _ in _TYPES]
-    for one in exceptions:
-        for array, name in zip(arrays, _TYPES, strict=True):
-            array.append(getattr(one, name))
-    arrays[-1] = [json.dumps(detail, ensure_ascii=False) for detail in arrays[-1]]
-    return arrays
+    """An INSERT of the exceptions in the arrays of `EXCEPTION`, from `${first}` on."""
+    return f"{_INSERT}\nSELECT * FROM {EXCEPTION.unnest(first)}\n{on_conflict}"
 
 
 def resolving(condition: str, *, resolution: str, actor: str, source: str = "") -> str:
@@ -99,6 +88,16 @@ def resolving(condition: str, *, resolution: str, actor: str, source: str = "") 
     `resolution` and `actor` are SQL expressions, `source` a FROM clause.
     """
     return (
-        f"UPDATE exception e SET resolution = {resolution}, resolved_by = {actor}, resolved_at = now()"
+        f"UPDATE exception e SET resolution = {resolution}, resolved_by = {actor}, resolved_at = now()"  # noqa: S608 - constants of the tree
         f"\n{source}\n WHERE e.resolved_at IS NULL AND {condition}"
+    )
+
+
+def withdrawing(condition: str, source: str = "") -> str:
+    """An UPDATE by which a reconciliation withdraws earlier findings `e` of `condition`: see `resolving`."""
+    return resolving(
+        condition,
+        resolution=f"'{Resolution.MATCHED_LATER}'",
+        actor=f"'{NIGHT}'",
+        source=source,
     )

@@ -5,21 +5,21 @@ Full names and bank texts stand here: only pages behind a login may show them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
+from core.invoices.errors import InvoiceNotFoundError
 from core.invoices.payment_states import PAYMENT_STATE, PaymentState
-from core.invoices.search import InvoiceStatus, status_of
+from core.invoices.selects import InvoiceStatus, status_of
 from core.invoices.virtual import VA_PREFIX, virtual_or
-from core.kit.database import Driver
-from core.kit.errors import not_found
+from core.kit.database import Driver, Query
 
 MAX_ROWS = 500
 """Lines, payments or transfers shown of one invoice; a school's invoice has a dozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class InvoiceLine:
     """One charge, VND."""
 
     description: str
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conceded:
+class ConcededPart:
     """What a concession took off a line, VND, and by which decision; `borne_by`: "school" or "state"."""
 
     description: str
@@ -52,7 +52,7 @@ class Conceded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class InvoicePayment:
     """A payment that touched the invoice; `settled_vnd` is what of it stands on the invoice today."""
 
     payment_id: int
@@ -68,7 +68,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class InvoiceTransfer:
     """A transfer in the books that names the invoice. Accounts as (kind, what it belongs to)."""
 
     id: int
@@ -82,32 +82,28 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceDetail:
-    """Everything about one invoice. Amounts in VND; `class_name` is "" for an application."""
+class InvoiceHead:
+    """An invoice without its parts. Amounts in VND; `class_name` is "" for an application."""
 
     id: int
     reference: str
     token: str
+    total_vnd: int
+    paid_vnd: int
+    issued_on: date
+    due_on: date
+    cancelled_at: datetime | None
     student_code: str
     full_name: str
     class_name: str
+    schedule_name: str
     guardian_name: str
     guardian_phone: str
-    schedule_name: str
     bank_name: str
     bank_number: str
     student_reference: str
     va_prefix: str | None
-    total_vnd: int
-    paid_vnd: int
     credit_vnd: int
-    issued_on: date
-    due_on: date
-    cancelled_at: datetime | None
-    lines: tuple[Line, ...]
-    concessions: tuple[Conceded, ...]
-    payments: tuple[Received, ...]
-    entries: tuple[Entry, ...]
 
     @property
     def virtual_accounts(self) -> tuple[str, str] | None:
@@ -135,13 +131,25 @@ class InvoiceDetail:
         return 0 if self.cancelled_at else self.total_vnd - self.paid_vnd
 
 
-HEAD = f"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDetail(InvoiceHead):
+    """Everything about one invoice."""
+
+    lines: tuple[InvoiceLine, ...]
+    concessions: tuple[ConcededPart, ...]
+    payments: tuple[InvoicePayment, ...]
+    entries: tuple[InvoiceTransfer, ...]
+
+
+HEAD = Query(
+    InvoiceHead,
+    f"""
 SELECT i.id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.issued_on, i.due_on, i.cancelled_at,
        s.code AS student_code, s.full_name, CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name,
        f.name AS schedule_name,
        coalesce(g.full_name, '') AS guardian_name, coalesce(g.phone, '') AS guardian_phone,
        coalesce(nullif(b.label, ''), b.holder) AS bank_name, b.number AS bank_number,
-       s.reference AS student_reference, {VA_PREFIX},
+       s.reference AS student_reference, {VA_PREFIX} AS va_prefix,
        (SELECT coalesce(sum(CASE WHEN t.credit_account_id = a.id THEN t.amount_vnd ELSE -t.amount_vnd END), 0)::bigint
           FROM transfer t JOIN ledger_account a ON a.school_id = t.school_id AND a.kind = 'student_credit'
                            AND a.id IN (t.credit_account_id, t.debit_account_id)
@@ -153,18 +161,24 @@ SELECT i.id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.issued_on, i.due_o
   JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
   LEFT JOIN guardian g ON g.school_id = i.school_id AND g.student_id = i.student_id
  WHERE i.school_id = $1 AND i.id = $2
-"""
+""",  # noqa: S608 - constants of this package
+)
 
-LINES = """
+LINES = Query(
+    InvoiceLine,
+    """
 SELECT l.description, l.unit, l.unit_price_vnd, l.quantity, l.conceded_vnd, l.amount_vnd, l.period_months,
        s.month AS first_month, f.nature
   FROM invoice_line l JOIN fee_item f ON f.school_id = l.school_id AND f.id = l.fee_item_id
   JOIN invoice i ON i.school_id = l.school_id AND i.id = l.invoice_id
   JOIN fee_schedule s ON s.school_id = i.school_id AND s.id = i.fee_schedule_id
  WHERE l.school_id = $1 AND l.invoice_id = $2 ORDER BY l.line_no LIMIT $3
-"""
+""",
+)
 
-CONCESSIONS = """
+CONCESSIONS = Query(
+    ConcededPart,
+    """
 SELECT l.description, c.percent, c.borne_by, c.decision_no, c.legal_basis, d.conceded_vnd
   FROM invoice i
   JOIN invoice_line l ON l.school_id = i.school_id AND l.invoice_id = i.id
@@ -172,9 +186,12 @@ SELECT l.description, c.percent, c.borne_by, c.decision_no, c.legal_basis, d.con
    AND d.student_id = i.student_id AND d.fee_item_id = l.fee_item_id
   JOIN concession c ON c.school_id = d.school_id AND c.id = d.concession_id
  WHERE i.school_id = $1 AND i.id = $2 ORDER BY l.line_no, c.borne_by DESC, c.id LIMIT $3
-"""
+""",
+)
 
-PAYMENTS = f"""
+PAYMENTS = Query(
+    InvoicePayment,
+    f"""
 SELECT p.id AS payment_id, p.token, p.channel, p.amount_vnd, settled.amount_vnd AS settled_vnd,
        p.paid_at, p.content, p.bank_transaction_id, p.is_corrected, {PAYMENT_STATE} AS state
   FROM (SELECT t.payment_id,
@@ -185,53 +202,37 @@ SELECT p.id AS payment_id, p.token, p.channel, p.amount_vnd, settled.amount_vnd 
          GROUP BY t.payment_id) settled
   JOIN payment p ON p.school_id = $1 AND p.id = settled.payment_id
  ORDER BY p.paid_at, p.id LIMIT $3
-"""
+""",  # noqa: S608 - constants of this package
+)
 
-NAMED_ACCOUNTS = """
-SELECT a.id, a.kind, coalesce(b.number, m.adapter, f.name, '') AS name
-  FROM ledger_account a
-  LEFT JOIN bank_account b ON b.school_id = a.school_id AND b.id = a.bank_account_id
-  LEFT JOIN merchant_account m ON m.school_id = a.school_id AND m.id = a.merchant_account_id
-  LEFT JOIN fee_item f ON f.school_id = a.school_id AND f.id = a.fee_item_id
- WHERE a.school_id = $1
-"""
-
-ENTRIES = f"""
-WITH named AS ({NAMED_ACCOUNTS})
-SELECT t.id, t.journal_id, t.kind, d.kind AS debit_kind, d.name AS debit_name, c.kind AS credit_kind,
-       c.name AS credit_name, t.amount_vnd, t.business_date, t.memo
+TRANSFERS = Query(
+    InvoiceTransfer,
+    """
+WITH named AS (
+  SELECT a.id, a.kind, coalesce(b.number, m.adapter, f.name, '') AS name
+    FROM ledger_account a
+    LEFT JOIN bank_account b ON b.school_id = a.school_id AND b.id = a.bank_account_id
+    LEFT JOIN merchant_account m ON m.school_id = a.school_id AND m.id = a.merchant_account_id
+    LEFT JOIN fee_item f ON f.school_id = a.school_id AND f.id = a.fee_item_id
+   WHERE a.school_id = $1
+)
+SELECT t.id, t.journal_id, t.kind, ARRAY[d.kind, d.name] AS debit, ARRAY[c.kind, c.name] AS credit,
+       t.amount_vnd, t.business_date, t.memo
   FROM transfer t JOIN named d ON d.id = t.debit_account_id JOIN named c ON c.id = t.credit_account_id
  WHERE t.school_id = $1 AND t.invoice_id = $2 ORDER BY t.id LIMIT $3
-"""
+""",
+)
 
 
 async def invoice_detail(db: Driver, school_id: int, invoice_id: int) -> InvoiceDetail:
-    """One invoice of the school. Raises Problem (404) when the school has no such invoice."""
-    head = await db.raw.fetchrow(HEAD, school_id, invoice_id)
+    """One invoice of the school. Raises InvoiceNotFoundError."""
+    head = await db.fetch_one(HEAD, school_id, invoice_id)
     if head is None:
-        raise not_found("phiếu báo thu này", "invoice")
-    lines = await db.raw.fetch(LINES, school_id, invoice_id, MAX_ROWS)
-    concessions = await db.raw.fetch(CONCESSIONS, school_id, invoice_id, MAX_ROWS)
-    payments = await db.raw.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)
-    entries = await db.raw.fetch(ENTRIES, school_id, invoice_id, MAX_ROWS)
+        raise InvoiceNotFoundError
     return InvoiceDetail(
-        **dict(head),
-        lines=tuple(Line(**dict(row)) for row in lines),
-        concessions=tuple(Conceded(**dict(row)) for row in concessions),
-        payments=tuple(
-            Received(**{**dict(row), "state": PaymentState(row["state"])}) for row in payments
-        ),
-        entries=tuple(
-            Entry(
-                id=row["id"],
-                journal_id=row["journal_id"],
-                kind=row["kind"],
-                debit=(row["debit_kind"], row["debit_name"]),
-                credit=(row["credit_kind"], row["credit_name"]),
-                amount_vnd=row["amount_vnd"],
-                business_date=row["business_date"],
-                memo=row["memo"],
-            )
-            for row in entries
-        ),
+        **asdict(head),
+        lines=tuple(await db.fetch(LINES, school_id, invoice_id, MAX_ROWS)),
+        concessions=tuple(await db.fetch(CONCESSIONS, school_id, invoice_id, MAX_ROWS)),
+        payments=tuple(await db.fetch(PAYMENTS, school_id, invoice_id, MAX_ROWS)),
+        entries=tuple(await db.fetch(TRANSFERS, school_id, invoice_id, MAX_ROWS)),
     )

@@ -1,6 +1,6 @@
-"""Tells waiting pages that an invoice was paid: one LISTEN connection per process, many subscribers.
+"""Wakes waiting pages when an invoice was paid: one LISTEN connection per process, many subscribers.
 
-It carries ids only, and it is a hint: a page that missed it learns the same from its next look.
+It carries ids only, and it is a hint: a page that missed it finds the same at its next look.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PaidFeed:
         self._task = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
-        """Hang up."""
+        """End listening."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -59,7 +59,7 @@ class PaidFeed:
                 try:
                     closed = asyncio.Event()
                     connection.add_termination_listener(lambda _, closed=closed: closed.set())
-                    await connection.add_listener(self._channel, self._heard)
+                    await connection.add_listener(self._channel, self._wake)
                     await closed.wait()
                     await asyncio.sleep(RECONNECT_S)
                 finally:
@@ -68,7 +68,7 @@ class PaidFeed:
                 log.warning("paid_feed.lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_S)
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+    def _wake(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for school_id, invoice_id in json.loads(str(payload)):
             for event in self._subscribers.get((school_id, invoice_id), ()):
                 event.set()

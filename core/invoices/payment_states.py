@@ -1,7 +1,7 @@
 """How far money got: the four states that accountants know from the market leader's screen. Reads only.
 
 Of a payment, and of an invoice by its least certain payment: received or not, by confirmed or not. A
-statement's line or a booked settlement confirms automatically, a person's placement or word by hand.
+statement's line or a booked settlement confirms automatically, a person's allocation or statement by hand.
 An invoice that nothing was received for has none of them.
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.collected import moved
 
 
@@ -21,23 +22,23 @@ class PaymentState(StrEnum):
 
     # booked, yet the day's statement lacks it
     NOT_RECEIVED_CONFIRMED = "not_received_confirmed"
-    # told by a notice, or placed on no invoice yet
+    # reported by a notice, or allocated to no invoice yet
     RECEIVED_UNCONFIRMED = "received_unconfirmed"
     CONFIRMED_BY_HAND = "confirmed_by_hand"
     CONFIRMED_AUTOMATICALLY = "confirmed_automatically"
 
 
 # `p` is a payment: the bank's line shows it, or the provider has paid it out in a batch that is booked
-AT_BANK = """
+AT_BANK: Final = """
 (EXISTS (SELECT FROM match m WHERE m.school_id = p.school_id AND m.payment_id = p.id)
  OR EXISTS (SELECT FROM settlement_line l
               JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
              WHERE l.school_id = p.school_id AND l.payment_id = p.id AND b.journal_id IS NOT NULL))
 """
-# Held in suspense: received, not confirmed, whatever the statement says. A person placed it, or said
+# Held in suspense: received, not confirmed, whatever the statement has. A person allocated it, or stated
 # that what the statement lacks is in order: by hand. The statement of its day is in and lacks it: the
-# books ticked it off and the bank did not receive it. No statement yet: only a notice has spoken.
-PAYMENT_STATE = f"""
+# books have it and the bank did not receive it. No statement yet: only a notice has reported it.
+PAYMENT_STATE: Final = f"""
 CASE WHEN p.suspense_reason IS NOT NULL THEN 'received_unconfirmed'
      WHEN EXISTS (SELECT FROM transfer t WHERE t.school_id = p.school_id AND t.payment_id = p.id
                      AND t.kind = 'suspense_released'
@@ -51,39 +52,51 @@ CASE WHEN p.suspense_reason IS NOT NULL THEN 'received_unconfirmed'
                      AND s.bank_account_id = p.bank_account_id
                      AND p.business_date BETWEEN s.from_date AND s.to_date) THEN 'not_received_confirmed'
      ELSE 'received_unconfirmed' END
-"""
+"""  # noqa: S608 - constants of this module
 
-# What of each payment settles an invoice today, with its state; {invoices}: which, over `t`.
-_SETTLED = """
+_SETTLING = """
 SELECT paid.invoice_id, paid.amount_vnd, p.channel, {state} AS state, {at_bank} AS is_at_bank
-  FROM (SELECT t.invoice_id, t.payment_id,
+  FROM (SELECT t.school_id, t.invoice_id, t.payment_id,
                sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint
                  AS amount_vnd
           FROM ledger_account r
           JOIN transfer t ON t.school_id = r.school_id AND r.id IN (t.credit_account_id, t.debit_account_id)
-         WHERE r.school_id = $1 AND r.kind = 'receivable' AND t.payment_id IS NOT NULL
+         WHERE r.school_id = {school} AND r.kind = 'receivable' AND t.payment_id IS NOT NULL
            AND t.invoice_id {invoices}
-         GROUP BY t.invoice_id, t.payment_id
+         GROUP BY t.school_id, t.invoice_id, t.payment_id
         HAVING sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END) > 0) paid
-  JOIN payment p ON p.school_id = $1 AND p.id = paid.payment_id
+  JOIN payment p ON p.school_id = paid.school_id AND p.id = paid.payment_id
 """
-_LEAST = "array_position(ARRAY[{}], state)".format(", ".join(f"'{one}'" for one in PaymentState))
+_LEAST_FIRST = ", ".join(f"'{one}'" for one in PaymentState)
+LEAST_CERTAIN: Final = (
+    f"(array_agg(state ORDER BY array_position(ARRAY[{_LEAST_FIRST}], state)))[1]"
+)
+"""SQL: the state of an invoice, over what settles it."""
 
 
-def settled(invoices: str) -> str:
-    """SQL: invoice_id, amount_vnd, channel, state, is_at_bank of what settles invoices; $1 is the school.
+def settling(*, school: str, invoices: str) -> str:
+    """SQL: invoice_id, amount_vnd, channel, state, is_at_bank: what of each payment settles an invoice today.
 
-    `invoices` is a condition on the invoice's number, such as `= ANY($2::bigint[])`.
+    `school` is an expression; `invoices` a condition on the invoice's number, such as `= ANY($2::bigint[])`.
     """
-    return _SETTLED.format(state=PAYMENT_STATE, at_bank=AT_BANK, invoices=invoices)
+    return _SETTLING.format(state=PAYMENT_STATE, at_bank=AT_BANK, school=school, invoices=invoices)
 
 
-def invoice_states(invoices: str) -> str:
-    """SQL: invoice_id, state of invoices that something was received for; parameters as `settled`."""
-    return f"""
-    SELECT invoice_id, (array_agg(state ORDER BY {_LEAST}))[1] AS state
-      FROM ({settled(invoices)}) s GROUP BY invoice_id
-    """
+@dataclass(frozen=True, slots=True)
+class InvoiceState:
+    """The state of the money of an invoice."""
+
+    invoice_id: int
+    state: PaymentState
+
+
+STATES = Query(
+    InvoiceState,
+    f"""
+SELECT invoice_id, {LEAST_CERTAIN} AS state
+  FROM ({settling(school="$1", invoices="= ANY($2::bigint[])")}) s GROUP BY invoice_id
+""",  # noqa: S608 - constants of this module
+)
 
 
 async def states_of_invoices(
@@ -92,8 +105,8 @@ async def states_of_invoices(
     """invoice -> its state; one that nothing was received for is left out."""
     if not invoice_ids:
         return {}
-    rows = await db.raw.fetch(invoice_states("= ANY($2::bigint[])"), school_id, list(invoice_ids))
-    return {row["invoice_id"]: PaymentState(row["state"]) for row in rows}
+    found = await db.fetch(STATES, school_id, list(invoice_ids))
+    return {one.invoice_id: one.state for one in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,29 @@ class StateFigures:
     amount_vnd: int
 
 
+@dataclass(frozen=True, slots=True)
+class FiguresOfState:
+    """A state with its figures."""
+
+    state: PaymentState
+    count: int
+    amount_vnd: int
+
+
+# $1 and $2 the business date, $3 school
+FIGURES = Query(
+    FiguresOfState,
+    f"""
+WITH moved AS ({moved(of_one_school=True)}), arrived AS (
+  SELECT payment_id, sum(received_vnd) - sum(returned_vnd) AS left_vnd FROM moved
+   GROUP BY payment_id HAVING sum(received_vnd) > sum(returned_vnd)
+)
+SELECT {PAYMENT_STATE} AS state, count(*) AS count, sum(a.left_vnd)::bigint AS amount_vnd
+  FROM arrived a JOIN payment p ON p.school_id = $3 AND p.id = a.payment_id GROUP BY 1
+""",  # noqa: S608 - constants of this module and of the ledger
+)
+
+
 async def state_figures(
     db: Driver, school_id: int, on: date
 ) -> Mapping[PaymentState, StateFigures]:
@@ -111,18 +147,6 @@ async def state_figures(
 
     What was reversed or given back on the same day did not come in.
     """
-    rows = await db.raw.fetch(
-        f"""
-        WITH moved AS ({moved(of_one_school=True)}), arrived AS (
-          SELECT payment_id, sum(received_vnd) - sum(returned_vnd) AS left_vnd FROM moved
-           GROUP BY payment_id HAVING sum(received_vnd) > sum(returned_vnd)
-        )
-        SELECT {PAYMENT_STATE} AS state, count(*) AS count, sum(a.left_vnd)::bigint AS amount_vnd
-          FROM arrived a JOIN payment p ON p.school_id = $3 AND p.id = a.payment_id GROUP BY 1
-        """,
-        on,
-        on,
-        school_id,
-    )
-    found = {row["state"]: StateFigures(row["count"], row["amount_vnd"]) for row in rows}
+    figures = await db.fetch(FIGURES, on, on, school_id)
+    found = {one.state: StateFigures(one.count, one.amount_vnd) for one in figures}
     return {state: found.get(state, StateFigures(0, 0)) for state in PaymentState}

@@ -1,8 +1,8 @@
 """The picture of a VietQR payload: one SVG path, or a PNG to save on a phone.
 
 Error correction is M, as banks print it. The mask is fixed: choosing the "best" of eight costs 80 % of
-the time and no phone needs it (benchmarks/qr.py measures, tests read every code back). This room
-draws what it is given; it must never decide what a payload says.
+the time and no phone needs it (benchmarks/qr.py measures, tests read every code back). It
+draws what it is given and must never decide what a payload contains.
 """
 
 from __future__ import annotations

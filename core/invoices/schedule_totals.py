@@ -1,6 +1,6 @@
 """What a schedule comes to: asked of families, borne by the school, owed by the State. Reads only.
 
-Of what is issued it says what was written; of what is not, what issuing now would write.
+What is issued counts as it was written; what is not counts as issuing now would write it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.fees.service import LINEAR
-from core.invoices.service import CHARGES
-from core.kit.database import Driver
+from core.invoices.charges import CHARGES
+from core.kit.database import Driver, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,9 @@ class ScheduleTotals:
 
 
 # What was cancelled is left out: it is charged no more.
-SCHEDULE_TOTALS = f"""
+SCHEDULE_TOTALS = Query(
+    ScheduleTotals,
+    f"""
 {CHARGES}, part AS (
   SELECT 'asked' AS bearer, unit_price_vnd * quantity - conceded_vnd AS amount_vnd FROM charge
   UNION ALL
@@ -44,7 +46,8 @@ SELECT coalesce(sum(amount_vnd) FILTER (WHERE bearer = 'asked'), 0)::bigint AS a
        coalesce(sum(amount_vnd) FILTER (WHERE bearer = 'school'), 0)::bigint AS by_school_vnd,
        coalesce(sum(amount_vnd) FILTER (WHERE bearer = 'state'), 0)::bigint AS by_state_vnd
   FROM part
-"""
+""",  # noqa: S608 - a constant of this package
+)
 
 
 async def total_schedule(
@@ -52,8 +55,7 @@ async def total_schedule(
 ) -> ScheduleTotals:
     """What a roster schedule of `school_year` comes to, issued or not.
 
-    The rest of the transaction plans as `LINEAR` says.
+    The rest of the transaction plans without nested loops (`LINEAR`).
     """
     await db.execute(LINEAR)
-    row = await db.raw.fetchrow(SCHEDULE_TOTALS, school_id, schedule_id, school_year)
-    return ScheduleTotals(**row)
+    return await db.fetch_only(SCHEDULE_TOTALS, school_id, schedule_id, school_year)

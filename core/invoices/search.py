@@ -9,16 +9,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import Any
+from typing import Final
 
-from core.invoices.payment_states import (
-    PaymentState,
-    invoice_states,
-    settled,
-    states_of_invoices,
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Text,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
 )
-from core.kit.database import Driver
+
+from core.invoices.payment_states import LEAST_CERTAIN, PaymentState, settling
+from core.invoices.selects import (
+    CLASS_NAME,
+    INVOICES,
+    IS_CANCELLED,
+    C,
+    F,
+    I,
+    InvoiceStatus,
+    S,
+    has_status,
+    is_overdue,
+    status_of,
+)
+from core.kit.database import Driver, Query
 from core.kit.reference import find_references
 from core.kit.text import unaccent
 
@@ -26,18 +49,8 @@ PAGE = 50
 MAX_QUERY = 100
 
 
-class InvoiceStatus(StrEnum):
-    """Where an invoice stands; derived, never stored."""
-
-    UNPAID = "unpaid"
-    PART = "part"
-    PAID = "paid"
-    OVERDUE = "overdue"  # a filter and a warning: unpaid or part, and the due date is past
-    CANCELLED = "cancelled"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class InvoiceFilter:
     """What is looked for; None or "" means any. `text`: a name, a pupil's code or a reference."""
 
     text: str = ""
@@ -52,7 +65,8 @@ class Wanted:
 class InvoiceRow:
     """One invoice in a list. Amounts in VND; `full_name` is for the school's own staff.
 
-    `class_name` is "" for an application.
+    `class_name` is "" for an application. `state`: of its money, None where nothing was received.
+    `total_count`: how many invoices fit in all.
     """
 
     id: int
@@ -64,9 +78,17 @@ class InvoiceRow:
     total_vnd: int
     paid_vnd: int
     due_on: date
-    status: InvoiceStatus
+    is_cancelled: bool
     is_overdue: bool
-    state: PaymentState | None = None
+    state: PaymentState | None
+    total_count: int
+
+    @property
+    def status(self) -> InvoiceStatus:
+        """Where it stands, apart from being overdue."""
+        return status_of(
+            total_vnd=self.total_vnd, paid_vnd=self.paid_vnd, is_cancelled=self.is_cancelled
+        )
 
     @property
     def open_vnd(self) -> int:
@@ -78,7 +100,7 @@ class InvoiceRow:
 class Confirmed:
     """What is known of the money of the invoices that fit, VND.
 
-    gateway_vnd: told by a channel's notice; software_vnd: settles them in our books; at_bank_vnd: on a
+    gateway_vnd: reported by a channel's notice; software_vnd: settles them in our books; at_bank_vnd: on a
     statement or in a settlement that is booked.
     """
 
@@ -101,137 +123,146 @@ class InvoicePage:
     next_after: int | None
 
 
-# $9, only where asked: the state of the money, which costs a look at every transfer
-FOUND = f"""
-WITH found AS (
-  SELECT i.id, i.reference, i.total_vnd, i.paid_vnd, i.due_on, i.cancelled_at,
-         s.code AS student_code, s.full_name, s.search_name, c.name AS class_name, c.grade,
-         c.kind AS class_kind, f.name AS schedule_name
-    FROM invoice i
-    JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id
-    JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
-    JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
-   WHERE i.school_id = $1
-     AND ($2::text[] IS NULL OR i.reference = ANY($2) OR s.reference = ANY($2)
-          OR upper(s.code) = upper($3) OR s.search_name LIKE $4)
-     AND ($5::bigint IS NULL OR i.class_id = $5)
-     AND ($6::bigint IS NULL OR i.fee_schedule_id = $6)
-     AND CASE $7::text
-           WHEN 'unpaid' THEN i.paid_vnd = 0 AND i.cancelled_at IS NULL
-           WHEN 'part' THEN i.paid_vnd > 0 AND i.paid_vnd < i.total_vnd AND i.cancelled_at IS NULL
-           WHEN 'paid' THEN i.paid_vnd = i.total_vnd AND i.cancelled_at IS NULL
-           WHEN 'overdue' THEN i.paid_vnd < i.total_vnd AND i.due_on < $8 AND i.cancelled_at IS NULL
-           WHEN 'cancelled' THEN i.cancelled_at IS NOT NULL
-           ELSE TRUE END
-     AND ($9::text IS NULL
-          OR i.id IN (SELECT x.invoice_id FROM ({invoice_states("IS NOT NULL")}) x WHERE x.state = $9))
-)
-"""
-# The order of a class register. $10 takes one row more than a page, to know whether there is another.
-SEARCH = f"""
-{FOUND}
-SELECT *, (SELECT count(*) FROM found) AS total_count FROM found
- WHERE $11::bigint IS NULL OR (grade, class_name, search_name, id) >
-       (SELECT c.grade, c.name, s.search_name, i.id FROM invoice i
-          JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id
-          JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
-         WHERE i.school_id = $1 AND i.id = $11)
- ORDER BY grade, class_name, search_name, id LIMIT $10
-"""
-TOTALS = f"""
-{FOUND}
-SELECT coalesce(sum(amount_vnd) FILTER (WHERE channel <> 'statement'), 0)::bigint AS gateway_vnd,
-       coalesce(sum(amount_vnd), 0)::bigint AS software_vnd,
-       coalesce(sum(amount_vnd) FILTER (WHERE is_at_bank), 0)::bigint AS at_bank_vnd
-  FROM ({settled("IN (SELECT id FROM found)")}) s
-"""
+# the state of the money of an invoice of the page: a look at its own transfers alone
+_STATE_OF_PAGE: Final = f"""
+(SELECT {LEAST_CERTAIN} FROM ({settling(school="page.school_id", invoices="= page.id")}) s)
+"""  # noqa: S608 - constants of this package
+_IN_STATE: Final = f"""
+SELECT invoice_id FROM ({settling(school=":school_id", invoices="IS NOT NULL")}) s
+ GROUP BY invoice_id HAVING {LEAST_CERTAIN} = :state
+"""  # noqa: S608 - constants of this package
+_SETTLING_FOUND: Final = settling(school=":school_id", invoices="IN (SELECT id FROM found)")
+
+
+def _fits(school_id: int, wanted: InvoiceFilter, today: date) -> list[ColumnElement[bool]]:
+    """The conditions that were asked for. That of the state costs a look at every transfer."""
+    conditions: list[ColumnElement[bool]] = [I.c.school_id == school_id]
+    if typed := wanted.text.strip()[:MAX_QUERY]:
+        name = f"%{_literal(unaccent(typed).lower())}%"
+        ways = [func.upper(S.c.code) == func.upper(typed), S.c.search_name.like(name)]
+        if references := [found.reference for found in find_references(typed)]:
+            ways += [I.c.reference.in_(references), S.c.reference.in_(references)]
+        conditions.append(or_(*ways))
+    if wanted.class_id is not None:
+        conditions.append(I.c.class_id == wanted.class_id)
+    if wanted.schedule_id is not None:
+        conditions.append(I.c.fee_schedule_id == wanted.schedule_id)
+    if wanted.status:
+        conditions.append(has_status(wanted.status, today))
+    if wanted.state:
+        in_state = text(_IN_STATE).bindparams(
+            bindparam("school_id", school_id, BigInteger), bindparam("state", wanted.state, Text)
+        )
+        conditions.append(I.c.id.in_(in_state.columns(column("invoice_id", BigInteger))))
+    return conditions
+
+
+def _found(school_id: int, wanted: InvoiceFilter, today: date) -> CTE:
+    return (
+        select(
+            I.c.school_id,
+            I.c.id,
+            I.c.reference,
+            S.c.code.label("student_code"),
+            S.c.full_name,
+            CLASS_NAME.label("class_name"),
+            F.c.name.label("schedule_name"),
+            I.c.total_vnd,
+            I.c.paid_vnd,
+            I.c.due_on,
+            IS_CANCELLED.label("is_cancelled"),
+            is_overdue(today).label("is_overdue"),
+            C.c.grade,
+            C.c.name.label("register"),
+            S.c.search_name,
+        )
+        .select_from(INVOICES)
+        .where(*_fits(school_id, wanted, today))
+        .cte("found")
+    )
 
 
 async def find_invoices(
-    db: Driver, school_id: int, wanted: Wanted, *, today: date, limit: int = PAGE
+    db: Driver, school_id: int, wanted: InvoiceFilter, *, today: date, limit: int = PAGE
 ) -> InvoicePage:
-    """The invoices that fit, in the order of class and name, at most `limit` (1..PAGE)."""
+    """The invoices that fit, in the order of a class register, at most `limit` (1..PAGE)."""
     limit = max(1, min(limit, PAGE))
-    rows = await db.raw.fetch(
-        SEARCH, *_arguments(school_id, wanted, today), limit + 1, wanted.after
+    found = _found(school_id, wanted, today)
+    order = (found.c.grade, found.c.register, found.c.search_name, found.c.id)
+    shown = select(found).order_by(*order).limit(limit + 1)
+    if wanted.after is not None:
+        last = (
+            select(C.c.grade, C.c.name, S.c.search_name, I.c.id)
+            .select_from(INVOICES)
+            .where(I.c.school_id == school_id, I.c.id == wanted.after)
+        )
+        shown = shown.where(tuple_(*order) > last.scalar_subquery())
+    page = shown.cte("page")
+    own = [page.c[name] for name in InvoiceRow.__slots__ if name in page.c]
+    rows = await db.select(
+        InvoiceRow,
+        select(
+            *own,
+            literal_column(_STATE_OF_PAGE).label("state"),
+            select(func.count()).select_from(found).scalar_subquery().label("total_count"),
+        ).order_by(page.c.grade, page.c.register, page.c.search_name, page.c.id),
     )
-    states = await states_of_invoices(db, school_id, [row["id"] for row in rows[:limit]])
-    shown = tuple(_row(row, today, states.get(row["id"])) for row in rows[:limit])
     return InvoicePage(
-        rows=shown,
-        total_count=rows[0]["total_count"] if rows else 0,
-        next_after=shown[-1].id if len(rows) > limit else None,
+        rows=tuple(rows[:limit]),
+        total_count=rows[0].total_count if rows else 0,
+        next_after=rows[limit - 1].id if len(rows) > limit else None,
     )
 
 
-async def confirmed_of(db: Driver, school_id: int, wanted: Wanted, *, today: date) -> Confirmed:
+async def confirmed_of(
+    db: Driver, school_id: int, wanted: InvoiceFilter, *, today: date
+) -> Confirmed:
     """What is known of the money of all invoices that fit."""
-    row = await db.raw.fetchrow(TOTALS, *_arguments(school_id, wanted, today))
-    return Confirmed(**dict(row))
-
-
-def _arguments(school_id: int, wanted: Wanted, today: date) -> tuple[object, ...]:
-    """The parameters $1 to $9 of FOUND."""
-    text = wanted.text.strip()[:MAX_QUERY]
-    return (
-        school_id,
-        [found.reference for found in find_references(text)] if text else None,
-        text,
-        f"%{_literal(unaccent(text).lower())}%",
-        wanted.class_id,
-        wanted.schedule_id,
-        wanted.status,
-        today,
-        wanted.state,
+    settled = (
+        text(_SETTLING_FOUND)
+        .bindparams(bindparam("school_id", school_id, BigInteger))
+        .columns(
+            column("amount_vnd", BigInteger),
+            column("channel", Text),
+            column("is_at_bank", Boolean),
+        )
+        .subquery("settled")
     )
+    amount = settled.c.amount_vnd
+    sums = (
+        ("gateway_vnd", func.sum(amount).filter(settled.c.channel != "statement")),
+        ("software_vnd", func.sum(amount)),
+        ("at_bank_vnd", func.sum(amount).filter(settled.c.is_at_bank)),
+    )
+    totals = select(*(func.coalesce(total, 0).cast(BigInteger).label(name) for name, total in sums))
+    (confirmed,) = await db.select(Confirmed, totals.add_cte(_found(school_id, wanted, today)))
+    return confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChoice:
+    """A class that has invoices."""
+
+    id: int
+    name: str
+
+
+CLASSES = Query(
+    ClassChoice,
+    """
+SELECT c.id, c.name FROM school_class c
+ WHERE c.school_id = $1 AND c.kind = 'class' AND EXISTS (SELECT FROM invoice i
+       WHERE i.school_id = c.school_id AND i.class_id = c.id)
+ ORDER BY c.school_year DESC, c.grade, c.name LIMIT $2
+""",
+)
 
 
 async def classes_of(db: Driver, school_id: int, limit: int = 300) -> Sequence[tuple[int, str]]:
     """(id, name) of the classes that have invoices, by grade and name; the newest year first."""
-    rows = await db.raw.fetch(
-        """
-        SELECT c.id, c.name FROM school_class c
-         WHERE c.school_id = $1 AND c.kind = 'class' AND EXISTS (SELECT FROM invoice i
-               WHERE i.school_id = c.school_id AND i.class_id = c.id)
-         ORDER BY c.school_year DESC, c.grade, c.name LIMIT $2
-        """,
-        school_id,
-        limit,
-    )
-    return [(row["id"], row["name"]) for row in rows]
+    return [(one.id, one.name) for one in await db.fetch(CLASSES, school_id, limit)]
 
 
-def status_of(*, total_vnd: int, paid_vnd: int, is_cancelled: bool) -> InvoiceStatus:
-    """Where an invoice stands, apart from being overdue."""
-    if is_cancelled:
-        return InvoiceStatus.CANCELLED
-    if paid_vnd >= total_vnd:
-        return InvoiceStatus.PAID
-    return InvoiceStatus.PART if paid_vnd else InvoiceStatus.UNPAID
-
-
-def _row(row: Any, today: date, state: PaymentState | None) -> InvoiceRow:
-    status = status_of(
-        total_vnd=row["total_vnd"],
-        paid_vnd=row["paid_vnd"],
-        is_cancelled=row["cancelled_at"] is not None,
-    )
-    return InvoiceRow(
-        id=row["id"],
-        reference=row["reference"],
-        student_code=row["student_code"],
-        full_name=row["full_name"],
-        class_name=row["class_name"] if row["class_kind"] == "class" else "",
-        schedule_name=row["schedule_name"],
-        total_vnd=row["total_vnd"],
-        paid_vnd=row["paid_vnd"],
-        due_on=row["due_on"],
-        status=status,
-        is_overdue=status in {InvoiceStatus.UNPAID, InvoiceStatus.PART} and row["due_on"] < today,
-        state=state,
-    )
-
-
-def _literal(text: str) -> str:
-    """`text` as LIKE reads it literally."""
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+def _literal(typed: str) -> str:
+    """`typed` as LIKE reads it literally."""
+    return typed.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")

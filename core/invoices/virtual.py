@@ -13,7 +13,7 @@ from adapters.virtual import virtual_account
 VA_PREFIX: Final = """
 (SELECT m.settings->>'va_prefix' FROM merchant_account m
   WHERE m.school_id = i.school_id AND m.bank_account_id = i.bank_account_id
-    AND m.enabled AND m.settings->>'va_prefix' <> '' ORDER BY m.id LIMIT 1) AS va_prefix
+    AND m.enabled AND m.settings->>'va_prefix' <> '' ORDER BY m.id LIMIT 1)
 """
 
 

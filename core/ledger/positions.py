@@ -1,7 +1,7 @@
-"""Giving a payment back: where its money stands in the books, what a refund takes, and the postings.
+"""Giving a payment back: where its money is in the books, what a refund takes, and the postings.
 
-A payment's money stands in parts (settled invoices, the pupil's credit, suspense), each held by an
-account where it arrived. A refund mirrors what brought it in: debit the part, credit the account that
+A payment's money is in parts (settled invoices, the pupil's credit, suspense), each held by an account
+where it arrived. A refund mirrors what brought it in: debit the part, credit the account that
 pays. Where it takes back a whole transfer, its posting names that transfer as reversed.
 """
 
@@ -10,24 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from itertools import groupby
+from typing import Final
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.postings import Event, Posting
 
-_FIRST = {"student_credit": 0, "suspense": 1, "receivable": 2}
-"""What costs nobody anything is given back first."""
+OF_PAYERS: Final = {"student_credit": 0, "suspense": 1, "receivable": 2}
+"""The accounts that hold payers' money, in the order of giving back: first what costs nobody anything."""
+_OF_MONEY: Final = frozenset({"bank", "clearing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Money of one payment that stands in one place, in VND above zero.
+    """Money of one payment in one ledger account, in VND; below zero in an account that was debited.
 
     `invoice_id`: the invoice it settles; None for credit and suspense. `newest_id`: the last transfer
     that touched it. `whole_id`: the transfer that alone made it, `paid_to_id` the account that one
     debited; None where several did.
     """
 
+    payment_id: int
     account_id: int
     kind: str
     invoice_id: int | None
@@ -40,7 +43,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PaymentPosition:
-    """A payment in the books: its parts, and the account that holds the money (None once it holds none)."""
+    """A payment in the books: its parts of a payer, and the account that holds the money, None once it
+    holds none."""
 
     parts: tuple[Part, ...]
     held_by_id: int | None
@@ -57,7 +61,9 @@ class PaymentPosition:
 
 NOTHING = PaymentPosition((), None)
 
-POSITIONS = """
+POSITIONS = Query(
+    Part,
+    """
 WITH side AS (
   SELECT payment_id, id, amount_vnd, credit_account_id AS account_id, debit_account_id AS other_id,
          invoice_id, student_id
@@ -75,26 +81,27 @@ SELECT s.payment_id, a.id AS account_id, a.kind,
   FROM side s JOIN ledger_account a ON a.school_id = $1 AND a.id = s.account_id
  GROUP BY 1, 2, 3, 4, 5 HAVING sum(s.amount_vnd) <> 0
  ORDER BY 1, amount_vnd, newest_id
-"""
+""",
+)
 
 
 async def payment_positions(
     db: Driver, school_id: int, payment_ids: Sequence[int]
 ) -> dict[int, PaymentPosition]:
-    """Where the money of these payments stands now; a payment without any is left out."""
-    rows = await db.raw.fetch(POSITIONS, school_id, list(payment_ids))
+    """Where the money of these payments is now; a payment without any is left out."""
+    found = await db.fetch(POSITIONS, school_id, list(payment_ids))
     return {
-        payment_id: _standing([row for row in rows if row["payment_id"] == payment_id])
-        for payment_id in {row["payment_id"] for row in rows}
+        payment_id: _position(list(parts))
+        for payment_id, parts in groupby(found, key=lambda part: part.payment_id)
     }
 
 
-def _standing(rows: Sequence[Any]) -> PaymentPosition:
-    fields = [{name: value for name, value in row.items() if name != "payment_id"} for row in rows]
-    # an account of money is debited: the one that holds most stands first
-    held = [one["account_id"] for one in fields if one["kind"] in {"bank", "clearing"}]
+def _position(parts: Sequence[Part]) -> PaymentPosition:
+    assert sum(part.amount_vnd for part in parts) == 0, "what one account has, another lacks"
+    # an account of money is debited: the one that holds most comes first
+    held = [part.account_id for part in parts if part.kind in _OF_MONEY]
     return PaymentPosition(
-        tuple(Part(**one) for one in fields if one["kind"] in _FIRST and one["amount_vnd"] > 0),
+        tuple(part for part in parts if part.kind in OF_PAYERS and part.amount_vnd > 0),
         held[0] if held else None,
     )
 
@@ -111,7 +118,7 @@ def take(
         parts,
         key=lambda part: (
             from_invoice_id is None or part.invoice_id != from_invoice_id,
-            _FIRST[part.kind],
+            OF_PAYERS[part.kind],
             -part.newest_id,
         ),
     )
@@ -125,6 +132,7 @@ def take(
         left_vnd -= min(left_vnd, part.amount_vnd)
     if left_vnd:
         raise ValueError("a refund takes no more than there is")
+    assert sum(part.amount_vnd for part in taken) == amount_vnd, "a refund takes what it gives back"
     return tuple(taken)
 
 

@@ -1,7 +1,8 @@
 """What is written to the books when something happens: pure functions from facts to postings.
 
-A posting moves an amount above zero from a credit account to a debit account, so debits equal
-credits by construction. Amounts are VND. Nothing here touches the database.
+A posting takes an amount above zero from a credit account to a debit account, so debits equal
+credits by construction. Amounts are VND. Here is also how postings become transfers of a statement;
+nothing here asks the database.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
+
+from core.kit.columns import Columns
+from core.kit.database import Query
 
 
 class Event(StrEnum):
-    """Why a transfer was made; vouchers are told apart by it."""
+    """Why a transfer was made; each kind has a voucher of its own."""
 
     INVOICE_ISSUED = "invoice_issued"
     INVOICE_CANCELLED = "invoice_cancelled"
     PAYMENT_RECEIVED = "payment_received"  # money arrived and settles an invoice
     OVERPAYMENT = "overpayment"  # money arrived beyond what was open: the student's credit
-    SUSPENSE = "suspense"  # money arrived and could not be placed
-    SUSPENSE_RELEASED = "suspense_released"  # placed later by a person
+    SUSPENSE = "suspense"  # money arrived and could not be allocated
+    SUSPENSE_RELEASED = "suspense_released"  # allocated later by a person
     REVERSAL = "reversal"
     REFUND = "refund"  # money went back to its payer; names what it reverses where that is a whole transfer
     OPENING_BALANCE = "opening_balance"  # what a bank account held before the first statement
@@ -32,12 +37,12 @@ class Event(StrEnum):
     STATE_PART = "state_part"  # what the State owes for a concession
     STATE_RECEIVED = "state_received"  # and has paid
     INCOME_RELEASED = "income_released"  # a month of what was charged ahead has come
-    SUSPENDED = "suspended"  # taken back out of where it was placed, to wait for a person
+    SUSPENDED = "suspended"  # taken back out of where it was allocated, to wait for a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """One transfer to be written. `journal_id` groups what belongs together."""
+    """One transfer to be written. `journal_id` groups what belongs together: see `JOURNAL_NUMBERS`."""
 
     school_id: int
     journal_id: int
@@ -54,9 +59,51 @@ class Posting:
 
     def __post_init__(self) -> None:
         if self.amount_vnd <= 0:
-            raise ValueError("a posting moves more than 0 VND")
+            raise ValueError("a posting is of more than 0 VND")
         if self.debit_account_id == self.credit_account_id:
-            raise ValueError("a posting moves between two accounts")
+            raise ValueError("a posting is between two accounts")
+
+
+# in a SELECT of their own: where tables are sharded, a shard knows no sequence
+JOURNAL_NUMBERS = Query(int, "SELECT nextval('journal_number_seq') FROM generate_series(1, $1)")
+
+POSTING: Final = Columns[Posting](
+    ("school_id", "bigint", lambda one: one.school_id),
+    ("journal_id", "bigint", lambda one: one.journal_id),
+    ("kind", "text", lambda one: one.kind),
+    ("debit_account_id", "bigint", lambda one: one.debit_account_id),
+    ("credit_account_id", "bigint", lambda one: one.credit_account_id),
+    ("amount_vnd", "bigint", lambda one: one.amount_vnd),
+    ("business_date", "date", lambda one: one.business_date),
+    ("student_id", "bigint", lambda one: one.student_id),
+    ("invoice_id", "bigint", lambda one: one.invoice_id),
+    ("payment_id", "bigint", lambda one: one.payment_id),
+    ("reverses_id", "bigint", lambda one: one.reverses_id),
+    ("memo", "text", lambda one: one.memo),
+)
+
+
+def lock_books(schools_at: int) -> str:
+    """A CTE `books`: until when the books of the schools in the array `$schools_at` are locked.
+
+    Its row locks make a close wait for whoever posts, and the other way round.
+    """
+    return f"""books AS MATERIALIZED (
+  SELECT id AS school_id, books_locked_until FROM school
+   WHERE id = ANY(${schools_at}::bigint[]) ORDER BY id FOR KEY SHARE
+)"""  # noqa: S608 - composed of constants of the tree
+
+
+def insert_transfers(first: int) -> str:
+    """The INSERT of postings in the arrays of `POSTING` from `$first` on, beneath the CTE of `lock_books`.
+
+    What falls on a closed day is dated the first open day.
+    """
+    columns = POSTING.names.replace("school_id", "p.school_id", 1).replace(
+        "business_date", "greatest(p.business_date, b.books_locked_until + 1)"
+    )
+    return f"""INSERT INTO transfer ({POSTING.names})
+  SELECT {columns} FROM {POSTING.rows("p", first)} JOIN books b ON b.school_id = p.school_id"""  # noqa: S608 - composed of constants of the tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +129,7 @@ class AllocationLine:
 class Receipt:
     """Money that arrived on `asset_account_id` (a bank or clearing account) and where it goes.
 
-    allocations + credit_vnd + suspense_vnd = amount_vnd.
+    lines + credit_vnd + suspense_vnd = amount_vnd.
     """
 
     school_id: int
@@ -91,7 +138,7 @@ class Receipt:
     asset_account_id: int
     amount_vnd: int
     business_date: date
-    allocations: Sequence[AllocationLine] = ()
+    lines: Sequence[AllocationLine] = ()
     credit_vnd: int = 0
     credit_student_id: int | None = None
     suspense_vnd: int = 0
@@ -106,11 +153,11 @@ def receive(receipt: Receipt, books: Books) -> tuple[Posting, ...]:
         (
             Event.PAYMENT_RECEIVED,
             books.receivable_id,
-            allocation.amount_vnd,
-            allocation.student_id,
-            allocation.invoice_id,
+            line.amount_vnd,
+            line.student_id,
+            line.invoice_id,
         )
-        for allocation in receipt.allocations
+        for line in receipt.lines
     ]
     if receipt.credit_vnd:
         parts.append(

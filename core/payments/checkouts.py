@@ -1,6 +1,6 @@
-"""Opening a checkout: the note that we are about to send a parent to a provider's page.
+"""Opening a checkout: the record that a parent is about to be sent to a provider's page.
 
-It is written before the parent leaves, so that what the provider says later finds its invoice and the
+It is written before the parent leaves, so that what the provider reports later finds its invoice and the
 amount that was asked for. A checkout never means that money arrived.
 """
 
@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from adapters import NUMBERED, QUERY
-from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.database import Command, Driver, Query
 from core.kit.reference import ALPHABET, code_of
 from core.merchants.directory import Merchant
+from core.payments.errors import NoSuchInvoiceError, NothingToPayError, TooManyCheckoutsError
 
 LIFETIME: Final = timedelta(minutes=15)
 AT_ONCE: Final = 20
@@ -33,71 +33,90 @@ class OpenCheckout:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PayableInvoice:
+    """What is left of an invoice, in VND: nothing where it is cancelled."""
+
+    reference: str
+    open_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutCounts:
+    """Checkouts of an invoice: at this merchant account before, and at any still alive."""
+
+    before: int
+    alive: int
+
+
+# the lock makes attempts be counted one after the other
+LOCK_INVOICE = Query(
+    PayableInvoice,
+    """
+SELECT reference, CASE WHEN cancelled_at IS NULL THEN total_vnd - paid_vnd ELSE 0 END AS open_vnd
+  FROM invoice WHERE school_id = $1 AND id = $2 FOR UPDATE
+""",
+)
+
+COUNTS = Query(
+    CheckoutCounts,
+    """
+SELECT count(*) FILTER (WHERE merchant_account_id = $3) AS before,
+       count(*) FILTER (WHERE expires_at > $4) AS alive
+  FROM checkout WHERE school_id = $1 AND invoice_id = $2
+""",
+)
+
+OPEN = Query(
+    int,
+    """
+INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference, amount_vnd,
+                      expires_at, created_at, next_ask_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id
+""",
+)
+
+NAME_ORDER = Command("UPDATE checkout SET provider_reference = $3 WHERE school_id = $1 AND id = $2")
+
+
 async def open_checkout(
     db: Driver, merchant: Merchant, invoice_id: int, *, at: datetime
 ) -> OpenCheckout:
     """Write the next checkout of an invoice for all that is open on it, valid for `LIFETIME` from `at`.
 
-    The provider is asked about it for the first time on that provider's own advice. Raises Problem:
-    404 for no such invoice, 409 when nothing is open, 429 with too many alive.
+    The provider is asked about it for the first time when that provider advises. Raises
+    NoSuchInvoiceError, NothingToPayError and, with too many alive, TooManyCheckoutsError.
     """
     school_id, merchant_account_id = merchant.school_id, merchant.merchant_account_id
-    invoice = await db.raw.fetchrow(
-        "SELECT reference, total_vnd - paid_vnd AS open_vnd, cancelled_at FROM invoice"
-        " WHERE school_id = $1 AND id = $2 FOR UPDATE",
-        school_id,
-        invoice_id,
-    )
+    invoice = await db.fetch_one(LOCK_INVOICE, school_id, invoice_id)
     if invoice is None:
-        raise Problem(
-            "not_found", vi="Không tìm thấy phiếu báo thu.", en="No such invoice.", status=404
-        )
-    if invoice["cancelled_at"] is not None or invoice["open_vnd"] == 0:
-        raise Problem(
-            "nothing_to_pay",
-            vi="Phiếu báo thu này không còn khoản nào phải nộp.",
-            en="There is nothing left to pay on this invoice.",
-            status=409,
-        )
-    made = await db.raw.fetchrow(
-        "SELECT count(*) FILTER (WHERE merchant_account_id = $3) AS before,"
-        " count(*) FILTER (WHERE expires_at > $4) AS alive"
-        " FROM checkout WHERE school_id = $1 AND invoice_id = $2",
-        school_id,
-        invoice_id,
-        merchant_account_id,
-        at,
-    )
+        raise NoSuchInvoiceError
+    if invoice.open_vnd == 0:
+        raise NothingToPayError
+    counts = await db.fetch_only(COUNTS, school_id, invoice_id, merchant_account_id, at)
     is_numbered = merchant.adapter in NUMBERED
-    if made["alive"] >= AT_ONCE or (is_numbered and made["before"] >= NUMBERED_ATTEMPTS):
-        raise Problem(
-            "too_many_checkouts",
-            vi="Có quá nhiều lượt thanh toán đang mở. Hãy thử lại sau 15 phút.",
-            en="Too many checkouts are open. Please try again in 15 minutes.",
-            status=429,
-        )
-    merchant_reference = invoice["reference"] + attempt_code(made["before"])
+    if counts.alive >= AT_ONCE or (is_numbered and counts.before >= NUMBERED_ATTEMPTS):
+        raise TooManyCheckoutsError
+    merchant_reference = invoice.reference + attempt_code(counts.before)
     if is_numbered:
-        merchant_reference = str(code_of(invoice["reference"]) * NUMBERED_ATTEMPTS + made["before"])
+        merchant_reference = str(code_of(invoice.reference) * NUMBERED_ATTEMPTS + counts.before)
     asked = QUERY.get(merchant.adapter)
     expires_at = at + LIFETIME
-    checkout_id: int = await db.raw.fetchval(
-        "INSERT INTO checkout (school_id, merchant_account_id, invoice_id, merchant_reference,"
-        " amount_vnd, expires_at, created_at, next_ask_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-        " RETURNING id",
+    checkout_id = await db.fetch_only(
+        OPEN,
         school_id,
         merchant_account_id,
         invoice_id,
         merchant_reference,
-        invoice["open_vnd"],
+        invoice.open_vnd,
         expires_at,
-        at,  # the provider is asked later by the very time that it was told
+        at,  # the order's own time: the provider is asked by it later
         at + asked.FIRST_ASK if asked else None,
     )
     return OpenCheckout(
         checkout_id=checkout_id,
         merchant_reference=merchant_reference,
-        amount_vnd=invoice["open_vnd"],
+        amount_vnd=invoice.open_vnd,
         expires_at=expires_at,
     )
 
@@ -106,12 +125,7 @@ async def name_order(
     db: Driver, merchant: Merchant, opened: OpenCheckout, provider_reference: str
 ) -> None:
     """Keep what the provider called the order, so that it can be asked about it."""
-    await db.raw.execute(
-        "UPDATE checkout SET provider_reference = $3 WHERE school_id = $1 AND id = $2",
-        merchant.school_id,
-        opened.checkout_id,
-        provider_reference,
-    )
+    await db.execute(NAME_ORDER, merchant.school_id, opened.checkout_id, provider_reference)
 
 
 def attempt_code(attempts_before: int) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Debt, Refused, RefusedError
 from core.invoices.debts import find_debt
-from core.kit.database import transaction
+from core.kit.database import Command, Query, transaction
 from core.kit.seal import Keys, keyed_hash
 from core.merchants.directory import Merchant
 
@@ -26,13 +26,17 @@ WINDOW: Final = timedelta(minutes=10)
 UNKNOWN_IN_WINDOW: Final = 100
 """Different codes that nobody has, per merchant account: typing errors of a busy day stay below."""
 
-UNKNOWN = """
+# by ix_lookup_recent
+UNKNOWN = Query(
+    int,
+    """
 SELECT count(DISTINCT code_hash) FROM lookup
  WHERE school_id = $1 AND merchant_account_id = $2 AND created_at > now() - $3::interval AND NOT is_known
-"""
-KEEP = """
+""",
+)
+KEEP = Command("""
 INSERT INTO lookup (school_id, merchant_account_id, code_hash, is_known) VALUES ($1, $2, $3, $4)
-"""
+""")
 
 
 async def look_up(engine: AsyncEngine, keys: Keys, merchant: Merchant, code: str) -> Debt | None:
@@ -43,11 +47,11 @@ async def look_up(engine: AsyncEngine, keys: Keys, merchant: Merchant, code: str
     owner = (merchant.school_id, merchant.merchant_account_id)
     try:
         async with transaction(engine) as db:
-            if await db.raw.fetchval(UNKNOWN, *owner, WINDOW) >= UNKNOWN_IN_WINDOW:
+            if await db.fetch_only(UNKNOWN, *owner, WINDOW) >= UNKNOWN_IN_WINDOW:
                 log.error("lookup.too_many_unknown", adapter=merchant.adapter, school=owner[0])
                 raise RefusedError(Refused.BUSY)
             debt = await find_debt(db, merchant, code)
-            await db.raw.execute(KEEP, *owner, keyed_hash(keys, "lookup", code), debt is not None)
+            await db.execute(KEEP, *owner, keyed_hash(keys, "lookup", code), debt is not None)
     except asyncpg.DataError as error:  # no code of ours has such characters
         raise RefusedError(Refused.BAD_FIELD) from error
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

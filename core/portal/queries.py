@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
-from core.invoices.search import InvoiceStatus, status_of
-from core.kit.database import Driver
+from core.invoices.selects import InvoiceStatus, status_of
+from core.kit.database import Driver, Query
 
 PAGE = 50
 
@@ -47,15 +45,22 @@ class ApplicationRow:
 
 
 _APPLICATION = """
-SELECT a.id, a.fee_schedule_id AS service_id, f.name AS service_name, a.file_code, s.full_name,
-       a.quantities::text AS quantities, a.invoice_id, i.reference, i.token, i.total_vnd, i.paid_vnd,
-       i.cancelled_at IS NOT NULL AS is_cancelled, i.due_on, a.created_at
+SELECT a.id, a.fee_schedule_id AS service_id, f.name AS service_name, a.file_code, s.full_name, a.quantities,
+       a.invoice_id, i.reference, i.token, i.total_vnd, i.paid_vnd, i.cancelled_at IS NOT NULL AS is_cancelled,
+       i.due_on, a.created_at
   FROM application a
   JOIN fee_schedule f ON f.school_id = a.school_id AND f.id = a.fee_schedule_id
   JOIN student s ON s.school_id = a.school_id AND s.id = a.student_id
   JOIN invoice i ON i.school_id = a.school_id AND i.id = a.invoice_id
  WHERE a.school_id = $1
 """
+BY_CODE = Query(ApplicationRow, f"{_APPLICATION} AND a.file_code = ANY($2::text[])")
+# ix_application_service gives the order; $3 the id before which the page begins
+PAGE_OF_SERVICE = Query(
+    ApplicationRow,
+    f"{_APPLICATION} AND a.fee_schedule_id = $2 AND a.id < $3 ORDER BY a.id DESC LIMIT $4",
+)
+_NEWEST = 2**63 - 1
 
 
 async def application_by_code(db: Driver, school_id: int, file_code: str) -> ApplicationRow | None:
@@ -63,35 +68,23 @@ async def application_by_code(db: Driver, school_id: int, file_code: str) -> App
     code = file_code.strip().upper()
     if not code.isascii() or not code.isprintable():  # no row can hold it
         return None
-    row = await db.raw.fetchrow(f"{_APPLICATION} AND a.file_code = $2", school_id, code)
-    return _row(row) if row else None
+    return (await applications_by_code(db, school_id, [code])).get(code)
 
 
 async def applications_by_code(
     db: Driver, school_id: int, file_codes: Sequence[str]
 ) -> dict[str, ApplicationRow]:
     """File code -> application, for those of `file_codes` (upper case) that exist."""
-    rows = await db.raw.fetch(
-        f"{_APPLICATION} AND a.file_code = ANY($2::text[])", school_id, list(file_codes)
-    )
-    return {row["file_code"]: _row(row) for row in rows}
+    found = await db.fetch(BY_CODE, school_id, list(file_codes))
+    return {one.file_code: one for one in found}
 
 
 async def applications_of(
     db: Driver, school_id: int, service_id: int, *, before: int | None = None, limit: int = PAGE
 ) -> tuple[tuple[ApplicationRow, ...], int | None]:
     """A service's applications, the newest first, and the id before which the next page begins."""
-    rows = await db.raw.fetch(
-        f"{_APPLICATION} AND a.fee_schedule_id = $2 AND ($3::bigint IS NULL OR a.id < $3)"
-        " ORDER BY a.id DESC LIMIT $4",
-        school_id,
-        service_id,
-        before,
-        limit + 1,
+    rows = await db.fetch(
+        PAGE_OF_SERVICE, school_id, service_id, _NEWEST if before is None else before, limit + 1
     )
-    shown = tuple(_row(row) for row in rows[:limit])
+    shown = tuple(rows[:limit])
     return shown, shown[-1].id if len(rows) > limit else None
-
-
-def _row(row: Any) -> ApplicationRow:
-    return ApplicationRow(**{**dict(row), "quantities": json.loads(row["quantities"])})

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from core.exceptions.resolutions import Resolution
 from core.exceptions.sql import resolving
 from core.identity.audit import AuditEvent, audit_all
 from core.kit.database import Command, Driver, Query
@@ -24,7 +25,7 @@ from core.ledger.positions import (
 from core.ledger.postings import Posting
 from core.ledger.service import lock_invoices, next_journals, post, sync_invoice_totals
 from core.refunds.codes import code_of
-from core.refunds.states import PAID_BACK, answer_doubts
+from core.refunds.states import answer_doubts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ async def book_refunds(
     await _finish(db, school_id, bookings)
     await _empty_suspense(db, school_id, left, settled[0].actor)
     numbers = [refund.number for refund in refunds]
-    await answer_doubts(db, school_id, numbers, PAID_BACK, settled[0].actor)
+    await answer_doubts(db, school_id, numbers, Resolution.PAID_BACK, settled[0].actor)
     await audit_all(
         db,
         school_id,
@@ -232,7 +233,7 @@ async def _empty_suspense(
     ]
     released = await db.fetch(EMPTY_SUSPENSE, school_id, emptied)
     if released:
-        await db.execute(RESOLVE_EMPTIED, school_id, released, PAID_BACK, actor)
+        await db.execute(RESOLVE_EMPTIED, school_id, released, Resolution.PAID_BACK, actor)
 
 
 def _without(parts: Sequence[Part], taken: Sequence[Part]) -> tuple[Part, ...]:

@@ -140,13 +140,6 @@ class RefundMovedOnError(ConflictError):
     title = msg("Khoản hoàn tiền đã chuyển sang bước khác; hãy tải lại trang.")
 
 
-class RefundNoteRequiredError(InvalidError):
-    """Ending a refund without money needs a reason."""
-
-    code = "note_required"
-    title = msg("Hãy ghi lý do.")
-
-
 class ProviderStillAskedError(ConflictError):
     """A person decides on a provider's refund only after days of doubt."""
 

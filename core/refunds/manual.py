@@ -60,7 +60,7 @@ async def confirm_refund(
 async def fail_refund(db: Driver, school_id: int, refund_id: int, *, actor: str, note: str) -> None:
     """The bank or the provider did not pay: nothing is booked, the amount is free for another refund.
 
-    Raises UnknownRefundError, RefundMovedOnError, ProviderStillAskedError, RefundNoteRequiredError.
+    Raises UnknownRefundError, RefundMovedOnError, ProviderStillAskedError, NoteRequiredError.
     """
     refund = await _lock_undecided(db, school_id, refund_id)
     await close_refund(db, school_id, refund, Status.REFUSED, actor=actor, note=note)

@@ -280,7 +280,7 @@ async def reject_refund(
 ) -> None:
     """Reject a request, with a reason.
 
-    Raises UnknownRefundError, RefundMovedOnError once decided, RefundNoteRequiredError.
+    Raises UnknownRefundError, RefundMovedOnError once decided, NoteRequiredError.
     """
     refund = await lock_refund(db, school_id, refund_id, Status.REQUESTED)
     await close_refund(db, school_id, refund, Status.REJECTED, actor=actor, note=note)
@@ -291,7 +291,7 @@ async def cancel_refund(
 ) -> None:
     """Take a refund back before anything left for the provider or the bank.
 
-    Raises UnknownRefundError, RefundMovedOnError once demanded or listed, RefundNoteRequiredError.
+    Raises UnknownRefundError, RefundMovedOnError once demanded or listed, NoteRequiredError.
     """
     refund = await lock_refund(db, school_id, refund_id, Status.REQUESTED, Status.APPROVED)
     if refund.request_id is not None:

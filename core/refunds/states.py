@@ -10,21 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from core.exceptions.errors import NoteRequiredError
 from core.exceptions.notes import write_notes
+from core.exceptions.resolutions import Resolution
 from core.exceptions.service import reopen
 from core.exceptions.sql import resolving
 from core.identity.audit import Detail, audit
 from core.kit.database import Command, Driver, Query
 from core.refunds.codes import code_of
-from core.refunds.errors import RefundMovedOnError, RefundNoteRequiredError, UnknownRefundError
+from core.refunds.errors import RefundMovedOnError, UnknownRefundError
 
 MAX_REASON = 200
 WORKER = "worker"
 """Who acts in the audit chain when nobody does."""
-
-PAID_BACK = "paid_back"
-NOT_PAID_BACK = "not_paid_back"
-"""How an exception ends that waited for a refund."""
 
 
 class Method(StrEnum):
@@ -128,16 +126,16 @@ async def close_refund(
 ) -> None:
     """End a locked refund without money having moved; its amount is free again.
 
-    Raises RefundNoteRequiredError without a reason.
+    Raises NoteRequiredError without a reason.
     """
     assert status in {Status.REJECTED, Status.CANCELLED, Status.REFUSED}, "money has not moved"
     assert refund.status in UNDER_WAY, "what has ended does not end again"
     why = tidy(note)[:MAX_REASON]
     if not why:
-        raise RefundNoteRequiredError
+        raise NoteRequiredError
     closed = await db.execute(CLOSE, school_id, refund.id, status, why, actor, provider_code)
     assert closed == 1, "a locked refund is there"
-    await answer_doubts(db, school_id, [refund.number], NOT_PAID_BACK, actor)
+    await answer_doubts(db, school_id, [refund.number], Resolution.NOT_PAID_BACK, actor)
     await _reopen_return(db, school_id, refund.id, actor, f"{code_of(refund.number)}: {why}")
     await audit_step(db, school_id, refund.id, actor, status, {"note": why})
 
@@ -155,7 +153,7 @@ def doubt_identity(number: int) -> str:
 
 
 async def answer_doubts(
-    db: Driver, school_id: int, numbers: Sequence[int], resolution: str, actor: str
+    db: Driver, school_id: int, numbers: Sequence[int], resolution: Resolution, actor: str
 ) -> None:
     """Close the exceptions that were open because these refunds were in doubt."""
     identities = [doubt_identity(number) for number in numbers]

@@ -10,11 +10,9 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 
-import xlsxwriter
-
-from core.kit.clock import VN
+from core.kit.sheets import write_sheet
 from core.refunds.codes import transfer_text
 from core.refunds.payee import Payee
 
@@ -28,8 +26,6 @@ HEADERS = (
     "Nội dung",
 )
 _WIDTHS = (6, 10, 20, 22, 32, 16, 28)
-_AMOUNT = HEADERS.index("Số tiền")
-_NUMBERS = (0, _AMOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,33 +51,12 @@ def write_transfers(transfers: Sequence[ListedTransfer], *, extension: str, on: 
         )
         for index, transfer in enumerate(transfers, start=1)
     ]
-    return _xlsx(rows, on) if extension == "xlsx" else _csv(rows)
+    if extension == "csv":
+        return _csv(rows)
+    return write_sheet("Danh sach chi hoan", HEADERS, rows, as_of=on, widths=_WIDTHS)
 
 
-Cells = tuple[int | str, ...]
-
-
-def _xlsx(rows: Sequence[Cells], on: date) -> bytes:
-    buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
-        book.set_properties({"created": datetime.combine(on, time.min, VN)})
-        sheet = book.add_worksheet("Danh sach chi hoan")
-        head = book.add_format({"bold": True})
-        money = book.add_format({"num_format": "#,##0"})
-        sheet.freeze_panes(1, 0)
-        for column, (header, width) in enumerate(zip(HEADERS, _WIDTHS, strict=True)):
-            sheet.set_column(column, column, width)
-            sheet.write_string(0, column, header, head)
-        for row, cells in enumerate(rows, start=1):
-            for column, value in enumerate(cells):
-                if column in _NUMBERS:
-                    sheet.write_number(row, column, int(value), money)
-                else:
-                    sheet.write_string(row, column, str(value))
-    return buffer.getvalue()
-
-
-def _csv(rows: Sequence[Cells]) -> bytes:
+def _csv(rows: Sequence[Sequence[int | str]]) -> bytes:
     """UTF-8 with a byte order mark, so that Excel shows Vietnamese. Payees have no formula characters."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

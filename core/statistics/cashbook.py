@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from core.kit.database import Driver
-from core.kit.errors import not_found
+from core.kit.database import Driver, Query
+from core.statistics.errors import UnknownBankBookError
 
 FLOW_DAYS: Final = 14
 
@@ -29,7 +29,7 @@ class BankBook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CashbookEntry:
     """What one journal did to the account. `kind`: "receipt", else the ledger's event.
 
     balance_vnd: after this entry.
@@ -51,7 +51,7 @@ class DayBook:
     """A day of an account."""
 
     opening_vnd: int
-    entries: tuple[Entry, ...]
+    entries: tuple[CashbookEntry, ...]
 
     @property
     def in_vnd(self) -> int:
@@ -78,25 +78,16 @@ class DayFlow:
     out_vnd: int
 
 
-async def bank_books(db: Driver, school_id: int) -> list[BankBook]:
-    """The bank accounts of a school that are in its books, the default one first."""
-    rows = await db.raw.fetch(
-        "SELECT b.id AS bank_account_id, a.id AS ledger_account_id, b.number,"
-        " coalesce(nullif(b.label, ''), b.holder) AS name"
-        " FROM bank_account b JOIN ledger_account a ON a.school_id = b.school_id AND a.kind = 'bank'"
-        " AND a.bank_account_id = b.id WHERE b.school_id = $1 ORDER BY b.is_default DESC, b.id",
-        school_id,
-    )
-    return [BankBook(**dict(row)) for row in rows]
-
-
-def book_of(books: Sequence[BankBook], bank_account_id: int | None) -> BankBook:
-    """The chosen book, the first unless one is chosen. Raises Problem (404) for another school's."""
-    for book in books:
-        if bank_account_id in {None, book.bank_account_id}:
-            return book
-    raise not_found("tài khoản ngân hàng này", "bank account")
-
+BANK_BOOKS = Query(
+    BankBook,
+    """
+SELECT b.id AS bank_account_id, a.id AS ledger_account_id, b.number,
+       coalesce(nullif(b.label, ''), b.holder) AS name
+  FROM bank_account b
+  JOIN ledger_account a ON a.school_id = b.school_id AND a.kind = 'bank' AND a.bank_account_id = b.id
+ WHERE b.school_id = $1 ORDER BY b.is_default DESC, b.id
+""",
+)
 
 # $2: the ledger account; $3..$4: business dates
 _TOUCHING = """
@@ -106,49 +97,62 @@ _TOUCHING = """
   SELECT t.*, 0::bigint, t.amount_vnd FROM transfer t
    WHERE t.school_id = $1 AND t.credit_account_id = $2 AND t.business_date BETWEEN $3 AND $4
 """
-OPENING = """
+OPENING = Query(
+    int,
+    """
 SELECT (coalesce((SELECT sum(amount_vnd) FROM transfer WHERE school_id = $1
                      AND debit_account_id = $2 AND business_date < $3), 0)
         - coalesce((SELECT sum(amount_vnd) FROM transfer WHERE school_id = $1
-                     AND credit_account_id = $2 AND business_date < $3), 0))::bigint
-"""
-ENTRIES = f"""
-SELECT e.*, coalesce(p.bank_transaction_id, '') AS bank_transaction_id,
+                     AND credit_account_id = $2 AND business_date < $3), 0))::bigint AS opening_vnd
+""",
+)
+ENTRIES = Query(
+    CashbookEntry,
+    f"""
+SELECT e.journal_id, e.booked_at, e.kind, e."references",
+       coalesce(p.bank_transaction_id, '') AS bank_transaction_id, e.memo, e.in_vnd, e.out_vnd,
        ($5 + sum(e.in_vnd - e.out_vnd) OVER (ORDER BY e.first_id))::bigint AS balance_vnd
   FROM (SELECT t.journal_id, t.payment_id, min(t.id) AS first_id, min(t.created_at) AS booked_at,
                CASE WHEN t.kind IN ('payment_received', 'overpayment', 'suspense') THEN 'receipt'
                     ELSE t.kind END AS kind, max(t.memo) AS memo,
-               array_remove(array_agg(DISTINCT i.reference), NULL) AS references,
+               array_remove(array_agg(DISTINCT i.reference), NULL) AS "references",
                sum(t.in_vnd)::bigint AS in_vnd, sum(t.out_vnd)::bigint AS out_vnd
           FROM ({_TOUCHING}) t
           LEFT JOIN invoice i ON i.school_id = t.school_id AND i.id = t.invoice_id
          GROUP BY t.journal_id, t.payment_id, 5) e
   LEFT JOIN payment p ON p.school_id = $1 AND p.id = e.payment_id
  ORDER BY e.first_id
-"""
+""",
+)
+FLOWS = Query(
+    DayFlow,
+    f"""
+SELECT business_date AS day, sum(in_vnd)::bigint AS in_vnd, sum(out_vnd)::bigint AS out_vnd
+  FROM ({_TOUCHING}) t WHERE kind <> 'opening_balance' GROUP BY 1
+""",
+)
+
+
+async def bank_books(db: Driver, school_id: int) -> list[BankBook]:
+    """The bank accounts of a school that are in its books, the default one first."""
+    return await db.fetch(BANK_BOOKS, school_id)
+
+
+def book_of(books: Sequence[BankBook], bank_account_id: int | None) -> BankBook:
+    """The chosen book, the first unless one is chosen. Raises UnknownBankBookError for another school's."""
+    for book in books:
+        if bank_account_id in {None, book.bank_account_id}:
+            return book
+    raise UnknownBankBookError
 
 
 async def day_book(db: Driver, school_id: int, ledger_account_id: int, on: date) -> DayBook:
     """The book of an account on business date `on`, in the order of booking."""
-    opening_vnd: int = await db.raw.fetchval(OPENING, school_id, ledger_account_id, on)
-    rows = await db.raw.fetch(ENTRIES, school_id, ledger_account_id, on, on, opening_vnd)
-    return DayBook(
-        opening_vnd,
-        tuple(
-            Entry(
-                journal_id=row["journal_id"],
-                booked_at=row["booked_at"],
-                kind=row["kind"],
-                references=tuple(row["references"]),
-                bank_transaction_id=row["bank_transaction_id"],
-                memo=row["memo"],
-                in_vnd=row["in_vnd"],
-                out_vnd=row["out_vnd"],
-                balance_vnd=row["balance_vnd"],
-            )
-            for row in rows
-        ),
-    )
+    opening_vnd = await db.fetch_only(OPENING, school_id, ledger_account_id, on)
+    entries = await db.fetch(ENTRIES, school_id, ledger_account_id, on, on, opening_vnd)
+    book = DayBook(opening_vnd, tuple(entries))
+    assert not entries or entries[-1].balance_vnd == book.closing_vnd, "the entries add up"
+    return book
 
 
 async def day_flows(
@@ -156,16 +160,6 @@ async def day_flows(
 ) -> list[DayFlow]:
     """The last `FLOW_DAYS` days up to and including `until`, the oldest first."""
     days = [until - timedelta(days=back) for back in reversed(range(FLOW_DAYS))]
-    rows = await db.raw.fetch(
-        "SELECT business_date, sum(in_vnd)::bigint AS in_vnd, sum(out_vnd)::bigint AS out_vnd"
-        f" FROM ({_TOUCHING}) t WHERE kind <> 'opening_balance' GROUP BY 1",
-        school_id,
-        ledger_account_id,
-        days[0],
-        until,
-    )
-    found = {
-        row["business_date"]: DayFlow(row["business_date"], row["in_vnd"], row["out_vnd"])
-        for row in rows
-    }
+    flows = await db.fetch(FLOWS, school_id, ledger_account_id, days[0], until)
+    found = {flow.day: flow for flow in flows}
     return [found.get(day, DayFlow(day, 0, 0)) for day in days]

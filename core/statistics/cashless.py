@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.collected import CASH_CHANNEL, moved
 
 
@@ -55,7 +55,7 @@ class SchoolCashless:
 
 @dataclass(frozen=True, slots=True)
 class ProvinceCashless:
-    """The schools of one province in one month; `province` is "" where schools did not say."""
+    """The schools of one province in one month; `province` is "" where schools gave none."""
 
     province: str
     school_count: int
@@ -78,18 +78,46 @@ _FIGURES = f"""
    CROSS JOIN LATERAL (SELECT coalesce(p.channel = '{CASH_CHANNEL}', false) AS is_cash) k
    GROUP BY 1, 2
 )"""
-CASHLESS_OF_SCHOOL = f"""
+
+
+@dataclass(frozen=True, slots=True)
+class _MonthRow:
+    month: date
+    total_vnd: int
+    total_count: int
+    cashless_vnd: int
+    cashless_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _SchoolRow:
+    code: str
+    name: str
+    province: str
+    total_vnd: int
+    total_count: int
+    cashless_vnd: int
+    cashless_count: int
+
+
+CASHLESS_OF_SCHOOL = Query(
+    _MonthRow,
+    f"""
 WITH moved AS ({moved(of_one_school=True)}){_FIGURES}
 SELECT month, total_vnd, total_count, cashless_vnd, cashless_count FROM by_month ORDER BY month
-"""
-CASHLESS_OF_ALL = f"""
+""",
+)
+CASHLESS_OF_ALL = Query(
+    _SchoolRow,
+    f"""
 WITH moved AS ({moved(of_one_school=False)}){_FIGURES}
 SELECT s.code, s.name, s.province, coalesce(total_vnd, 0) AS total_vnd,
        coalesce(total_count, 0) AS total_count, coalesce(cashless_vnd, 0) AS cashless_vnd,
        coalesce(cashless_count, 0) AS cashless_count
   FROM school s LEFT JOIN by_month ON by_month.school_id = s.id
  ORDER BY s.province, s.code
-"""
+""",
+)
 _NAMES = ("total_vnd", "total_count", "cashless_vnd", "cashless_count")
 
 
@@ -101,24 +129,23 @@ async def cashless_by_month(
     wanted = [first]
     while len(wanted) < months:
         wanted.append((wanted[-1] - timedelta(days=1)).replace(day=1))
-    rows = await db.raw.fetch(CASHLESS_OF_SCHOOL, wanted[-1], last_day_of(first), school_id)
-    found = {row["month"]: Cashless(**{name: row[name] for name in _NAMES}) for row in rows}
+    rows = await db.fetch(CASHLESS_OF_SCHOOL, wanted[-1], last_day_of(first), school_id)
+    found = {row.month: _figures(row) for row in rows}
     return [MonthCashless(month, found.get(month, Cashless())) for month in reversed(wanted)]
 
 
 async def cashless_of_all_schools(db: Driver, month: date) -> list[SchoolCashless]:
     """Every school of the database in the month of `month`, by province and code."""
     first = month.replace(day=1)
-    rows = await db.raw.fetch(CASHLESS_OF_ALL, first, last_day_of(first))
+    rows = await db.fetch(CASHLESS_OF_ALL, first, last_day_of(first))
     return [
-        SchoolCashless(
-            code=row["code"],
-            name=row["name"],
-            province=row["province"],
-            figures=Cashless(**{name: row[name] for name in _NAMES}),
-        )
+        SchoolCashless(code=row.code, name=row.name, province=row.province, figures=_figures(row))
         for row in rows
     ]
+
+
+def _figures(row: _MonthRow | _SchoolRow) -> Cashless:
+    return Cashless(**{name: getattr(row, name) for name in _NAMES})
 
 
 def by_province(schools: Sequence[SchoolCashless]) -> list[ProvinceCashless]:

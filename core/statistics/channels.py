@@ -6,22 +6,21 @@ here opens a credential or shows what a payer wrote.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from core.kit.clock import start_of_day
-from core.kit.database import Driver
-from core.kit.errors import not_found
+from core.kit.database import Driver, Query
+from core.statistics.errors import UnknownChannelError
 
 WINDOW_DAYS: Final = 30
 CONFIRMED_WITHIN: Final = 2
-"""Business days after which money that nobody vouched for ought to stand on a statement."""
+"""Business days after which money whose amount nobody signed ought to be on a statement."""
 HINTED_DAYS: Final = 180
 """How far back the daily hint looks for such money; the channels' own page shows all of it."""
-MAX_WORDS: Final = 50
+MAX_STATUSES: Final = 50
 REFERENCES_SHOWN: Final = 5
 
 
@@ -29,7 +28,7 @@ REFERENCES_SHOWN: Final = 5
 class Channel:
     """One merchant account and its figures.
 
-    last_at, last_vnd: the last message that told of money, None before the first. asked_*: checkouts
+    last_at, last_vnd: the last message that reported money, None before the first. asked_*: checkouts
     whose end the provider is being asked. waiting_*: payments whose amount nobody signed and nothing
     has confirmed; waiting_since is the oldest one's business date. unmapped_count: messages with a
     state that the protocol does not define.
@@ -66,8 +65,8 @@ AND NOT EXISTS (SELECT FROM match m
 AND NOT EXISTS (SELECT FROM notice c
                  WHERE c.school_id = p.school_id AND c.confirms_payment_id = p.id AND NOT c.is_provisional OFFSET 0)
 """
-# `n` is a notice with an undefined state: whether the provider has said since how its order ended
-SETTLED = """
+# `n` is a notice with an undefined state: whether a later message has ended its order
+ENDED_SINCE = """
 (n.merchant_reference <> '' AND EXISTS (
    SELECT FROM notice o
     WHERE o.school_id = n.school_id AND o.merchant_account_id = n.merchant_account_id
@@ -75,7 +74,9 @@ SETTLED = """
       AND o.outcome IN ('paid', 'failed') AND o.unmapped_status = ''))
 """
 # money on an account that is not the school's has no bank account: the second half of `recent`
-CHANNELS = f"""
+CHANNELS = Query(
+    Channel,
+    f"""
 WITH recent AS (
   SELECT p.merchant_account_id, p.business_date, p.amount_vnd
     FROM bank_account b
@@ -102,7 +103,7 @@ WITH recent AS (
     FROM notice WHERE school_id = $1 AND unmapped_status <> '' GROUP BY 1
 )
 SELECT m.id, m.adapter, m.account_key, m.settlement, m.enabled AS is_enabled,
-       b.bin, b.number AS bank_number, m.settings::text AS settings,
+       b.bin, b.number AS bank_number, m.settings,
        l.created_at AS last_at, l.amount_vnd AS last_vnd,
        coalesce(today_count, 0) AS today_count, coalesce(today_vnd, 0) AS today_vnd,
        coalesce(window_count, 0) AS window_count, coalesce(window_vnd, 0) AS window_vnd,
@@ -121,26 +122,26 @@ SELECT m.id, m.adapter, m.account_key, m.settlement, m.enabled AS is_enabled,
                       ORDER BY n.id DESC LIMIT 1) l ON true
  WHERE m.school_id = $1
  ORDER BY m.enabled DESC, m.adapter = 'statement', m.id
-"""
+""",
+)
 
 
 async def channels_of(db: Driver, school_id: int, today: date) -> list[Channel]:
     """Every channel of the school as of business date `today`: those in use first, statements last."""
-    rows = await db.raw.fetch(CHANNELS, school_id, today, today - timedelta(days=WINDOW_DAYS))
-    return [Channel(**{**dict(row), "settings": json.loads(row["settings"])}) for row in rows]
+    return await db.fetch(CHANNELS, school_id, today, today - timedelta(days=WINDOW_DAYS))
 
 
 async def find_channel(db: Driver, school_id: int, channel_id: int, today: date) -> Channel:
-    """One channel. Raises Problem (404) for another school's."""
+    """One channel. Raises UnknownChannelError for another school's."""
     for channel in await channels_of(db, school_id, today):
         if channel.id == channel_id:
             return channel
-    raise not_found("kênh thu này", "channel")
+    raise UnknownChannelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnmappedWord:
-    """A provider's word that its protocol does not define, and how often a channel said it.
+class UnmappedStatus:
+    """A status that the provider's protocol does not define, and how often a channel received it.
 
     open_count: messages whose order has not ended otherwise since. references: of the last of those,
     as the provider was given them.
@@ -148,34 +149,34 @@ class UnmappedWord:
 
     channel_id: int
     adapter: str
-    word: str
+    status: str
     count: int
     open_count: int
     last_at: datetime
     references: tuple[str, ...]
 
 
-UNMAPPED_WORDS = f"""
-SELECT u.merchant_account_id AS channel_id, m.adapter, u.word, count(*) AS count,
-       count(*) FILTER (WHERE NOT u.is_settled) AS open_count, max(u.created_at) AS last_at,
-       (array_agg(DISTINCT u.merchant_reference ORDER BY u.merchant_reference DESC)
-          FILTER (WHERE NOT u.is_settled AND u.merchant_reference <> '' AND u.place <= $2)) AS references
-  FROM (SELECT s.*, row_number() OVER (PARTITION BY merchant_account_id, word, is_settled
+UNMAPPED_STATUSES = Query(
+    UnmappedStatus,
+    f"""
+SELECT u.merchant_account_id AS channel_id, m.adapter, u.status, count(*) AS count,
+       count(*) FILTER (WHERE NOT u.has_ended) AS open_count, max(u.created_at) AS last_at,
+       coalesce(array_agg(DISTINCT u.merchant_reference ORDER BY u.merchant_reference DESC)
+          FILTER (WHERE NOT u.has_ended AND u.merchant_reference <> '' AND u.place <= $2), '{{}}') AS "references"
+  FROM (SELECT s.*, row_number() OVER (PARTITION BY merchant_account_id, status, has_ended
                                            ORDER BY id DESC) AS place
-          FROM (SELECT n.id, n.merchant_account_id, n.unmapped_status AS word, n.created_at,
-                       n.merchant_reference, {SETTLED} AS is_settled
+          FROM (SELECT n.id, n.merchant_account_id, n.unmapped_status AS status, n.created_at,
+                       n.merchant_reference, {ENDED_SINCE} AS has_ended
                   FROM notice n WHERE n.school_id = $1 AND n.unmapped_status <> '') s) u
   JOIN merchant_account m ON m.school_id = $1 AND m.id = u.merchant_account_id
  GROUP BY 1, 2, 3 ORDER BY open_count DESC, last_at DESC LIMIT $3
-"""
+""",
+)
 
 
-async def unmapped_words(db: Driver, school_id: int) -> list[UnmappedWord]:
-    """The undefined words by channel, those with open orders first; at most `MAX_WORDS`."""
-    rows = await db.raw.fetch(UNMAPPED_WORDS, school_id, REFERENCES_SHOWN, MAX_WORDS)
-    return [
-        UnmappedWord(**{**dict(row), "references": tuple(row["references"] or ())}) for row in rows
-    ]
+async def unmapped_statuses(db: Driver, school_id: int) -> list[UnmappedStatus]:
+    """The undefined statuses by channel, those with open orders first; at most `MAX_STATUSES`."""
+    return await db.fetch(UNMAPPED_STATUSES, school_id, REFERENCES_SHOWN, MAX_STATUSES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +197,11 @@ class ChannelNotice:
     invoice_id: int | None
 
 
-LAST_NOTICES = """
-SELECT n.created_at AS received_at, n.outcome, n.verdict, n.amount_vnd, n.unmapped_status,
-       coalesce(nullif(n.merchant_reference, ''), p.reference, '') AS reference,
+LAST_NOTICES = Query(
+    ChannelNotice,
+    """
+SELECT n.created_at AS received_at, n.outcome, n.verdict, n.amount_vnd,
+       coalesce(nullif(n.merchant_reference, ''), p.reference, '') AS reference, n.unmapped_status,
        n.confirms_payment_id IS NOT NULL AS is_confirmation, k.invoice_id
   FROM (SELECT * FROM notice WHERE school_id = $1 AND merchant_account_id = $2
          ORDER BY id DESC LIMIT $3) n
@@ -206,19 +209,19 @@ SELECT n.created_at AS received_at, n.outcome, n.verdict, n.amount_vnd, n.unmapp
   LEFT JOIN checkout k ON k.school_id = n.school_id AND k.merchant_account_id = n.merchant_account_id
                       AND k.merchant_reference = n.merchant_reference
  ORDER BY n.id DESC
-"""
+""",
+)
 
 
 async def last_notices(
     db: Driver, school_id: int, channel_id: int, limit: int = 50
 ) -> list[ChannelNotice]:
     """The last messages of a channel, newest first."""
-    rows = await db.raw.fetch(LAST_NOTICES, school_id, channel_id, limit)
-    return [ChannelNotice(**dict(row)) for row in rows]
+    return await db.fetch(LAST_NOTICES, school_id, channel_id, limit)
 
 
 @dataclass(frozen=True, slots=True)
-class Switched:
+class SwitchedOff:
     """Who turned a channel off, when and why."""
 
     actor: str
@@ -226,16 +229,19 @@ class Switched:
     reason: str
 
 
-async def switched_off(db: Driver, school_id: int, channel_id: int) -> Switched | None:
+LAST_SWITCHED_OFF = Query(
+    SwitchedOff,
+    """
+SELECT actor, acted_at, detail->>'reason' AS reason FROM audit_entry
+ WHERE school_id = $1 AND subject = $2 AND action = 'channel.disabled'
+ ORDER BY id DESC LIMIT 1
+""",
+)
+
+
+async def switched_off(db: Driver, school_id: int, channel_id: int) -> SwitchedOff | None:
     """The last entry of the audit chain by which a channel was turned off; None if none was."""
-    row = await db.raw.fetchrow(
-        "SELECT actor, acted_at, detail->>'reason' AS reason FROM audit_entry"
-        " WHERE school_id = $1 AND subject = $2 AND action = 'channel.disabled'"
-        " ORDER BY id DESC LIMIT 1",
-        school_id,
-        f"merchant_account:{channel_id}",
-    )
-    return Switched(**dict(row)) if row else None
+    return await db.fetch_one(LAST_SWITCHED_OFF, school_id, f"merchant_account:{channel_id}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,22 +253,27 @@ class Attention:
     overdue_vnd: int
 
 
+ATTENTION = Query(
+    Attention,
+    f"""
+SELECT (SELECT count(*) FROM notice n WHERE n.school_id = $1 AND n.unmapped_status <> ''
+           AND n.created_at >= $2 AND NOT {ENDED_SINCE}) AS unmapped_count,
+       count(*) AS overdue_count, coalesce(sum(p.amount_vnd), 0)::bigint AS overdue_vnd
+  FROM payment p
+ WHERE p.school_id = $1 AND p.business_date >= $3 AND p.business_date < $4 AND {UNCONFIRMED}
+""",
+)
+
+
 async def attention_of(db: Driver, school_id: int, today: date) -> Attention:
     """Open undefined states of `WINDOW_DAYS` days, and overdue unconfirmed money of `HINTED_DAYS`."""
-    row = await db.raw.fetchrow(
-        f"""
-        SELECT (SELECT count(*) FROM notice n WHERE n.school_id = $1 AND n.unmapped_status <> ''
-                   AND n.created_at >= $2 AND NOT {SETTLED}) AS unmapped_count,
-               count(*) AS overdue_count, coalesce(sum(p.amount_vnd), 0)::bigint AS overdue_vnd
-          FROM payment p
-         WHERE p.school_id = $1 AND p.business_date >= $3 AND p.business_date < $4 AND {UNCONFIRMED}
-        """,
+    return await db.fetch_only(
+        ATTENTION,
         school_id,
         start_of_day(today - timedelta(days=WINDOW_DAYS)),
         today - timedelta(days=HINTED_DAYS),
         overdue_before(today),
     )
-    return Attention(**dict(row))
 
 
 def overdue_before(today: date) -> date:

@@ -1,19 +1,18 @@
-"""What the nights left behind: which days closed, and the proof of every account on one of them."""
+"""The proofs that are stored: how many of each day agree, and the proof of every account on one of them."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 
 MAX_DAYS = 31
 
 
 @dataclass(frozen=True, slots=True)
-class DayStanding:
+class DayStatus:
     """One day: how many accounts were proved, how many of them differ."""
 
     day: date
@@ -21,25 +20,7 @@ class DayStanding:
     open_count: int
 
 
-async def day_standings(
-    db: Driver, school_id: int, until: date, days: int = 14
-) -> list[DayStanding]:
-    """The `days` days up to and including `until`, the newest first; at most `MAX_DAYS`."""
-    days = max(1, min(days, MAX_DAYS))
-    rows = await db.raw.fetch(
-        "SELECT business_date, count(*) AS proofs, count(*) FILTER (WHERE difference_vnd <> 0) AS open"
-        " FROM daily_proof WHERE school_id = $1 AND business_date > $2 AND business_date <= $3 GROUP BY 1",
-        school_id,
-        until - timedelta(days=days),
-        until,
-    )
-    found = {row["business_date"]: (row["proofs"], row["open"]) for row in rows}
-    wanted = [until - timedelta(days=back) for back in range(days)]
-    return [DayStanding(day, *found.get(day, (0, 0))) for day in wanted]
-
-
-@dataclass(frozen=True, slots=True)
-class ProofItem:
+class ProofItem(TypedDict):
     """One figure of a proof: a kind of `reconciliation.proof.proof.ItemKind`, VND, how many it stands for."""
 
     kind: str
@@ -64,12 +45,24 @@ class AccountProof:
 
     def sum_of(self, *kinds: str) -> int:
         """The items of these kinds together, VND."""
-        return sum(item.amount_vnd for item in self.items if item.kind in kinds)
+        return sum(item["amount_vnd"] for item in self.items if item["kind"] in kinds)
 
 
-DAY_PROOFS = """
+DAY_STATUSES = Query(
+    DayStatus,
+    """
+SELECT business_date AS day, count(*) AS proof_count,
+       count(*) FILTER (WHERE difference_vnd <> 0) AS open_count
+  FROM daily_proof WHERE school_id = $1 AND business_date > $2 AND business_date <= $3 GROUP BY 1
+""",
+)
+
+DAY_PROOFS = Query(
+    AccountProof,
+    """
 SELECT a.kind, coalesce(nullif(b.label, ''), b.holder, m.adapter) AS name, coalesce(b.number, '') AS number,
-       d.opening_vnd, d.closing_vnd, d.difference_vnd, d.body::text AS body, d.created_at AS proved_at,
+       d.opening_vnd, d.closing_vnd, d.difference_vnd,
+       coalesce(d.body->'items', '[]') AS items, d.created_at AS proved_at,
        coalesce(d.result_hash, '') AS result_hash,
        EXISTS (SELECT FROM statement s WHERE s.school_id = a.school_id AND s.bank_account_id = a.bank_account_id
                   AND $2 BETWEEN s.from_date AND s.to_date) AS has_statement
@@ -79,29 +72,19 @@ SELECT a.kind, coalesce(nullif(b.label, ''), b.holder, m.adapter) AS name, coale
   LEFT JOIN daily_proof d ON d.school_id = a.school_id AND d.ledger_account_id = a.id AND d.business_date = $2
  WHERE a.school_id = $1 AND (a.kind = 'bank' OR (a.kind = 'clearing' AND d.ledger_account_id IS NOT NULL))
  ORDER BY a.kind, a.id LIMIT 100
-"""
+""",
+)
+
+
+async def day_statuses(db: Driver, school_id: int, until: date, days: int = 14) -> list[DayStatus]:
+    """The `days` days up to and including `until`, the newest first; at most `MAX_DAYS`."""
+    days = max(1, min(days, MAX_DAYS))
+    first = until - timedelta(days=days)
+    found = {one.day: one for one in await db.fetch(DAY_STATUSES, school_id, first, until)}
+    wanted = [until - timedelta(days=back) for back in range(days)]
+    return [found.get(day, DayStatus(day, 0, 0)) for day in wanted]
 
 
 async def day_proofs(db: Driver, school_id: int, day: date) -> list[AccountProof]:
     """The proofs of `day`: every bank account, proved or not, and the clearing accounts proved."""
-    rows = await db.raw.fetch(DAY_PROOFS, school_id, day)
-    return [_proof(row) for row in rows]
-
-
-def _proof(row: Any) -> AccountProof:
-    body = json.loads(row["body"] or "{}")
-    return AccountProof(
-        kind=row["kind"],
-        name=row["name"],
-        number=row["number"],
-        opening_vnd=row["opening_vnd"],
-        closing_vnd=row["closing_vnd"],
-        difference_vnd=row["difference_vnd"],
-        items=tuple(
-            ProofItem(item["kind"], item["amount_vnd"], item["count"])
-            for item in body.get("items", ())
-        ),
-        proved_at=row["proved_at"],
-        result_hash=row["result_hash"],
-        has_statement=row["has_statement"],
-    )
+    return await db.fetch(DAY_PROOFS, school_id, day)

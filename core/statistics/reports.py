@@ -6,7 +6,7 @@ days are business dates in Asia/Ho_Chi_Minh.
 How a part payment is spread over the lines of its invoice: the payments stand one upon the other in
 the order in which they were first booked, each with what it settles by now, and fill the lines in
 line order. What was reversed or given back leaves no gap: later payments move down. Were more settled
-than the lines hold (a payment told late, of a day before a reversal), the last line carries it.
+than the lines hold (a payment reported late, of a day before a reversal), the last line carries it.
 What a period collected is what is settled at its end less what was settled before it, so periods
 add up.
 """
@@ -16,19 +16,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.collected import PAYERS
 from core.ledger.service import books_of
-
-AGES: Final = ("not_due", "days_1_30", "days_31_60", "days_61_90", "days_over_90")
-"""How long a debt has been overdue, in days after the due date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassDebt:
-    """What one class owes, by the ages of `AGES`. `kind`: "class", or "applicants" of a service."""
+    """What one class owes, VND. `kind`: "class", or "applicants" of a service.
+
+    by_age_vnd: not due yet; 1-30, 31-60, 61-90 and more than 90 days after the due date.
+    """
 
     class_id: int
     kind: str
@@ -49,7 +48,9 @@ class ClassDebt:
 
 
 # the ledger's balance of the receivable, invoice by invoice
-DEBT = """
+DEBT = Query(
+    ClassDebt,
+    """
 WITH open AS (
   SELECT invoice_id, sum(amount_vnd) AS open_vnd FROM (
     SELECT invoice_id, amount_vnd FROM transfer
@@ -60,36 +61,26 @@ WITH open AS (
    GROUP BY 1 HAVING sum(amount_vnd) <> 0
 )
 SELECT c.id AS class_id, c.kind, c.name, c.school_year, count(*) AS invoice_count,
-       coalesce(sum(open_vnd) FILTER (WHERE $2 <= i.due_on), 0)::bigint AS not_due,
-       coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 1 AND 30), 0)::bigint AS days_1_30,
-       coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 31 AND 60), 0)::bigint AS days_31_60,
-       coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 61 AND 90), 0)::bigint AS days_61_90,
-       coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on > 90), 0)::bigint AS days_over_90
+       ARRAY[coalesce(sum(open_vnd) FILTER (WHERE $2 <= i.due_on), 0),
+             coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 1 AND 30), 0),
+             coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 31 AND 60), 0),
+             coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on BETWEEN 61 AND 90), 0),
+             coalesce(sum(open_vnd) FILTER (WHERE $2 - i.due_on > 90), 0)]::bigint[] AS by_age_vnd
   FROM open
   JOIN invoice i ON i.school_id = $1 AND i.id = open.invoice_id
   JOIN school_class c ON c.school_id = $1 AND c.id = i.class_id
  GROUP BY c.school_id, c.id ORDER BY c.school_year DESC, c.kind = 'applicants', c.grade, c.name, c.id
-"""
+""",
+)
 
 
 async def debt_by_class(db: Driver, school_id: int, on: date) -> list[ClassDebt]:
     """What was owed at the end of business date `on`, class by class; their sum is the ledger's receivable.
 
-    Raises Problem (409) while the school's books are not open.
+    Raises as `books_of` while the school's books are not open.
     """
     books = await books_of(db, school_id)
-    rows = await db.raw.fetch(DEBT, school_id, on, books.receivable_id)
-    return [
-        ClassDebt(
-            class_id=row["class_id"],
-            kind=row["kind"],
-            name=row["name"],
-            school_year=row["school_year"],
-            invoice_count=row["invoice_count"],
-            by_age_vnd=tuple(row[age] for age in AGES),
-        )
-        for row in rows
-    ]
+    return await db.fetch(DEBT, school_id, on, books.receivable_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +158,9 @@ def in_table(collected: Sequence[Collected]) -> CollectedTable:
 # $2..$3: the period; $4: the receivable. `part`: what each payment settles of each invoice before the
 # period and at its end; `stack`: from where to where it reaches; `line`: the same of the lines. The
 # first line has no lower end and the last no upper one (greatest and least pass over NULL).
-COLLECTED = f"""
+COLLECTED = Query(
+    Collected,
+    f"""
 WITH touched AS (
   SELECT invoice_id FROM transfer WHERE school_id = $1 AND credit_account_id = $4
      AND business_date BETWEEN $2 AND $3 AND kind <> 'invoice_cancelled'
@@ -223,7 +216,8 @@ SELECT e.purpose, coalesce(f.code, '') AS code, coalesce(f.name, '') AS name,
   LEFT JOIN payment p ON p.school_id = $1 AND p.id = e.payment_id
  GROUP BY e.purpose, f.id, f.code, f.name, p.channel HAVING sum(e.amount_vnd) <> 0
  ORDER BY e.purpose <> 'item', e.purpose, f.code, p.channel
-"""
+""",
+)
 
 
 async def collected_by_item(
@@ -232,8 +226,7 @@ async def collected_by_item(
     """What the business dates `from_date` to `until` (both included) brought, by fee item and channel.
 
     The sum is what came into the accounts of money from payers, less what was reversed or given back.
-    Raises Problem (409) while the school's books are not open.
+    Raises as `books_of` while the school's books are not open.
     """
     books = await books_of(db, school_id)
-    rows = await db.raw.fetch(COLLECTED, school_id, from_date, until, books.receivable_id)
-    return [Collected(**dict(row)) for row in rows]
+    return await db.fetch(COLLECTED, school_id, from_date, until, books.receivable_id)

@@ -1,1 +1,1 @@
-"""Money that waits for a person: into suspense, out of it, and what a payment says of itself afterwards."""
+"""Money that waits for a person: into suspense, out of it, and what a payment's row keeps of it."""

@@ -1,4 +1,4 @@
-"""`/api/v1/voucher-exports` and `/api/v1/books`: the school's own software pulls its vouchers, and says so.
+"""`/api/v1/voucher-exports` and `/api/v1/books`: the school's own software pulls and acknowledges its vouchers.
 
 It makes the next export, reads it page by page or as the file, and acknowledges it by the SHA-256. An
 export never changes; asked again after a lost answer, the list shows it as not acknowledged.
@@ -19,13 +19,8 @@ from litestar.params import FromQuery, JSONBody, PathParameter
 
 from core.accounting.book_sheets import write_book
 from core.accounting.books import detail_ledger, trial_balance
-from core.accounting.delivery import (
-    Delivery,
-    acknowledge,
-    deliveries,
-    delivery_of,
-    other_content,
-)
+from core.accounting.delivery import Delivery, acknowledge, deliveries, delivery_of
+from core.accounting.errors import OtherContentError
 from core.accounting.export import JSON, download, export_vouchers
 from core.accounting.json_vouchers import VoucherBody, read_page
 from core.identity.service import ApiCaller
@@ -80,7 +75,7 @@ class VoucherExportDetailBody(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class VoucherExportWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class VoucherExportRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which format to export: json unless named."""
 
     format: FormatName = "json"
@@ -126,7 +121,7 @@ class TrialBalanceBody(msgspec.Struct, frozen=True):
 async def post_voucher_export(
     context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
-    data: JSONBody[VoucherExportWish],
+    data: JSONBody[VoucherExportRequest],
 ) -> Response[VoucherExportBody]:
     """Export what no export of this format holds yet (json: 10,000 vouchers at most); 204 when there is nothing."""
     async with transaction(context.engine) as db:
@@ -209,14 +204,14 @@ async def post_acknowledgement(
     export_id: ExportId,
     data: JSONBody[AcknowledgementBody],
 ) -> VoucherExportBody:
-    """Say that the export was read, by its SHA-256; again is nothing new, another SHA-256 is a 409 and recorded."""
+    """Acknowledge that the export was read, by its SHA-256; again is nothing new, another SHA-256 is a 409 and recorded."""
     async with transaction(context.engine) as db:
         is_same = await acknowledge(
             db, caller.school_id, export_id, data.sha256, actor=caller.actor
         )
         found = await delivery_of(db, caller.school_id, export_id)
     if not is_same:
-        raise other_content()
+        raise OtherContentError
     return _body(found)
 
 

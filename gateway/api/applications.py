@@ -1,6 +1,6 @@
 """`/api/v1/applications`: a school's software hands in applications and asks how one stands.
 
-The applicant's name goes in and never comes out; a file code tells nothing by itself, as a reference.
+The applicant's name goes in and never comes out; a file code reveals nothing by itself, as a reference.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 
 from core.identity.service import ApiCaller
-from core.invoices.search import InvoiceStatus
+from core.invoices.selects import InvoiceStatus
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.errors import not_found
 from core.kit.faults import Fault
 from core.portal.applications import refuse, submit
+from core.portal.errors import ApplicationNotFoundError
 from core.portal.forms import form_of_json
 from core.portal.queries import ApplicationRow, application_by_code
 from gateway.context import AppContext
@@ -81,7 +81,7 @@ async def submit_applications(
         form_of_json(place, one.file_code, one.full_name, one.quantities, faults)
         for place, one in enumerate(data.applications, start=1)
     ]
-    refuse(faults, 422)
+    refuse(faults)
     async with transaction(context.engine) as db:
         submitted = await submit(
             db,
@@ -110,7 +110,7 @@ async def get_application(
     async with transaction(context.engine) as db:
         found = await application_by_code(db, caller.school_id, file_code)
     if found is None:
-        raise not_found("hồ sơ này", "application")
+        raise ApplicationNotFoundError
     return _body(found, context.settings.base_url, is_new=False)
 
 

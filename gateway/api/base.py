@@ -1,7 +1,7 @@
 """What all of `/api/v1` shares: who is calling, uploads, cursor pages, and errors as RFC 9457 problems.
 
 A call carries `Authorization: Bearer <API key>`; the key's school is the only one it can see. An
-error names what to do in Vietnamese and English and every fault; it must never tell what happened
+error names what to do in Vietnamese and English and every fault; it must never reveal what happened
 inside, nor repeat a secret. Codes and names of pupils travel in bodies, never in addresses.
 """
 
@@ -19,11 +19,12 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import ControllerRouterHandler
 
+from adapters.messages import msg
 from core.identity.service import ApiCaller, caller_of_key
 from core.kit.database import transaction
-from core.kit.errors import Problem
+from core.kit.errors import InvalidError
 from gateway.context import AppContext
-from gateway.problems import of_status
+from gateway.problems import KeyNeededError, UnsupportedMediaError
 
 PREFIX = "/api/v1"
 MAX_PAGE = 200
@@ -38,15 +39,39 @@ SHEET_TYPES = (
 HttpRequest = Request[Any, Any, Any]
 
 
+class NoFileError(InvalidError):
+    """An upload holds one file."""
+
+    code = "no_file"
+    title = msg("Hãy gửi đúng một tệp Excel hoặc CSV.")
+
+
+class BadCursorError(InvalidError):
+    """A cursor that no page gave."""
+
+    code = "bad_cursor"
+    title = msg("Dấu trang (cursor) không hợp lệ; hãy lấy lại từ trang trước.")
+
+
+@dataclass(eq=False)
+class BadPageSizeError(InvalidError):
+    """A page of none or of too many rows."""
+
+    code = "bad_limit"
+    title = msg("Hạn mức không hợp lệ.")
+    text = msg("limit từ 1 đến {max_size}.")
+    max_size: int
+
+
 async def api_caller(request: HttpRequest, context: NamedDependency[AppContext]) -> ApiCaller:
-    """Whoever holds the bearer key. Raises Problem (401)."""
+    """Whoever holds the bearer key. Raises KeyNeededError."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         async with transaction(context.engine) as db:
             caller = await caller_of_key(db, key.strip())
         if caller is not None:
             return caller
-    raise of_status(401)
+    raise KeyNeededError
 
 
 def api_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
@@ -83,7 +108,7 @@ class UploadOperation(Operation):
 async def read_upload(request: HttpRequest) -> Upload:
     """The one file of a request: a multipart field, or the whole body.
 
-    Raises Problem: 415 for another content type, 422 when there is no file or more than one.
+    Raises UnsupportedMediaError for another content type, NoFileError for none or more than one.
     """
     kind = request.content_type[0]
     if kind in SHEET_TYPES:
@@ -93,14 +118,9 @@ async def read_upload(request: HttpRequest) -> Upload:
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         found = [Upload(await file.read(), _tidy(file.filename)) for file in files[:2]]
     else:
-        raise of_status(415)
+        raise UnsupportedMediaError
     if len(found) != 1 or not found[0].data:
-        raise Problem(
-            "no_file",
-            vi="Hãy gửi đúng một tệp Excel hoặc CSV.",
-            en="Send exactly one Excel or CSV file.",
-            status=422,
-        )
+        raise NoFileError
     return found[0]
 
 
@@ -114,7 +134,7 @@ def cursor_of(last_id: int) -> str:
 
 
 def id_of_cursor(cursor: str | None) -> int:
-    """The id after which a page begins; 0 for the first page. Raises Problem (422)."""
+    """The id after which a page begins; 0 for the first page. Raises BadCursorError."""
     if cursor is None:
         return 0
     try:
@@ -127,21 +147,11 @@ def id_of_cursor(cursor: str | None) -> int:
             return int(last)
     except (ValueError, binascii.Error):
         pass
-    raise Problem(
-        "bad_cursor",
-        vi="Dấu trang (cursor) không hợp lệ; hãy lấy lại từ trang trước.",
-        en="The cursor is not one that a page gave.",
-        status=422,
-    )
+    raise BadCursorError
 
 
 def page_size(limit: int) -> int:
-    """A page's size. Raises Problem (422) outside 1..MAX_PAGE."""
+    """A page's size. Raises BadPageSizeError outside 1..MAX_PAGE."""
     if 1 <= limit <= MAX_PAGE:
         return limit
-    raise Problem(
-        "bad_limit",
-        vi=f"limit từ 1 đến {MAX_PAGE}.",
-        en=f"limit is 1 to {MAX_PAGE}.",
-        status=422,
-    )
+    raise BadPageSizeError(max_size=MAX_PAGE)

@@ -1,11 +1,12 @@
 """`/api/v1/exceptions`: what a person must look at, page by page, and what a school's software may do about it.
 
-A key acts under its own name and needs a reason like a person. Money goes back, is split or taken out
-of where it was placed at the console only.
+A key acts under its own name and needs a reason like a person. Money is returned, split or suspended at
+the console only.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
 
@@ -14,18 +15,20 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, PathParameter
 
+from core.exceptions.errors import NoSuchExceptionError
+from core.exceptions.resolutions import BY_WORD
 from core.identity.service import ApiCaller
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver, borrowed, transaction
-from core.kit.errors import not_found
+from core.kit.database import Driver, Query, borrowed, transaction
 from core.payments.ingest.group_commit import announce_paid
 from gateway.api.base import cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext
-from reconciliation.review.actions import BY_WORD, Action
+from reconciliation.review.actions import Action
+from reconciliation.review.allocations import allocate_exception
 from reconciliation.review.decisions import resolve_exception
-from reconciliation.review.exceptions import exceptions_of
+from reconciliation.review.errors import NoSuchInvoiceError
 from reconciliation.review.notes import MAX_TEXT, add_note
-from reconciliation.review.placements import place_exception
+from reconciliation.review.queue import exceptions_of, list_exception_ids
 
 ExceptionId = Annotated[int, PathParameter(gt=0, le=2**63 - 1)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
@@ -35,7 +38,7 @@ class ExceptionBody(msgspec.Struct, frozen=True):
     """One exception. `reason` is of the typed list; amounts in VND; instants in UTC.
 
     age_days: since its business date; known_days: since it was written. actions: what may be done now;
-    waiting_vnd: what of its money is in suspense. `mark` names how it stands: sent with an action, the
+    waiting_vnd: what of its money is in suspense. `mark` names its state: sent with an action, the
     action is refused (409) where that has changed.
     """
 
@@ -64,8 +67,8 @@ class ExceptionListBody(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class Placement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the money goes, and how that is known."""
+class AllocationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The invoice that the money is for, and how that is known."""
 
     invoice_reference: Annotated[str, msgspec.Meta(max_length=40)]
     note: Text
@@ -86,6 +89,22 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Text
 
 
+@dataclass(frozen=True, slots=True)
+class InvoiceReference:
+    """An invoice and the reference that its payers write."""
+
+    id: int
+    reference: str
+
+
+# by uq_invoice_school_id_reference
+INVOICE_OF = Query(int, "SELECT id FROM invoice WHERE school_id = $1 AND reference = $2")
+REFERENCES = Query(
+    InvoiceReference,
+    "SELECT id, reference FROM invoice WHERE school_id = $1 AND id = ANY($2::bigint[])",
+)
+
+
 @get("/exceptions", operation_id="list_exceptions", tags=["exceptions"])
 async def get_exceptions(
     context: NamedDependency[AppContext],
@@ -98,21 +117,15 @@ async def get_exceptions(
     """Exceptions: the open ones, or with `is_open=false` those resolved."""
     size = page_size(limit)
     async with transaction(context.engine) as db:
-        found = await db.raw.fetch(
-            """
-            SELECT e.id FROM exception e
-             WHERE e.school_id = $1 AND e.id > $2
-               AND ($3::boolean IS NULL OR (e.resolved_at IS NULL) = $3)
-               AND ($4::text IS NULL OR e.reason = $4)
-             ORDER BY e.id LIMIT $5
-            """,
+        found = await list_exception_ids(
+            db,
             caller.school_id,
-            id_of_cursor(cursor),
-            is_open,
-            reason,
-            size + 1,
+            after_id=id_of_cursor(cursor),
+            is_open=is_open,
+            reason=reason,
+            limit=size + 1,
         )
-        items = await _bodies(db, caller.school_id, [row["id"] for row in found[:size]])
+        items = await _bodies(db, caller.school_id, found[:size])
     return ExceptionListBody(items, cursor_of(items[-1].id) if len(found) > size else None)
 
 
@@ -133,22 +146,20 @@ async def get_exception(
     tags=["exceptions"],
     status_code=200,
 )
-async def post_placement(
+async def post_allocation(
     context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
     exception_id: ExceptionId,
-    data: JSONBody[Placement],
+    data: JSONBody[AllocationRequest],
 ) -> ExceptionBody:
-    """Place money that waits on an invoice; what is over becomes its pupil's credit."""
+    """Allocate money in suspense to an invoice; what is over becomes its pupil's credit."""
     async with transaction(context.engine) as db:
-        invoice_id = await db.raw.fetchval(
-            "SELECT id FROM invoice WHERE school_id = $1 AND reference = $2",
-            caller.school_id,
-            data.invoice_reference.upper(),
+        invoice_id = await db.fetch_one(
+            INVOICE_OF, caller.school_id, data.invoice_reference.upper()
         )
         if invoice_id is None:
-            raise not_found("phiếu báo thu này", "invoice")
-        moved = await place_exception(
+            raise NoSuchInvoiceError
+        step = await allocate_exception(
             db,
             caller.school_id,
             exception_id,
@@ -159,7 +170,7 @@ async def post_placement(
         )
         body = await _body(db, caller.school_id, exception_id)
     async with borrowed(context.engine) as db:
-        await announce_paid(db, frozenset((caller.school_id, one) for one in moved.invoice_ids))
+        await announce_paid(db, frozenset((caller.school_id, one) for one in step.invoice_ids))
     return body
 
 
@@ -175,7 +186,7 @@ async def post_explanation(
     exception_id: ExceptionId,
     data: JSONBody[Explanation],
 ) -> ExceptionBody:
-    """Close an exception by a word; no money moves. Refused (409) while its money waits in suspense."""
+    """Close an exception with a reason, without any posting. Refused (409) while its money waits in suspense."""
     async with transaction(context.engine) as db:
         await resolve_exception(
             db,
@@ -210,7 +221,7 @@ async def post_note(
 async def _body(db: Driver, school_id: int, exception_id: int) -> ExceptionBody:
     found = await _bodies(db, school_id, [exception_id])
     if not found:
-        raise not_found("ngoại lệ này", "exception")
+        raise NoSuchExceptionError
     return found[0]
 
 
@@ -218,12 +229,9 @@ async def _bodies(db: Driver, school_id: int, exception_ids: list[int]) -> list[
     """Those exceptions, oldest first."""
     today = business_date(now_utc())
     rows = await exceptions_of(db, school_id, exception_ids)
-    named = await db.raw.fetch(
-        "SELECT id, reference FROM invoice WHERE school_id = $1 AND id = ANY($2::bigint[])",
-        school_id,
-        [row.invoice_id for row in rows if row.invoice_id],
-    )
-    references = {row["id"]: row["reference"] for row in named}
+    invoice_ids = [row.invoice_id for row in rows if row.invoice_id]
+    named = await db.fetch(REFERENCES, school_id, invoice_ids)
+    references = {one.id: one.reference for one in named}
     return [
         ExceptionBody(
             id=row.id,
@@ -234,7 +242,7 @@ async def _bodies(db: Driver, school_id: int, exception_ids: list[int]) -> list[
             known_days=row.known_days(today),
             payment_id=row.payment_id,
             invoice_reference=references.get(row.invoice_id) if row.invoice_id else None,
-            waiting_vnd=row.money.suspense_vnd if row.waits else 0,
+            waiting_vnd=row.money.suspense_vnd if row.is_suspended else 0,
             actions=list(row.actions),
             mark=row.mark,
             assigned_to=row.assigned_to,

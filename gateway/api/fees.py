@@ -105,7 +105,7 @@ async def import_fee_schedule(
     caller: NamedDependency[ApiCaller],
     accept: FromQuery[bool] = False,
 ) -> FeeScheduleImport:
-    """Read a fee file. Without `accept` nothing is written and every fault is told; with it, a draft is."""
+    """Read a fee file. Without `accept` nothing is written and every fault is listed; with it, a draft is."""
     upload = await read_upload(request)
     async with transaction(context.engine) as db:
         preview = await preview_schedule(db, caller.school_id, upload.data, upload.name)
@@ -208,7 +208,7 @@ async def import_concessions(
     caller: NamedDependency[ApiCaller],
     accept: FromQuery[bool] = False,
 ) -> ConcessionImport:
-    """Read a list of concessions. Without `accept` nothing is written and every fault is told."""
+    """Read a list of concessions. Without `accept` nothing is written and every fault is listed."""
     upload = await read_upload(request)
     async with transaction(context.engine) as db:
         preview = await preview_concessions(db, caller.school_id, upload.data, upload.name)

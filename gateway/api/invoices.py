@@ -14,20 +14,20 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from core.identity.service import ApiCaller
+from core.invoices.errors import InvoiceNotFoundError
 from core.invoices.listing import (
-    Filters,
-    Listed,
+    ListedInvoice,
+    ListingFilter,
     invoice_of_reference,
     lines_of,
     list_invoices,
     paid_parts,
 )
 from core.invoices.payment_states import PaymentState, states_of_invoices
-from core.invoices.search import InvoiceStatus
+from core.invoices.selects import InvoiceStatus
 from core.invoices.virtual import virtual_or
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.errors import not_found
 from gateway.api.base import MAX_PAGE, cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext
 
@@ -116,7 +116,7 @@ async def get_invoices(
     limit: FromQuery[int] = 50,
 ) -> InvoiceListBody:
     """Invoices, oldest first; go on with `cursor=<next_cursor>`. By pupil: see the search."""
-    wanted = Filters(status=status, class_name=class_name)
+    wanted = ListingFilter(status=status, class_name=class_name)
     return await _page(context, caller, wanted, cursor, limit)
 
 
@@ -127,7 +127,9 @@ async def search_invoices(
     data: JSONBody[InvoiceSearch],
 ) -> InvoiceListBody:
     """The same listing, with the pupil's code among the filters: it stands in the body, not in the URL."""
-    wanted = Filters(status=data.status, class_name=data.class_name, student_code=data.student_code)
+    wanted = ListingFilter(
+        status=data.status, class_name=data.class_name, student_code=data.student_code
+    )
     return await _page(context, caller, wanted, data.cursor, data.limit)
 
 
@@ -143,7 +145,7 @@ async def get_invoice(
             db, caller.school_id, reference.upper(), today=business_date(now_utc())
         )
         if found is None:
-            raise not_found("phiếu báo thu này", "invoice")
+            raise InvoiceNotFoundError
         lines = await lines_of(db, caller.school_id, found.id)
         parts = await paid_parts(db, caller.school_id, found.id)
         states = await states_of_invoices(db, caller.school_id, [found.id])
@@ -166,13 +168,13 @@ async def get_invoice(
 
 
 async def _page(
-    context: AppContext, caller: ApiCaller, filters: Filters, cursor: str | None, limit: int
+    context: AppContext, caller: ApiCaller, wanted: ListingFilter, cursor: str | None, limit: int
 ) -> InvoiceListBody:
     async with transaction(context.engine) as db:
         found, more = await list_invoices(
             db,
             caller.school_id,
-            filters,
+            wanted,
             today=business_date(now_utc()),
             after=id_of_cursor(cursor),
             limit=page_size(limit),
@@ -184,7 +186,7 @@ async def _page(
     )
 
 
-def _body(one: Listed, confirmation: PaymentState | None, base_url: str) -> InvoiceBody:
+def _body(one: ListedInvoice, confirmation: PaymentState | None, base_url: str) -> InvoiceBody:
     return InvoiceBody(
         reference=one.reference,
         pay_url=f"{base_url}/pay/{one.token}",

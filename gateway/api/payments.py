@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from core.identity.service import ApiCaller
-from core.kit.database import transaction
+from core.kit.database import Query, transaction
 from gateway.api.base import cursor_of, id_of_cursor, page_size
 from gateway.context import AppContext
 
@@ -23,7 +24,7 @@ class AllocationBody(msgspec.Struct, frozen=True):
 
 
 class PaymentBody(msgspec.Struct, frozen=True):
-    """Money that arrived, VND. `suspense_reason` tells why it is not placed; null once it is.
+    """Money that arrived, VND. `suspense_reason` says why it is not allocated; null once it is.
 
     `paid_at` in UTC, `business_date` in Vietnam. What is neither allocated nor in suspense is the
     pupil's credit, or was refunded.
@@ -49,8 +50,28 @@ class PaymentListBody(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A payment and the invoices that it settles; `amounts_vnd` in the order of `invoice_references`."""
+
+    id: int
+    channel: str
+    amount_vnd: int
+    paid_at: datetime
+    business_date: date
+    bank_transaction_id: str
+    reference: str | None
+    is_corrected: bool
+    student_code: str | None
+    suspense_reason: str | None
+    invoice_references: tuple[str, ...]
+    amounts_vnd: tuple[int, ...]
+
+
 # The allocations of the page's payments come in one go, by ix_transfer_payment.
-_PAGE = """
+PAGE = Query(
+    PaymentRow,
+    """
 WITH page AS (
   SELECT p.* FROM payment p
    WHERE p.school_id = $1 AND p.id > $2
@@ -68,13 +89,14 @@ WITH page AS (
 )
 SELECT page.id, page.channel, page.amount_vnd, page.paid_at, page.business_date, page.bank_transaction_id,
        page.reference, page.is_corrected, s.code AS student_code, page.suspense_reason,
-       (SELECT array_agg(part.reference ORDER BY part.reference) FROM part
-         WHERE part.payment_id = page.id AND part.amount_vnd <> 0) AS invoice_references,
-       (SELECT array_agg(part.amount_vnd ORDER BY part.reference) FROM part
-         WHERE part.payment_id = page.id AND part.amount_vnd <> 0) AS amounts_vnd
+       ARRAY(SELECT part.reference FROM part
+              WHERE part.payment_id = page.id AND part.amount_vnd <> 0 ORDER BY 1) AS invoice_references,
+       ARRAY(SELECT part.amount_vnd FROM part
+              WHERE part.payment_id = page.id AND part.amount_vnd <> 0 ORDER BY part.reference) AS amounts_vnd
   FROM page LEFT JOIN student s ON s.school_id = $1 AND s.id = page.student_id
  ORDER BY page.id
-"""
+""",
+)
 
 
 @get("/payments", operation_id="list_payments", tags=["payments"])
@@ -90,26 +112,23 @@ async def get_payments(
     size = page_size(limit)
     after = id_of_cursor(cursor)
     async with transaction(context.engine) as db:
-        rows = await db.raw.fetch(_PAGE, caller.school_id, after, since, until, size + 1)
-    items = [
-        PaymentBody(
-            id=row["id"],
-            channel=row["channel"],
-            amount_vnd=row["amount_vnd"],
-            paid_at=row["paid_at"],
-            business_date=row["business_date"],
-            bank_transaction_id=row["bank_transaction_id"],
-            reference=row["reference"],
-            is_corrected=row["is_corrected"],
-            student_code=row["student_code"],
-            suspense_reason=row["suspense_reason"],
-            allocations=[
-                AllocationBody(reference, amount_vnd)
-                for reference, amount_vnd in zip(
-                    row["invoice_references"] or (), row["amounts_vnd"] or (), strict=True
-                )
-            ],
-        )
-        for row in rows[:size]
-    ]
+        rows = await db.fetch(PAGE, caller.school_id, after, since, until, size + 1)
+    items = [_body(row) for row in rows[:size]]
     return PaymentListBody(items, cursor_of(items[-1].id) if len(rows) > size else None)
+
+
+def _body(row: PaymentRow) -> PaymentBody:
+    pairs = zip(row.invoice_references, row.amounts_vnd, strict=True)
+    return PaymentBody(
+        id=row.id,
+        channel=row.channel,
+        amount_vnd=row.amount_vnd,
+        paid_at=row.paid_at,
+        business_date=row.business_date,
+        bank_transaction_id=row.bank_transaction_id,
+        reference=row.reference,
+        is_corrected=row.is_corrected,
+        student_code=row.student_code,
+        suspense_reason=row.suspense_reason,
+        allocations=[AllocationBody(reference, amount_vnd) for reference, amount_vnd in pairs],
+    )

@@ -1,4 +1,4 @@
-"""`/api/v1/refunds`: asking for a refund, and how those asked for stand. Deciding is for people, at the console."""
+"""`/api/v1/refunds`: requesting refunds, and their states. Deciding is for people, at the console."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RowId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 
 class PayeeBody(msgspec.Struct, frozen=True):
-    """The account that receives a payout. It is never shown again in full."""
+    """The account that receives a transfer. It is never shown again in full."""
 
     bin: str
     number: str
@@ -34,8 +34,8 @@ class PayeeBody(msgspec.Struct, frozen=True):
         return "PayeeBody()"
 
 
-class RefundWish(msgspec.Struct, frozen=True):
-    """A refund to be asked for, VND. `key`: yours; the same request sent again means the same refund,
+class RefundRequestBody(msgspec.Struct, frozen=True):
+    """A refund to be requested, VND. `key`: yours; the same request sent again means the same refund,
     another one with it is refused (409).
 
     `payee` is needed by method "payout" and by it alone. `from_invoice_id`: give back what this invoice
@@ -52,7 +52,7 @@ class RefundWish(msgspec.Struct, frozen=True):
 
 
 class RefundBody(msgspec.Struct, frozen=True):
-    """A refund, VND. `code` stands in the bank's text of a payout; `payee` is masked; instants in UTC."""
+    """A refund, VND. `code` stands in the text of a bank's transfer; `payee` is masked; instants in UTC."""
 
     id: int
     code: str
@@ -71,7 +71,7 @@ class RefundBody(msgspec.Struct, frozen=True):
 
 
 class RefundListBody(msgspec.Struct, frozen=True):
-    """A page of refunds in the order of asking; `next_cursor` is null on the last one."""
+    """A page of refunds in the order of their requests; `next_cursor` is null on the last one."""
 
     items: list[RefundBody]
     next_cursor: str | None
@@ -84,7 +84,7 @@ async def get_refunds(
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = 50,
 ) -> RefundListBody:
-    """Refunds in the order of asking."""
+    """Refunds in the order of their requests."""
     size = page_size(limit)
     async with transaction(context.engine) as db:
         rows = await page_of_refunds(
@@ -109,11 +109,11 @@ async def get_refund(
 async def post_refund(
     context: NamedDependency[AppContext],
     caller: NamedDependency[ApiCaller],
-    data: JSONBody[RefundWish],
+    data: JSONBody[RefundRequestBody],
 ) -> RefundBody:
-    """Ask for a refund; a person approves it at the console unless it is within the school's limit."""
+    """Request a refund; a person approves it at the console unless it is within the school's limit."""
     payee = data.payee
-    wish = RefundRequest(
+    request = RefundRequest(
         amount_vnd=data.amount_vnd,
         reason=data.reason,
         method=data.method,
@@ -123,7 +123,7 @@ async def post_refund(
     )
     async with transaction(context.engine) as db:
         made = await request_refund(
-            db, context.keys, caller.school_id, data.payment_id, wish, actor=caller.actor
+            db, context.keys, caller.school_id, data.payment_id, request, actor=caller.actor
         )
         return _body(await find_refund(db, context.keys, caller.school_id, made.id))
 

@@ -1,4 +1,4 @@
-"""`/api/v1/roster-imports`: a class list is previewed, and written when `accept=true` says so."""
+"""`/api/v1/roster-imports`: a class list is previewed, and written with `accept=true`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def import_roster(
     accept: FromQuery[bool] = False,
     school_year: FromQuery[str | None] = None,
 ) -> RosterImport:
-    """Read an Excel or CSV class list. Without `accept` nothing is written and every fault is told."""
+    """Read an Excel or CSV class list. Without `accept` nothing is written and every fault is listed."""
     upload = await read_upload(request)
     year = school_year or school_year_of(business_date(now_utc()))
     async with transaction(context.engine) as db:

@@ -30,8 +30,8 @@ from core.statistics.cashless import (
 from core.statistics.sheets import (
     SHARE_COLUMNS,
     TOTAL,
-    Column,
-    Sheet,
+    ReportColumn,
+    ReportSheet,
     share_cells,
     write_workbook,
 )
@@ -110,7 +110,7 @@ def month_of(text: str | None) -> date:
     return month
 
 
-def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[Sheet]:
+def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[ReportSheet]:
     """The month as two tables: by province, and by school."""
     total = share_cells(added([one.figures for one in schools]))
     notes: tuple[Message, ...] = (
@@ -118,12 +118,12 @@ def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[Sh
         msg("Không tiền mặt: mọi khoản qua ngân hàng, ví hoặc cổng thanh toán."),
     )
     return [
-        Sheet(
+        ReportSheet(
             title=msg("Theo tỉnh, thành phố"),
             notes=notes,
             columns=(
-                Column(msg("Tỉnh, thành phố")),
-                Column(msg("Số trường"), "count"),
+                ReportColumn(msg("Tỉnh, thành phố")),
+                ReportColumn(msg("Số trường"), "count"),
                 *SHARE_COLUMNS,
             ),
             rows=tuple(
@@ -132,13 +132,13 @@ def statistics_sheets(schools: Sequence[SchoolCashless], month: date) -> list[Sh
             ),
             foot=(TOTAL, len(schools), *total),
         ),
-        Sheet(
+        ReportSheet(
             title=msg("Theo trường"),
             notes=notes,
             columns=(
-                Column(msg("Tỉnh, thành phố")),
-                Column(msg("Mã trường")),
-                Column(msg("Trường")),
+                ReportColumn(msg("Tỉnh, thành phố")),
+                ReportColumn(msg("Mã trường")),
+                ReportColumn(msg("Trường")),
                 *SHARE_COLUMNS,
             ),
             rows=tuple(

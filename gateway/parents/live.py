@@ -15,7 +15,7 @@ from typing import Final
 from litestar.response.sse import ServerSentEventMessage
 
 from adapters.messages import Lang, msg
-from core.invoices.queries import PublicInvoice, State, standing_of
+from core.invoices.queries import PublicInvoice, State, progress_of
 from core.kit.database import transaction
 from core.kit.texts import translate
 from gateway.context import AppContext
@@ -57,22 +57,26 @@ class Streams:
             self._open -= 1
 
 
-async def standings(
+async def state_events(
     context: AppContext, streams: Streams, invoice: PublicInvoice, lang: Lang
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Events named `standing` with {"version", "state", "message", "is_final"}; comments between."""
+    """The invoice's state as events named `standing`, comments between them.
+
+    Their data: {"version", "state", "message", "is_final"}.
+    """
     clock = asyncio.get_running_loop()
     ends_at = clock.time() + LONGEST_S
-    told = ""
+    shown = ""
     with streams.one(), context.paid.subscribe(invoice.school_id, invoice.invoice_id) as hint:
         while clock.time() < ends_at:
             hint.clear()
             async with transaction(context.engine) as db:
-                state, paid_vnd = await standing_of(db, invoice.school_id, invoice.invoice_id)
-            version = version_of(invoice.token, state, paid_vnd)
+                progress = await progress_of(db, invoice.school_id, invoice.invoice_id)
+            state = progress.state
+            version = version_of(invoice.token, state, progress.paid_vnd)
             is_final = state in (State.PAID, State.CANCELLED)
-            if version != told:
-                told = version
+            if version != shown:
+                shown = version
                 yield ServerSentEventMessage(
                     event="standing",
                     retry=5_000,

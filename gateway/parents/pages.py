@@ -21,20 +21,26 @@ from adapters.contract import Checkout, Order, Outcome, Refused, RefusedError
 from adapters.messages import Lang
 from adapters.ways import name_of
 from core.invoices.debts import order_parts
+from core.invoices.errors import InvoiceNotFoundError
 from core.invoices.qr import qr_png, qr_svg
-from core.invoices.queries import PublicInvoice, invoice_by_token, receipts_of_invoice
+from core.invoices.queries import PublicInvoice, invoice_by_token
+from core.invoices.receipts import receipts_of_invoice
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.errors import Problem, not_found
-from core.kit.money import format_vnd
-from core.kit.texts import en_of, vi_of
 from core.merchants.directory import Merchant
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.checkouts import name_order, open_checkout
 from gateway.context import AppContext
 from gateway.network import client_ip
 from gateway.pages.rendering import in_lang, lang_of, page, strict_headers
-from gateway.parents.live import Streams, standings
+from gateway.parents.errors import (
+    AmountOutOfRangeError,
+    ChannelNotFoundError,
+    CheckoutUnavailableError,
+    QrNotFoundError,
+    TooManyStreamsError,
+)
+from gateway.parents.live import Streams, state_events
 from gateway.parents.sheet import Sheet, make_sheet, offers_of, vietqr_of
 
 log = structlog.get_logger(__name__)
@@ -75,7 +81,7 @@ async def show_qr_png(
 
 @get("/pay/{token:str}/payload.txt", operation_id="show_payload", include_in_schema=False)
 async def show_payload(context: NamedDependency[AppContext], token: FromPath[str]) -> Response[str]:
-    """What the QR code says, as text."""
+    """The payload of the QR code, as text."""
     return Response(
         await _payload(context, token), media_type=MediaType.TEXT, headers=strict_headers()
     )
@@ -93,14 +99,12 @@ async def invoice_events(
     streams: NamedDependency[Streams],
     token: FromPath[str],
 ) -> ServerSentEvent:
-    """The live status. Raises Problem (503) when too many pages listen already."""
+    """The live status. Raises TooManyStreamsError."""
     invoice = await _invoice(context, token)
     if streams.is_full:
-        raise Problem(
-            "too_many_streams", vi="Hãy thử lại sau.", en="Please try again later.", status=503
-        )
+        raise TooManyStreamsError
     return ServerSentEvent(
-        standings(context, streams, invoice, lang_of(request)),
+        state_events(context, streams, invoice, lang_of(request)),
         headers={**strict_headers(), "cache-control": "no-store", "x-accel-buffering": "no"},
     )
 
@@ -118,8 +122,8 @@ async def begin_checkout(
 ) -> Response[Any]:
     """Write the checkout, then send the browser to the provider: by 303, by a link, or by a form.
 
-    A provider that does not answer costs the parent nothing but another try: the page comes back and
-    says so, with every other way to pay still on it.
+    A provider that does not answer costs the parent nothing but another try: the page comes back with a
+    notice of it, and with every other way to pay.
     """
     invoice = await _invoice(context, token)
     merchant = await _merchant(context, invoice, adapter)
@@ -140,16 +144,10 @@ async def begin_checkout(
 
 
 def _expect_open(invoice: PublicInvoice, adapter: str) -> None:
-    """Raise Problem (409) where the way does not take what is left to pay."""
+    """Raise AmountOutOfRangeError where the way does not take what is left to pay."""
     for offer in offers_of(invoice, business_date(now_utc())):
         if offer.adapter == adapter and offer.limit and not offer.is_open:
-            low, high = offer.limit.min_vnd, offer.limit.max_vnd
-            raise Problem(
-                "amount_out_of_range",
-                vi=f"{vi_of(offer.name)} chỉ nhận từ {format_vnd(low, 'vi')} đến {format_vnd(high, 'vi')} mỗi lần.",
-                en=f"{en_of(offer.name)} takes {format_vnd(low, 'en')} to {format_vnd(high, 'en')} at once.",
-                status=409,
-            )
+            raise AmountOutOfRangeError(offer.name, offer.limit.min_vnd, offer.limit.max_vnd)
 
 
 async def _checkout(
@@ -157,8 +155,8 @@ async def _checkout(
 ) -> Checkout:
     """The way to the provider's page for a checkout that is written first.
 
-    Raises Problem, and UnansweredError when the provider could not be reached this time: what became
-    of the order is then unknown, and it is asked about like any other.
+    Raises CheckoutUnavailableError, and UnansweredError when the provider could not be reached this time:
+    the order's end is then unknown, and it is queried like any other.
     """
     at = now_utc()
     lang = lang_of(request)
@@ -190,12 +188,7 @@ async def _checkout(
         if isinstance(error, RefusedError) and error.reason is Refused.BUSY:
             raise UnansweredError(error.field) from error
         log.warning("checkout.refused", adapter=adapter, error=str(error))
-        raise Problem(
-            "checkout_unavailable",
-            vi="Kênh thanh toán này tạm thời chưa dùng được cho khoản này. Hãy chuyển khoản bằng mã QR.",
-            en="This way to pay is not available for this amount now. Please pay by the QR code.",
-            status=409,
-        ) from error
+        raise CheckoutUnavailableError from error
     if target.provider_reference:
         async with transaction(context.engine) as db:
             await name_order(db, merchant, opened, target.provider_reference)
@@ -228,7 +221,7 @@ async def return_from_checkout(
     query = request.scope["query_string"]
     returning = REDIRECT.get(adapter) or CREATE.get(adapter)
     if returning is None or not _TOKEN.fullmatch(token):  # nothing else goes into a header
-        raise not_found("kênh thanh toán này", "way to pay")
+        raise ChannelNotFoundError
     if locale in ("vi", "en"):
         path = f"/pay/{token}/return/{adapter}"
         location = in_lang(f"{path}?{query.decode('latin-1')}" if query else path, _lang(locale))
@@ -237,10 +230,10 @@ async def return_from_checkout(
     sheet = await _sheet(context, token)
     merchant = await _merchant(context, sheet.invoice, adapter)
     try:
-        said: Outcome | None = returning.read_return(query, merchant.account)
+        outcome: Outcome | None = returning.read_return(query, merchant.account)
     except RefusedError:
-        said = None
-    return _invoice_page(request, context, sheet, returned=said or "unverified")
+        outcome = None
+    return _invoice_page(request, context, sheet, returned=outcome or "unverified")
 
 
 def _lang(locale: str) -> Lang:
@@ -276,7 +269,7 @@ async def _invoice(context: AppContext, token: str) -> PublicInvoice:
         async with transaction(context.engine) as db:
             found = await invoice_by_token(db, token)
     if found is None:
-        raise not_found("phiếu báo thu này", "invoice")
+        raise InvoiceNotFoundError
     return found
 
 
@@ -296,22 +289,22 @@ def _sheet_of(invoice: PublicInvoice) -> Sheet:
 async def _payload(context: AppContext, token: str) -> str:
     payload = vietqr_of(await _invoice(context, token), business_date(now_utc()))
     if payload is None:
-        raise not_found("mã QR này", "QR code")
+        raise QrNotFoundError
     return payload
 
 
 async def _merchant(context: AppContext, invoice: PublicInvoice, adapter: str) -> Merchant:
-    """The merchant account that this invoice may be paid through. Raises Problem (404)."""
+    """The merchant account that this invoice may be paid through. Raises ChannelNotFoundError."""
     for option in invoice.checkouts:
         if option.adapter == adapter:
             merchant = await context.merchants.find(adapter, option.account_key)
             if merchant is not None:
                 return merchant
-    raise not_found("kênh thanh toán này", "way to pay")
+    raise ChannelNotFoundError
 
 
 def _address(caller: str) -> str:
-    """The caller's IP address, which providers want; ours where a local socket tells none."""
+    """The caller's IP address, which providers want; ours where a local socket has none."""
     try:
         return str(ip_address(caller.partition("%")[0]))  # behind "%" a zone may be any text
     except ValueError:

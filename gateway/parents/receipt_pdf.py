@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from adapters.messages import Lang, format_day, format_moment
 from adapters.ways import name_of
-from core.invoices.queries import PublicReceipt
+from core.invoices.receipts import PublicReceipt
 from core.kit.money import amount_in_words_vi, format_vnd
 from core.kit.texts import translate
 from gateway.pages.typesetting import set_pdf

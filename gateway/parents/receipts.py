@@ -1,6 +1,6 @@
 """`/receipts/{token}`: what a payer gets to keep, as a page and as PDF, and the provider's own e-receipt.
 
-Ours confirms that the school received this money; it is no e-invoice and says so. The token is the
+Ours confirms that the school received this money; it is no e-invoice and states that. The token is the
 payment's own; a payment that settles nothing (yet) has no receipt.
 """
 
@@ -15,13 +15,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from adapters.ways import name_of
-from core.invoices.queries import PublicReceipt, receipt_by_token
+from core.invoices.receipts import PublicReceipt, receipt_by_token
 from core.kit.database import transaction
-from core.kit.errors import not_found
 from core.kit.money import amount_in_words_vi
+from core.portal.errors import ReceiptNotFoundError
 from core.portal.receipts import PDF, receipt_of_token
 from gateway.context import AppContext
 from gateway.pages.rendering import lang_of, page, strict_headers
+from gateway.parents.errors import ConfirmationNotFoundError
 from gateway.parents.receipt_pdf import receipt_pdf
 
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]{16,64}")
@@ -36,7 +37,7 @@ async def show_receipt(
     address = _ADDRESS.fullmatch(name)
     receipt = await _receipt(context, address[1]) if address else None
     if address is None or receipt is None:
-        raise not_found("giấy xác nhận này", "receipt")
+        raise ConfirmationNotFoundError
     if address[2] is None:
         return page(
             request,
@@ -70,14 +71,13 @@ async def download_official_receipt(
         async with transaction(context.engine) as db:
             found = await receipt_of_token(db, token)
     if found is None:
-        raise not_found("biên lai điện tử này", "e-receipt")
-    number, content = found
+        raise ReceiptNotFoundError
     return Response(
-        content,
+        found.content,
         media_type=PDF,
         headers={
             **strict_headers(),
-            "content-disposition": f'attachment; filename="bien-lai-{number}.pdf"',
+            "content-disposition": f'attachment; filename="bien-lai-{found.payment_id}.pdf"',
         },
     )
 

@@ -39,7 +39,7 @@ def parents_router(trusted_proxies: int) -> Router:
     next_sweep = 0.0
 
     async def forget_past_callers(request: Request[Any, Any, Any]) -> None:
-        """The store in memory drops what has expired only when told to."""
+        """The store in memory drops what has expired only when it is asked to."""
         nonlocal next_sweep
         store = limit.get_store_from_app(request.app)
         if time.monotonic() >= next_sweep and isinstance(store, MemoryStore):

@@ -1,7 +1,7 @@
 """What the page of an invoice shows, put together from the invoice and today's date. Pure.
 
 The QR code asks for what is left to pay; where nothing is left, or the sum is beyond what one transfer
-may carry, there is none. A page's `version` changes whenever its state does, and tells nothing else.
+may carry, there is none. A page's `version` changes whenever its state does, and reveals nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from adapters.bankapps import AppLink, app_links
 from adapters.messages import Message
 from adapters.vietqr import encode
 from adapters.ways import VIETQR, Limit, in_order, limit_of, name_of
-from core.invoices.queries import PublicInvoice, ReceiptLink, State
+from core.invoices.queries import PublicInvoice, State
+from core.invoices.receipts import ReceiptLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def version_of(token: str, state: State, paid_vnd: int) -> str:
 def provider_origins(settings: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     """The "scheme://host" of every web address among providers' settings, sorted, each once."""
     found = set()
-    for value in (value for said in settings for value in said.values()):
+    for value in (value for one in settings for value in one.values()):
         parts = urlsplit(value) if value.startswith(("https://", "http://")) else None
         if parts and parts.netloc and not set(parts.netloc) & set(" ;,'\""):
             found.add(f"{parts.scheme}://{parts.netloc}")

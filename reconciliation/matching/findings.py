@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from core.exceptions.reasons import Reason
-from core.exceptions.resolutions import withdrawing
-from core.exceptions.sql import opening
+from core.exceptions.sql import opening, withdrawing
 from core.kit.database import Driver
 
 UNEXPLAINED_DEBITS = opening(

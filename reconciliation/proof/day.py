@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from core.exceptions.resolutions import MATCHED_LATER
+from core.exceptions.resolutions import Resolution
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.errors import Problem
@@ -130,7 +130,7 @@ SELECT e.reason, e.amount_vnd,
   LEFT JOIN merchant_account a ON a.school_id = n.school_id AND a.id = n.merchant_account_id
   LEFT JOIN match m ON m.school_id = e.school_id AND m.payment_id = e.payment_id
   LEFT JOIN statement_line s ON s.school_id = m.school_id AND s.id = m.statement_line_id
- WHERE e.school_id = $1 AND e.business_date = $2 AND e.resolution IS DISTINCT FROM '{MATCHED_LATER}'
+ WHERE e.school_id = $1 AND e.business_date = $2 AND e.resolution IS DISTINCT FROM '{Resolution.MATCHED_LATER}'
    AND e.reason <> 'missing_in_statement'
    AND NOT (e.reason = 'refund_unmatched' AND e.identity ~ '^refund:[^:]+$')
    AND NOT (e.reason IN ('duplicate_payment', 'amount_mismatch') AND starts_with(e.identity, 'notice:'))

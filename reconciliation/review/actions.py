@@ -1,7 +1,7 @@
-"""What a person may do about an exception: pure rules from its reason and where its money stands.
+"""What a person may do about an exception: pure rules from its reason and where its money is.
 
 Nothing is offered that the books would refuse, and nothing that would let money in suspense drop out
-of sight: as long as it waits, its exception cannot be explained away.
+of sight: as long as it is there, its exception cannot be explained away.
 """
 
 from __future__ import annotations
@@ -10,34 +10,30 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.exceptions.reasons import Reason
+from core.exceptions.resolutions import BY_WORD, Resolution
 
 
 class Action(StrEnum):
-    """What can be done. All of them need a reason; `suspend`, `place` and `split` post to the books."""
+    """What can be done. All need a reason; `SUSPEND`, `ALLOCATE` and `SPLIT` post to the books."""
 
-    PLACE = "place"  # on one invoice; what is over becomes its pupil's credit
-    SPLIT = "split"  # over several invoices, the rest to a pupil's credit or still waiting
+    ALLOCATE = "place"  # to one invoice; what is over becomes its pupil's credit
+    SPLIT = "split"  # over several invoices, the rest to a pupil's credit or still in suspense
     RETURN = "return"  # a refund is asked for
-    SUSPEND = "suspend"  # what was placed is taken back out, to wait for a person
-    EXPLAIN = "explain"  # closed by a person's word; no money moves
+    SUSPEND = "suspend"  # what was allocated is taken to suspense
+    EXPLAIN = "explain"  # closed by a person, without any posting
     NOTE = "note"
     ASK = "ask"  # a colleague, who sees it first from then on
     UNDO = "undo"  # the last decision, by a reversal of what it posted
 
 
-class Place(StrEnum):
-    """Where the money behind an exception stands."""
+class MoneyState(StrEnum):
+    """Where the money behind an exception is."""
 
-    WAITING = "waiting"  # in suspense, and this exception answers for it
-    WAITING_ELSEWHERE = "waiting_elsewhere"  # in suspense, another exception answers for it
-    PLACED = "placed"  # settles invoices or is a pupil's credit
-    NOWHERE = "nowhere"  # there is none, or it has gone
+    SUSPENDED = "suspended"  # in suspense, and this exception is why
+    SUSPENDED_ELSEWHERE = "suspended_elsewhere"  # in suspense, another exception is why
+    ALLOCATED = "allocated"  # settles invoices or is a pupil's credit
+    NONE = "none"  # there is none, or it has gone
 
-
-PLACED = "placed"
-REFUNDED = "refunded"
-BY_WORD = ("explained", "accepted")
-"""What a person may conclude without moving money."""
 
 _ABOUT_PAYMENTS = frozenset(
     {
@@ -58,47 +54,47 @@ _NOT_RETURNED = frozenset({Reason.MISSING_IN_STATEMENT})
 class ExceptionState:
     """An exception as the rules see it.
 
-    credit_vnd: what of its money is a pupil's credit, VND. steps: its own postings that stand.
-    has_refund: its money goes back by a refund of this house.
+    credit_vnd: what of its money is a pupil's credit, VND. steps: its own journals that are not reversed.
+    has_refund: its money goes back by a refund of the school.
     """
 
-    reason: str
-    place: Place
-    resolution: str | None = None
+    reason: Reason
+    money: MoneyState
+    resolution: Resolution | None = None
     credit_vnd: int = 0
     steps: int = 0
     has_refund: bool = False
 
 
-def actions_for(standing: ExceptionState) -> tuple[Action, ...]:
+def actions_for(state: ExceptionState) -> tuple[Action, ...]:
     """What may be done now, the likeliest first."""
-    talk = (Action.NOTE,) if standing.resolution else (Action.NOTE, Action.ASK)
-    return (*_moves(standing), *_ends(standing), *talk)
+    notes = (Action.NOTE,) if state.resolution else (Action.NOTE, Action.ASK)
+    return (*_money_actions(state), *_closing_actions(state), *notes)
 
 
-def _moves(standing: ExceptionState) -> tuple[Action, ...]:
-    if standing.resolution or standing.reason not in _ABOUT_PAYMENTS:
+def _money_actions(state: ExceptionState) -> tuple[Action, ...]:
+    if state.resolution or state.reason not in _ABOUT_PAYMENTS:
         return ()
-    returned = () if standing.reason in _NOT_RETURNED else (Action.RETURN,)
-    if standing.place is Place.WAITING:
-        return (Action.PLACE, Action.SPLIT, *returned)
-    if standing.place is Place.PLACED:
-        return (*(returned if standing.credit_vnd else ()), Action.SUSPEND)
+    returned = () if state.reason in _NOT_RETURNED else (Action.RETURN,)
+    if state.money is MoneyState.SUSPENDED:
+        return (Action.ALLOCATE, Action.SPLIT, *returned)
+    if state.money is MoneyState.ALLOCATED:
+        return (*(returned if state.credit_vnd else ()), Action.SUSPEND)
     return ()
 
 
-def _ends(standing: ExceptionState) -> tuple[Action, ...]:
-    undo = (Action.UNDO,) if _can_undo(standing) else ()
-    if standing.resolution:
+def _closing_actions(state: ExceptionState) -> tuple[Action, ...]:
+    undo = (Action.UNDO,) if _can_undo(state) else ()
+    if state.resolution:
         return undo
-    # money told for an account that is not the school's: nobody can place what never came
-    waits = standing.place is Place.WAITING and standing.reason != Reason.WRONG_ACCOUNT
-    return undo if waits else (Action.EXPLAIN, *undo)
+    # money reported for an account that is not the school's: nobody can allocate what never came
+    is_held = state.money is MoneyState.SUSPENDED and state.reason is not Reason.WRONG_ACCOUNT
+    return undo if is_held else (Action.EXPLAIN, *undo)
 
 
-def _can_undo(standing: ExceptionState) -> bool:
-    if standing.resolution is None or standing.resolution == PLACED:
-        return standing.steps > 0
-    return standing.resolution in BY_WORD or (
-        standing.resolution == REFUNDED and standing.has_refund
+def _can_undo(state: ExceptionState) -> bool:
+    if state.resolution in {None, Resolution.ALLOCATED}:
+        return state.steps > 0
+    return state.resolution in BY_WORD or (
+        state.resolution is Resolution.REFUNDED and state.has_refund
     )

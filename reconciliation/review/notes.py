@@ -1,52 +1,43 @@
-"""What people say about an exception: notes, reasons of decisions, a question to a colleague and its answer.
+"""What people write about an exception: notes, a question to a colleague, and its answer.
 
-Append-only: nothing that was said is changed. What is said may name a pupil, so it never goes into the
-audit chain, which keeps only that it was said, by whom and to whom.
+A text may name a pupil, so it never goes into the audit chain, which keeps only that something was
+written, by whom and to whom.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.exceptions.notes import write_notes
+from core.exceptions.errors import NoteRequiredError, NoteTooLongError
+from core.exceptions.notes import NoteKind, write_notes
 from core.exceptions.service import assign
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.database import Driver, Query
 from reconciliation.review.actions import Action
-from reconciliation.review.exceptions import lock_for
+from reconciliation.review.errors import NoSuchColleagueError
+from reconciliation.review.locking import lock_for
 
 MAX_TEXT = 500
 
 
-def said(text: str) -> str:
-    """A reason, trimmed. Raises Problem (422) where there is none, or one too long."""
+def require_note(text: str) -> str:
+    """A reason, trimmed. Raises NoteRequiredError where there is none, NoteTooLongError."""
     tidy = text.strip()
     if not tidy:
-        raise Problem("note_required", vi="Hãy ghi lý do.", en="Say why in the note.", status=422)
+        raise NoteRequiredError
     if len(tidy) > MAX_TEXT:
-        raise Problem(
-            "note_too_long",
-            vi=f"Ghi chú có tối đa {MAX_TEXT} ký tự.",
-            en=f"A note has at most {MAX_TEXT} characters.",
-            status=422,
-        )
+        raise NoteTooLongError(MAX_TEXT)
     return tidy
 
 
 async def add_note(db: Driver, school_id: int, exception_id: int, *, actor: str, text: str) -> None:
-    """Say something; whoever was asked has answered with it. Raises Problem: 404, 422 without words."""
-    words = said(text)
+    """Write a note; it answers where the actor was asked. Raises as `require_note`, NoSuchExceptionError."""
+    words = require_note(text)
     row = await lock_for(db, school_id, exception_id, Action.NOTE, mark=None)
     is_answer = row.assigned_to == actor
-    await write_notes(
-        db,
-        school_id,
-        [exception_id],
-        author=actor,
-        text=words,
-        kind="answer" if is_answer else "note",
-    )
+    kind: NoteKind = "answer" if is_answer else "note"
+    await write_notes(db, school_id, [exception_id], author=actor, text=words, kind=kind)
     if is_answer:
         await assign(db, school_id, [exception_id], None)
     await audit(
@@ -65,22 +56,16 @@ async def add_note(db: Driver, school_id: int, exception_id: int, *, actor: str,
 async def ask_colleague(
     db: Driver, school_id: int, exception_id: int, *, actor: str, colleague: str, text: str
 ) -> None:
-    """Ask a colleague at the school; the exception stands first in their queue until they answer.
+    """Ask a colleague at the school; the exception is first in their queue until they answer.
 
-    Raises Problem: 404, 409 when it is resolved, 422 without words or for somebody who is not there,
-    or oneself.
+    Raises NoSuchColleagueError for oneself too, as `require_note`, NoSuchExceptionError, and
+    AlreadyResolvedByError.
     """
-    words = said(text)
+    words = require_note(text)
     row = await lock_for(db, school_id, exception_id, Action.ASK, mark=None)
-    if colleague == actor or colleague not in {
-        name for name, _ in await colleagues_of(db, school_id)
-    }:
-        raise Problem(
-            "no_such_colleague",
-            vi="Hãy chọn một đồng nghiệp của trường.",
-            en="Choose a colleague at the school.",
-            status=422,
-        )
+    staff = {one.username for one in await colleagues_of(db, school_id)}
+    if colleague == actor or colleague not in staff:
+        raise NoSuchColleagueError
     await write_notes(
         db,
         school_id,
@@ -101,10 +86,21 @@ async def ask_colleague(
     )
 
 
-async def colleagues_of(db: Driver, school_id: int) -> Sequence[tuple[str, str]]:
-    """(username, display name) of the school's staff, by name."""
-    rows = await db.raw.fetch(
-        "SELECT username, display_name FROM app_user WHERE school_id = $1 ORDER BY display_name, username",
-        school_id,
-    )
-    return [(row["username"], row["display_name"]) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """One of the school's staff."""
+
+    username: str
+    display_name: str
+
+
+COLLEAGUES = Query(
+    Colleague,
+    "SELECT username, display_name FROM app_user WHERE school_id = $1"
+    " ORDER BY display_name, username",
+)
+
+
+async def colleagues_of(db: Driver, school_id: int) -> Sequence[Colleague]:
+    """The school's staff, by name."""
+    return await db.fetch(COLLEAGUES, school_id)

@@ -13,9 +13,8 @@ from typing import Final
 
 from adapters.settlements.payouts import names_batch
 from core.exceptions.reasons import Reason
-from core.exceptions.resolutions import withdrawing
 from core.exceptions.service import open_or_follow
-from core.exceptions.sql import NewException
+from core.exceptions.sql import NewException, withdrawing
 from core.kit.database import Driver
 from reconciliation.settlements.payout_matching import SETTLEMENT_RULE, BankLine, Batch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from babel.numbers import format_decimal as format_decimal_by_babel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +119,8 @@ def test_an_amount_reads_back(amount_vnd: int) -> None:
     assert vi == f"{amount_vnd:,d}".replace(",", ".") + " đ"
     assert en == f"VND {amount_vnd:,d}"
     assert format_number(amount_vnd, "vi") + " đ" == vi
+    for lang in LANGS:
+        assert format_number(amount_vnd, lang) == format_decimal_by_babel(amount_vnd, locale=lang)
 
 
 @given(st.dates(min_value=date(1900, 1, 1)))

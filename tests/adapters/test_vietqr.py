@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.paths import VECTORS
 
 from adapters import vietqr
-from adapters.vietqr import Initiation, Reason, Service, VietQR, VietQRError
+from adapters.vietqr import FaultReason, Initiation, Service, VietQR, VietQRError
 
 VECTORS = json.loads((VECTORS / "vietqr.json").read_text(encoding="utf-8"))
 BUILT = [row for row in VECTORS["builder"] if "bankBin" in row["input"]]
@@ -82,7 +82,7 @@ def test_lenient_reading_keeps_what_can_be_read(row: dict[str, Any]) -> None:
     if row["decoded"] is None:
         with pytest.raises(VietQRError) as refusal:
             vietqr.decode(row["payload"], strict=False)
-        assert [fault.reason for fault in refusal.value.faults] == [Reason.BAD_TLV]
+        assert [fault.reason for fault in refusal.value.faults] == [FaultReason.BAD_TLV]
         return
     read = vietqr.decode(row["payload"], strict=False)
     assert as_vector(read) == present(row["decoded"])
@@ -165,22 +165,24 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("bad", "where", "reason"),
     [
-        ({"bin": "97043"}, "38.01.00", Reason.BAD_VALUE),
-        ({"bin": "97043６"}, "38.01.00", Reason.BAD_VALUE),
-        ({"account": ""}, "38.01.01", Reason.BAD_VALUE),
-        ({"account": "1" * 20}, "38.01.01", Reason.BAD_VALUE),
-        ({"account": "01234-5"}, "38.01.01", Reason.BAD_VALUE),
-        ({"account": "0123\n"}, "38.01.01", Reason.BAD_VALUE),
-        ({"amount_vnd": 0}, "54", Reason.BAD_VALUE),
-        ({"amount_vnd": -1}, "54", Reason.BAD_VALUE),
-        ({"amount_vnd": 500_000_000}, "54", Reason.BAD_VALUE),
-        ({"content": "A" * 26}, "62.08", Reason.TOO_LONG),
-        ({"content": "hoc phi tháng 9"}, "62.08", Reason.NOT_ASCII),
-        ({"content": "HP\n1"}, "62.08", Reason.NOT_ASCII),
-        ({"bill": "A" * 26}, "62.01", Reason.TOO_LONG),
+        ({"bin": "97043"}, "38.01.00", FaultReason.BAD_VALUE),
+        ({"bin": "97043６"}, "38.01.00", FaultReason.BAD_VALUE),
+        ({"account": ""}, "38.01.01", FaultReason.BAD_VALUE),
+        ({"account": "1" * 20}, "38.01.01", FaultReason.BAD_VALUE),
+        ({"account": "01234-5"}, "38.01.01", FaultReason.BAD_VALUE),
+        ({"account": "0123\n"}, "38.01.01", FaultReason.BAD_VALUE),
+        ({"amount_vnd": 0}, "54", FaultReason.BAD_VALUE),
+        ({"amount_vnd": -1}, "54", FaultReason.BAD_VALUE),
+        ({"amount_vnd": 500_000_000}, "54", FaultReason.BAD_VALUE),
+        ({"content": "A" * 26}, "62.08", FaultReason.TOO_LONG),
+        ({"content": "hoc phi tháng 9"}, "62.08", FaultReason.NOT_ASCII),
+        ({"content": "HP\n1"}, "62.08", FaultReason.NOT_ASCII),
+        ({"bill": "A" * 26}, "62.01", FaultReason.TOO_LONG),
     ],
 )
-def test_what_cannot_be_written_is_named(bad: dict[str, Any], where: str, reason: Reason) -> None:
+def test_what_cannot_be_written_is_named(
+    bad: dict[str, Any], where: str, reason: FaultReason
+) -> None:
     good = {"bin": "970436", "account": "0123456789", "amount_vnd": 1000, "content": "HP1"}
     with pytest.raises(VietQRError) as refusal:
         vietqr.encode(**{**good, **bad})
@@ -206,34 +208,36 @@ def resealed(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("payload", "where", "reason"),
     [
-        (resealed("000201", "000202"), "00", Reason.BAD_VALUE),
-        (resealed("000201010212", "010212000201"), "00", Reason.MISPLACED),
-        (resealed("010212", "010213"), "01", Reason.BAD_VALUE),
-        (resealed("010212", ""), "01", Reason.MISSING),
-        (resealed("5303704", "5303840"), "53", Reason.BAD_VALUE),
-        (resealed("5303704", ""), "53", Reason.MISSING),
-        (resealed("5802VN", "5802US"), "58", Reason.BAD_VALUE),
-        (resealed("5802VN", "5802VN5802VN"), "58", Reason.DUPLICATE),
-        (resealed("540550000", "540500000"), "54", Reason.BAD_VALUE),
-        (resealed("540550000", "54050.500"), "54", Reason.BAD_VALUE),
-        (resealed("540550000", "54055 000"), "54", Reason.BAD_VALUE),
-        (resealed("540550000", "54055e+04"), "54", Reason.BAD_VALUE),
-        (resealed("540550000", "541412345678901234"), "54", Reason.BAD_VALUE),
-        (resealed("A000000727", "A000000728"), "38.00", Reason.BAD_VALUE),
-        (resealed("0006970436", "0006A70436"), "38.01.00", Reason.BAD_VALUE),
-        (resealed("QRIBFTTA", "QRIBFTTX"), "38.02", Reason.BAD_VALUE),
-        (resealed("0803HP1", "0803HPé"), "62.08", Reason.NOT_ASCII),
-        (resealed("0803HP1", "0804HP1"), "62", Reason.BAD_TLV),
-        (vietqr.seal(VALID + "5926" + "A" * 26), "59", Reason.TOO_LONG),
-        (vietqr.seal(VALID + "6016" + "A" * 16), "60", Reason.TOO_LONG),
-        (vietqr.seal(VALID) + "9901A", "63", Reason.MISPLACED),
-        (VALID, "63", Reason.MISSING),
-        (VALID + "99", "", Reason.BAD_TLV),
-        (vietqr.seal("9999" + "A" * 99) * 6, "", Reason.TOO_LONG),
-        ("", "00", Reason.MISSING),
+        (resealed("000201", "000202"), "00", FaultReason.BAD_VALUE),
+        (resealed("000201010212", "010212000201"), "00", FaultReason.MISPLACED),
+        (resealed("010212", "010213"), "01", FaultReason.BAD_VALUE),
+        (resealed("010212", ""), "01", FaultReason.MISSING),
+        (resealed("5303704", "5303840"), "53", FaultReason.BAD_VALUE),
+        (resealed("5303704", ""), "53", FaultReason.MISSING),
+        (resealed("5802VN", "5802US"), "58", FaultReason.BAD_VALUE),
+        (resealed("5802VN", "5802VN5802VN"), "58", FaultReason.DUPLICATE),
+        (resealed("540550000", "540500000"), "54", FaultReason.BAD_VALUE),
+        (resealed("540550000", "54050.500"), "54", FaultReason.BAD_VALUE),
+        (resealed("540550000", "54055 000"), "54", FaultReason.BAD_VALUE),
+        (resealed("540550000", "54055e+04"), "54", FaultReason.BAD_VALUE),
+        (resealed("540550000", "541412345678901234"), "54", FaultReason.BAD_VALUE),
+        (resealed("A000000727", "A000000728"), "38.00", FaultReason.BAD_VALUE),
+        (resealed("0006970436", "0006A70436"), "38.01.00", FaultReason.BAD_VALUE),
+        (resealed("QRIBFTTA", "QRIBFTTX"), "38.02", FaultReason.BAD_VALUE),
+        (resealed("0803HP1", "0803HPé"), "62.08", FaultReason.NOT_ASCII),
+        (resealed("0803HP1", "0804HP1"), "62", FaultReason.BAD_TLV),
+        (vietqr.seal(VALID + "5926" + "A" * 26), "59", FaultReason.TOO_LONG),
+        (vietqr.seal(VALID + "6016" + "A" * 16), "60", FaultReason.TOO_LONG),
+        (vietqr.seal(VALID) + "9901A", "63", FaultReason.MISPLACED),
+        (VALID, "63", FaultReason.MISSING),
+        (VALID + "99", "", FaultReason.BAD_TLV),
+        (vietqr.seal("9999" + "A" * 99) * 6, "", FaultReason.TOO_LONG),
+        ("", "00", FaultReason.MISSING),
     ],
 )
-def test_breaches_of_the_rules_are_told_apart(payload: str, where: str, reason: Reason) -> None:
+def test_breaches_of_the_rules_are_told_apart(
+    payload: str, where: str, reason: FaultReason
+) -> None:
     with pytest.raises(VietQRError) as refusal:
         vietqr.decode(payload)
     assert (where, reason) in [(fault.where, fault.reason) for fault in refusal.value.faults]
@@ -249,14 +253,14 @@ def test_accented_merchant_name_counts_characters_in_length_and_bytes_in_checksu
     payload = vietqr.seal(VALID + vietqr.tlv("59", "TRƯỜNG A"))
     read = vietqr.decode(payload, strict=False)
     assert read.merchant_name == "TRƯỜNG A"
-    assert [fault.reason for fault in read.errors] == [Reason.NOT_ASCII]
+    assert [fault.reason for fault in read.errors] == [FaultReason.NOT_ASCII]
 
 
 def test_of_two_equal_fields_the_first_counts() -> None:
     payload = resealed("540550000", "540550000" + "540590000")
     read = vietqr.decode(payload, strict=False)
     assert read.amount_vnd == 50_000
-    assert [(fault.reason, fault.where) for fault in read.errors] == [(Reason.DUPLICATE, "54")]
+    assert [(fault.reason, fault.where) for fault in read.errors] == [(FaultReason.DUPLICATE, "54")]
 
 
 def test_a_wrong_checksum_says_what_it_should_have_been() -> None:

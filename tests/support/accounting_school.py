@@ -20,7 +20,7 @@ from core.ledger.service import next_journal, open_books, post, reverse_journal
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
-from reconciliation.review.placements import place_exception
+from reconciliation.review.allocations import allocate_exception
 
 
 async def pay(
@@ -107,7 +107,7 @@ async def busy_world(engine: AsyncEngine) -> World:
     async with transaction(engine) as db:
         row = await db.raw.fetchrow("SELECT id FROM exception WHERE reason = 'unknown_reference'")
         await make_world(db, [40_000, 90_000], code="TH09")  # another school's books beside these
-        await place_exception(
+        await allocate_exception(
             db, world.school_id, row["id"], world.invoices[0].id, actor="an", note="mẹ gọi"
         )
         await cancel_invoice(

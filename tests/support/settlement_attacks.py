@@ -50,7 +50,7 @@ async def bring_to(lumps: Lumps, merchant_id: int, data: bytes) -> None:
 async def silent(engine: AsyncEngine, text: str = SILENT) -> tuple[Lumps, Payout]:
     lumps = await lumps_of(engine, [500_000])
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, text)])
     return lumps, payout

@@ -1,8 +1,9 @@
-"""Where money goes: pure rules from an arrival and what its references point at to a placement.
+"""Where money goes: pure rules from what arrived and what its references point at to an allocation.
 
 A reference read exactly allocates by itself. A corrected one does so only for an open invoice, at the
 account that received the money, for exactly this amount. Several in one text allocate only where what
-they name adds up to the amount. Everything else goes to suspense with its reason. Amount alone never confirms anything: a whole school pays the same amount on the same day.
+they name adds up to the amount. Everything else goes to suspense with its reason. Amount alone never
+confirms anything: a whole school pays the same amount on the same day.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ class InboundMoney:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """The decision: allocations + credit + suspense = the amount. `reasons` become exceptions."""
+    """The decision: lines + credit + suspense = the amount. `reasons` become exceptions."""
 
     verdict: VerdictKind
-    allocations: tuple[AllocationLine, ...] = ()
+    lines: tuple[AllocationLine, ...] = ()
     student_id: int | None = None
     credit_vnd: int = 0
     suspense_vnd: int = 0
@@ -75,7 +76,27 @@ class Allocation:
 
 
 def allocate(money: InboundMoney, targets: Mapping[str, Target]) -> Allocation:
-    """Decide where an arrival goes. `targets` maps each reference known to the school to its target."""
+    """Decide where money goes. `targets` maps each reference known to the school to its target."""
+    allocation = _by_references(money, targets)
+    _require_whole(allocation, money.amount_vnd)
+    return allocation
+
+
+def _require_whole(allocation: Allocation, amount_vnd: int) -> None:
+    """What no rule may break: the parts are the whole, and each has one place and one owner."""
+    lines = allocation.lines
+    parts_vnd = sum(line.amount_vnd for line in lines)
+    parts_vnd += allocation.credit_vnd + allocation.suspense_vnd
+    # a failed order may say any amount: none of it is ever booked
+    assert parts_vnd == amount_vnd or amount_vnd < 0, "an allocation is the whole amount"
+    assert all(line.amount_vnd > 0 for line in lines), "a line is money"
+    assert len({line.invoice_id for line in lines}) == len(lines), "an invoice receives one line"
+    assert allocation.student_id is not None or not allocation.credit_vnd, "credit is a pupil's"
+    assert allocation.suspense_vnd in {0, amount_vnd}, "suspense takes all of it or nothing"
+    assert allocation.suspense_reason or not allocation.suspense_vnd, "suspense has a reason"
+
+
+def _by_references(money: InboundMoney, targets: Mapping[str, Target]) -> Allocation:
     if money.bank_account_id is None:
         return _suspend(money, Reason.WRONG_ACCOUNT, VerdictKind.WRONG_ACCOUNT)
     known = [reference for reference in money.exact if reference in targets]
@@ -104,12 +125,12 @@ def _with_corrected(
     named = [targets[reference] for reference in (*known, *near)]
     if all(isinstance(targets[reference], InvoiceTarget) for reference in near):
         for invoices in _readings(named):
-            if _add_up(money, invoices):
+            if _adds_up(money, invoices):
                 alone = near[0] if len(named) == 1 else None
-                return _over(money, invoices, reference=alone, is_corrected=True)
+                return _in_full(money, invoices, reference=alone, is_corrected=True)
     exact = _open_invoices([targets[reference] for reference in known])
-    if _add_up(money, exact):
-        return _over(money, exact, reference=known[0] if len(known) == 1 else None)
+    if _adds_up(money, exact):
+        return _in_full(money, exact, reference=known[0] if len(known) == 1 else None)
     if known:
         return _suspend(money, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
     return _suspend(money, Reason.UNKNOWN_REFERENCE, VerdictKind.UNKNOWN_REFERENCE)
@@ -145,14 +166,14 @@ def _readings(targets: Sequence[Target]) -> Iterator[list[OpenInvoice]]:
     yield _open_invoices(targets)
 
 
-def _add_up(money: InboundMoney, invoices: Sequence[OpenInvoice]) -> bool:
+def _adds_up(money: InboundMoney, invoices: Sequence[OpenInvoice]) -> bool:
     """Whether these invoices, all of the account that received the money, come to exactly its amount."""
     return sum(invoice.open_vnd for invoice in invoices) == money.amount_vnd and all(
         invoice.bank_account_id == money.bank_account_id for invoice in invoices
     )
 
 
-def _over(
+def _in_full(
     money: InboundMoney,
     invoices: Sequence[OpenInvoice],
     *,
@@ -164,7 +185,7 @@ def _over(
     astray = any(invoice.bank_account_id != money.bank_account_id for invoice in invoices)
     return Allocation(
         verdict=VerdictKind.RECORDED,
-        allocations=_allocations(invoices, money.amount_vnd),
+        lines=_filled(invoices, money.amount_vnd),
         student_id=students.pop() if len(students) == 1 else None,
         reasons=(Reason.WRONG_ACCOUNT,) if astray else (),
         reference=reference,
@@ -211,7 +232,7 @@ def _to_invoice(money: InboundMoney, reference: str, target: InvoiceTarget) -> A
         verdict = VerdictKind.RECORDED
     return Allocation(
         verdict=verdict,
-        allocations=_allocations([invoice], money.amount_vnd),
+        lines=_filled([invoice], money.amount_vnd),
         student_id=invoice.student_id,
         credit_vnd=money.amount_vnd - settled_vnd,
         reasons=tuple(reasons),
@@ -235,10 +256,10 @@ def _to_student(
             i.invoice_id,
         ),
     )
-    allocations = _allocations(due, money.amount_vnd)
-    credit_vnd = money.amount_vnd - sum(a.amount_vnd for a in allocations)
+    lines = _filled(due, money.amount_vnd)
+    credit_vnd = money.amount_vnd - sum(line.amount_vnd for line in lines)
     reasons: tuple[Reason, ...] = ()
-    settled = due[: len(allocations)]
+    settled = due[: len(lines)]
     if not due:
         reasons = (Reason.DUPLICATE_PAYMENT,)
     elif credit_vnd:
@@ -247,7 +268,7 @@ def _to_student(
         reasons = (*reasons, Reason.WRONG_ACCOUNT)
     return Allocation(
         verdict=VerdictKind.RECORDED if due else VerdictKind.ALREADY_PAID,
-        allocations=allocations,
+        lines=lines,
         student_id=target.student_id,
         credit_vnd=credit_vnd,
         reasons=reasons,
@@ -264,7 +285,7 @@ def _to_several(money: InboundMoney, targets: Sequence[Target]) -> Allocation:
     """
     for invoices in _readings(targets):
         if sum(invoice.open_vnd for invoice in invoices) == money.amount_vnd:
-            return _over(money, invoices)
+            return _in_full(money, invoices)
     named = [target.invoice for target in targets if isinstance(target, InvoiceTarget)]
     pupils = [target for target in targets if isinstance(target, StudentTarget)]
     if len(pupils) == 1 and {invoice.student_id for invoice in named} == {pupils[0].student_id}:
@@ -272,7 +293,7 @@ def _to_several(money: InboundMoney, targets: Sequence[Target]) -> Allocation:
     return _suspend(money, Reason.AMOUNT_MISMATCH, VerdictKind.AMOUNT_DIFFERS)
 
 
-def _allocations(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[AllocationLine, ...]:
+def _filled(invoices: Sequence[OpenInvoice], amount_vnd: int) -> tuple[AllocationLine, ...]:
     """Fill invoices in the order given, none beyond what is open."""
     left_vnd = amount_vnd
     made: list[AllocationLine] = []

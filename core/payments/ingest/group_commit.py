@@ -1,7 +1,7 @@
-"""Group commit at the door: requests wait in a bounded queue, one task records what is there together.
+"""Group commit: requests wait in a bounded queue, and what is there is recorded together.
 
 A verdict is handed out only after the commit. When the queue is full or the database is away the
-caller hears it at once (`IngestBusyError`) and asks the provider to try again. One recorder per
+caller is refused at once (`IngestBusyError`) and asks the provider to try again. One queue per
 process; any number of processes are safe, because the database decides what is first.
 """
 
@@ -11,6 +11,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
 import structlog
@@ -18,19 +20,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Verdict, VerdictKind
-from core.kit.database import Driver, borrowed
+from core.kit.database import Command, Driver, Query, borrowed
 from core.payments.ingest.inbound import InboundNotice
 from core.payments.ingest.ingest import Recorded, ingest_notices
 
 log = structlog.get_logger(__name__)
 
-PAID_CHANNEL = "hocphi_paid"
+PAID_CHANNEL: Final = "hocphi_paid"
 # what PostgreSQL allows a notification to carry, with room to spare
-NOTIFY_BYTES = 7_000
+NOTIFY_BYTES: Final = 7_000
 # one commits while the other gathers: measured faster than one, and no better with more
-TASKS = 2
+TASKS: Final = 2
 # the database is away or overtaken: asking it once more for each message would only take longer
-AWAY = (
+AWAY: Final = (
     OSError,
     SQLAlchemyError,
     asyncpg.InterfaceError,
@@ -38,25 +40,30 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
-LOCKED = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
-LOCK_PATIENCE = "2s"
-COMMIT_TIMEOUT_S = 30.0
+LOCKED: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+LOCK_PATIENCE: Final = "2s"
+COMMIT_TIMEOUT_S: Final = 30.0
 
 
 class IngestBusyError(Exception):
     """Nothing was recorded for this caller: the queue is full or the database is away."""
 
 
-Waiting = tuple[Sequence[InboundNotice], "asyncio.Future[tuple[Verdict, ...]]"]
+@dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """The notices of one message, and where their verdicts are waited for."""
+
+    notices: Sequence[InboundNotice]
+    verdicts: asyncio.Future[tuple[Verdict, ...]]
 
 
 class GroupCommit:
-    """The bounded queue and its tasks; `start` and `stop` follow the application's life."""
+    """The bounded queue and its tasks: started and stopped with the application."""
 
     def __init__(self, engine: AsyncEngine, *, queue_size: int, batch_size: int) -> None:
         self._engine = engine
         self._batch_size = batch_size
-        self._queue: asyncio.Queue[Waiting] = asyncio.Queue(queue_size)
+        self._queue: asyncio.Queue[WaitingMessage] = asyncio.Queue(queue_size)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -77,21 +84,23 @@ class GroupCommit:
         """How many messages wait for a commit."""
         return self._queue.qsize()
 
-    async def record(self, items: Sequence[InboundNotice]) -> tuple[Verdict, ...]:
+    async def record(self, notices: Sequence[InboundNotice]) -> tuple[Verdict, ...]:
         """Record the notices of one message; returns after they are committed.
 
         Raises IngestBusyError: nothing of this message may be acknowledged.
         """
         if not self._tasks:
             raise IngestBusyError("not running")
-        if not items:  # a ping that says nothing
+        if not notices:  # a ping that says nothing
             return ()
-        future: asyncio.Future[tuple[Verdict, ...]] = asyncio.get_running_loop().create_future()
+        message = WaitingMessage(notices, asyncio.get_running_loop().create_future())
         try:
-            self._queue.put_nowait((items, future))
+            self._queue.put_nowait(message)
         except asyncio.QueueFull as error:
             raise IngestBusyError("queue full") from error
-        return await future
+        verdicts = await message.verdicts
+        log_unmapped(notices, verdicts)
+        return verdicts
 
     async def _run(self) -> None:
         while True:
@@ -104,18 +113,18 @@ class GroupCommit:
                 for _ in group:
                     self._queue.task_done()
 
-    async def _record_group(self, group: Sequence[Waiting]) -> None:
-        items = [item for message, _ in group for item in message]
+    async def _record_group(self, group: Sequence[WaitingMessage]) -> None:
+        notices = [notice for message in group for notice in message.notices]
         try:
-            recorded = await commit_notices(self._engine, items)
+            recorded = await commit_notices(self._engine, notices)
         except AWAY as error:
             _fail(group, error)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the recorder lives on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
             parts = _parts(group, by_school=isinstance(error, LOCKED))
             if len(parts) == 1:
                 _fail(group, error)
-            else:  # one bad apple must not turn its neighbours away
+            else:  # a message that cannot be recorded must not turn the others away
                 for part in parts:
                     await self._record_group(part)
             return
@@ -123,47 +132,60 @@ class GroupCommit:
             _fail(group, error)
             raise
         verdicts = iter(recorded.verdicts)
-        for message, future in group:
-            answer = tuple(next(verdicts) for _ in message)
-            if not future.done():  # the sender may have hung up; the money is recorded all the same
-                future.set_result(answer)
+        for message in group:
+            answer = tuple(next(verdicts) for _ in message.notices)
+            if not message.verdicts.done():  # the sender may have hung up; the money is recorded
+                message.verdicts.set_result(answer)
 
 
-def _parts(group: Sequence[Waiting], *, by_school: bool) -> list[list[Waiting]]:
+def _parts(group: Sequence[WaitingMessage], *, by_school: bool) -> list[list[WaitingMessage]]:
     """What to try apart: message by message, or school by school where one of them holds a lock."""
     if not by_school:
-        return [[one] for one in group]
-    schools: dict[int, list[Waiting]] = {}
-    for one in group:
-        schools.setdefault(one[0][0].merchant.school_id if one[0] else 0, []).append(one)
+        return [[message] for message in group]
+    schools: dict[int, list[WaitingMessage]] = {}
+    for message in group:
+        schools.setdefault(message.notices[0].merchant.school_id, []).append(message)
     return list(schools.values())
 
 
-def _fail(group: Sequence[Waiting], error: BaseException) -> None:
-    """Tell every caller that nothing was recorded. The error's text may hold values: only its type is logged."""
-    log.error("recorder.commit_failed", error=type(error).__name__, messages=len(group))
-    for _, future in group:
-        if not future.done():
-            future.set_exception(IngestBusyError(type(error).__name__))
+def _fail(group: Sequence[WaitingMessage], error: BaseException) -> None:
+    """Refuse every caller: nothing was recorded. The error's text may hold values: only its type is logged."""
+    log.error("ingest.commit_failed", error=type(error).__name__, messages=len(group))
+    for message in group:
+        if not message.verdicts.done():
+            message.verdicts.set_exception(IngestBusyError(type(error).__name__))
 
 
-async def commit_notices(engine: AsyncEngine, items: Sequence[InboundNotice]) -> Recorded:
+# a journal number for each notice and the patience of this transaction, in one exchange with the server
+OPEN_BATCH = Query(
+    int,
+    """
+SELECT nextval('journal_number_seq')
+  FROM generate_series(1, $1), set_config('lock_timeout', $2, true)
+""",
+)
+
+
+async def commit_notices(engine: AsyncEngine, notices: Sequence[InboundNotice]) -> Recorded:
     """Record notices in a transaction of their own and tell the pages which invoices were paid."""
     async with asyncio.timeout(COMMIT_TIMEOUT_S), borrowed(engine) as db:
         async with db.transaction():
-            await db.raw.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}'")
-            recorded = await ingest_notices(db, items)
+            journals = await db.fetch(OPEN_BATCH, len(notices), LOCK_PATIENCE)
+            recorded = await ingest_notices(db, notices, journals)
         if recorded.paid:
             await announce_paid(db, recorded.paid)
     return recorded
 
 
-def log_unmapped(items: Sequence[InboundNotice], verdicts: Sequence[Verdict]) -> None:
+def log_unmapped(notices: Sequence[InboundNotice], verdicts: Sequence[Verdict]) -> None:
     """Log states that no protocol defines, once per recorded notice: the provider's word and no more."""
-    for item, verdict in zip(items, verdicts, strict=True):
-        status = item.notice.unmapped_status
+    for inbound, verdict in zip(notices, verdicts, strict=True):
+        status = inbound.notice.unmapped_status
         if status and not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT:
-            log.warning("notice.unmapped_status", adapter=item.merchant.adapter, status=status)
+            log.warning("notice.unmapped_status", adapter=inbound.merchant.adapter, status=status)
+
+
+NOTIFY = Command("SELECT pg_notify($1, $2)")
 
 
 async def announce_paid(db: Driver, paid: frozenset[tuple[int, int]]) -> None:
@@ -173,7 +195,7 @@ async def announce_paid(db: Driver, paid: frozenset[tuple[int, int]]) -> None:
     """
     with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         for payload in _payloads(sorted(paid)):
-            await db.raw.execute("SELECT pg_notify($1, $2)", PAID_CHANNEL, payload)
+            await db.execute(NOTIFY, PAID_CHANNEL, payload)
 
 
 def _payloads(paid: Sequence[tuple[int, int]]) -> list[str]:

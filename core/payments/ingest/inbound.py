@@ -1,49 +1,78 @@
-"""Notices on their way into the books: what came in, and what the database made of those that were first.
+"""A notice on its way in: all that its own content and its merchant account decide, worked out once.
 
-Values only; nothing here decides or writes.
+Values only: what a notice says is read here, in one place, and whoever records it takes it from here.
+Nothing here asks the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeAlias, final
 
 from adapters.contract import Notice, Outcome, VerdictKind
+from core.kit.clock import business_date
+from core.kit.reference import find_references
 from core.merchants.directory import Merchant
 
+Identity: TypeAlias = tuple[int, int, str]
+"""What makes a transaction the same one: school, merchant account, the provider's transaction."""
 
-@dataclass(frozen=True, slots=True)
+
+@final
 class InboundNotice:
-    """A notice on its way in, with the bytes it was read from."""
+    """A notice on its way in, with the bytes it was read from. Nothing changes it once it is made.
 
-    merchant: Merchant
-    notice: Notice
-    raw: bytes
+    is_paid: whether money arrived; only then it reaches the ledger. business_date: the day in Vietnam on
+    which it did. fingerprint: what a repetition repeats. exact, corrected: the references that it names,
+    in their order; a corrected one had a wrong symbol. bank_account_id: whom the money is for, None where
+    the account named is not the school's; held_on_id: the ledger account that holds it. Raises ValueError
+    for an instant without a zone.
+    """
+
+    __slots__ = (
+        "bank_account_id", "business_date", "corrected", "exact", "fingerprint", "held_on_id",
+        "identity", "is_paid", "merchant", "notice", "raw",
+    )  # fmt: skip
+
+    def __init__(self, merchant: Merchant, notice: Notice, raw: bytes) -> None:
+        bank_account_id, held_on_id = merchant.where(notice.payee_account)
+        exact, corrected = _references(notice)
+        self.merchant: Final = merchant
+        self.notice: Final = notice
+        self.raw: Final = raw
+        self.identity: Final[Identity] = (
+            merchant.school_id,
+            merchant.merchant_account_id,
+            notice.transaction_id,
+        )
+        self.is_paid: Final = notice.outcome is Outcome.PAID
+        self.business_date: Final = business_date(notice.paid_at)
+        self.fingerprint: Final = notice.fingerprint()
+        self.exact: Final = exact
+        self.corrected: Final = corrected
+        self.bank_account_id: Final = bank_account_id
+        self.held_on_id: Final = held_on_id
 
     @property
-    def identity(self) -> tuple[int, int, str]:
-        """What makes the transaction the same one: owner, merchant account, provider transaction."""
-        merchant = self.merchant
-        return (merchant.school_id, merchant.merchant_account_id, self.notice.transaction_id)
+    def likely_verdict(self) -> VerdictKind:
+        """What nearly every notice comes to; the few others are updated once the rules have decided."""
+        return VerdictKind.RECORDED if self.is_paid else VerdictKind.NOTED
 
 
 @dataclass(frozen=True, slots=True)
 class NewNotice:
-    """A notice that was first, with the ids the database gave it and what its texts point at."""
+    """A notice that was first of its transaction, with the numbers the database gave it."""
 
     inbound: InboundNotice
     notice_id: int
     journal_id: int
-    exact: tuple[str, ...]
-    corrected: tuple[str, ...]
 
 
-def likely_verdict(notice: Notice) -> str:
-    """What nearly every notice comes to; the few others are updated once the rules have spoken."""
-    return VerdictKind.RECORDED if notice.outcome is Outcome.PAID else VerdictKind.NOTED
-
-
-def columns(rows: Iterable[Sequence[object]], width: int = 0) -> list[list[object]]:
-    """Rows turned into one list per column; `width` lists where there may be no row."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]
+def _references(notice: Notice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What we gave the provider names the invoice; the transfer text counts only where that is silent."""
+    for text in (notice.merchant_reference, notice.content):
+        if text and (found := find_references(text)):
+            exact = tuple(dict.fromkeys(one.reference for one in found if not one.corrected))
+            corrected = tuple(dict.fromkeys(one.reference for one in found if one.corrected))
+            return exact, corrected
+    return (), ()

@@ -1,9 +1,10 @@
 """Recording notices: many at once, in the caller's transaction, each counted exactly once.
 
-A handful of set-based statements whatever the number of notices: insert the notices (the database
-decides who is first), set aside what another channel told before (`confirming`), lock the invoices they point at, decide by the pure rules of `placing`, then
-write payments, transfers, invoice totals and exceptions together. Design: docs/adr/0003.
-It must never acknowledge anything: that happens after the caller's commit.
+A handful of set-based statements whatever the number of notices: insert them (the database decides who
+is first), set aside what another channel reported before (`deduplicate`), lock the invoices they point
+at, decide by the pure rules of `allocate`, then `write` payments, transfers, invoice totals and
+exceptions together. Design: docs/adr/0003. It must never acknowledge anything: that happens after the
+caller's commit.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Final
 
 from adapters import LOOKUP
-from adapters.contract import Notice, Outcome, Verdict, VerdictKind
-from core.kit.clock import business_date
-from core.kit.database import Driver
-from core.kit.reference import find_references, is_reference
+from adapters.contract import Verdict, VerdictKind
+from core.kit.columns import Columns, first_parameters
+from core.kit.database import Driver, Query
+from core.kit.reference import is_reference
+from core.ledger.postings import JOURNAL_NUMBERS
 from core.payments.ingest.allocate import (
     Allocation,
     InboundMoney,
@@ -27,9 +30,15 @@ from core.payments.ingest.allocate import (
     Target,
     allocate,
 )
-from core.payments.ingest.deduplicate import ChannelReport, PriorPayment, find_prior
-from core.payments.ingest.inbound import InboundNotice, NewNotice, columns, likely_verdict
-from core.payments.ingest.write import clear_provisional, write_conflicts, write_decisions
+from core.payments.ingest.deduplicate import Confirmation, deduplicate
+from core.payments.ingest.inbound import Identity, InboundNotice, NewNotice
+from core.payments.ingest.write import (
+    Conflict,
+    Decision,
+    clear_provisional,
+    write_conflicts,
+    write_decisions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,246 +53,214 @@ class Recorded:
     confirmed: Mapping[str, int]
 
 
-async def ingest_notices(db: Driver, arrived: Sequence[InboundNotice]) -> Recorded:
+@dataclass(frozen=True, slots=True)
+class StoredNotice:
+    """What the database holds of a transaction."""
+
+    school_id: int
+    merchant_account_id: int
+    transaction_id: str
+    notice_id: int
+    fingerprint: bytes
+    verdict: VerdictKind
+
+    @property
+    def identity(self) -> Identity:
+        """What makes the transaction the same one."""
+        return (self.school_id, self.merchant_account_id, self.transaction_id)
+
+
+async def ingest_notices(
+    db: Driver, arrived: Sequence[InboundNotice], journals: Sequence[int] = ()
+) -> Recorded:
     """Record every notice once and say what became of each.
 
-    The caller opened a transaction on `db` and commits it before it answers anyone.
+    The caller opened a transaction on `db` and commits it before it answers anyone. `journals`: a new
+    number for each, where the caller has taken them already.
     """
-    first: dict[tuple[int, int, str], InboundNotice] = {}
+    first: dict[Identity, InboundNotice] = {}
     for inbound in arrived:
         first.setdefault(inbound.identity, inbound)
-    ids = await _insert_notices(db, [first[key] for key in sorted(first)])
-    new = [_read_references(first[key], *ids[key]) for key in sorted(ids)]
-    prior: dict[int, PriorPayment] = {}
-    allocations_by_notice: dict[int, Allocation] = {}
-    reports = {one.notice_id: report for one in new if (report := _report(one))}
-    waiting = new
-    while waiting:  # nearly always once: the second channel of one transfer waits for the first
-        now, waiting = _apart(waiting, reports)
-        prior |= await find_prior(
-            db, [reports[one.notice_id] for one in now if one.notice_id in reports]
-        )
-        new_notices = [one for one in now if one.notice_id not in prior]
-        decided = await _place(db, new_notices)
-        await write_decisions(db, new_notices, decided)
-        allocations_by_notice |= decided
+    decisions: list[Decision] = []
+    confirmations: list[Confirmation] = []
+    in_order = [first[identity] for identity in sorted(first)]
+    numbers = journals or await db.fetch(JOURNAL_NUMBERS, len(in_order))
+    async for undecided, confirming in deduplicate(db, in_order, numbers):
+        decided = await _decide(db, undecided)
+        await write_decisions(db, decided)
+        decisions += decided
+        confirmations += confirming
 
-    stored = await _stored(db, [key for key in first if key not in ids])
-    for one in new:
-        before = prior.get(one.notice_id)
-        verdict = before.verdict if before else allocations_by_notice[one.notice_id].verdict
-        stored[one.inbound.identity] = (
-            one.notice_id,
-            one.inbound.notice.fingerprint(),
-            verdict,
+    stored = {
+        one.inbound.identity: StoredNotice(
+            *one.inbound.identity, one.notice_id, one.inbound.fingerprint, verdict
         )
-    verdicts, conflicts = _judge(arrived, set(ids), stored)
-    await write_conflicts(db, conflicts)
-    await clear_provisional(
-        db,
-        [
-            (inbound.merchant.school_id, int(verdict.record_id))
-            for inbound, verdict in zip(arrived, verdicts, strict=True)
-            if verdict.duplicate
-            and inbound.notice.outcome is Outcome.PAID
-            and not inbound.notice.is_provisional
-        ],
+        for one, verdict in (
+            *((decision.new, decision.allocation.verdict) for decision in decisions),
+            *((confirming.new, confirming.verdict) for confirming in confirmations),
+        )
+    }
+    new = set(stored)
+    for known in await _read_stored(db, [identity for identity in first if identity not in new]):
+        stored[known.identity] = known
+    assert stored.keys() == first.keys(), "every transaction is in the database by now"
+    verdicts, conflicts = _judge(arrived, stored, new)
+    assert len(verdicts) == len(arrived), "every notice has a verdict"
+    if conflicts:
+        await write_conflicts(db, conflicts)
+    signed_again = [
+        (inbound.merchant.school_id, int(verdict.record_id))
+        for inbound, verdict in zip(arrived, verdicts, strict=True)
+        if verdict.duplicate and inbound.is_paid and not inbound.notice.is_provisional
+    ]
+    if signed_again:
+        await clear_provisional(db, signed_again)
+    return Recorded(
+        verdicts=tuple(verdicts),
+        paid=frozenset(
+            (decision.new.inbound.merchant.school_id, line.invoice_id)
+            for decision in decisions
+            for line in decision.allocation.lines
+        ),
+        confirmed={str(one.new.notice_id): one.payment_id for one in confirmations},
     )
-    paid = frozenset(
-        (one.inbound.merchant.school_id, allocation.invoice_id)
-        for one in new
-        if one.notice_id in allocations_by_notice
-        for allocation in allocations_by_notice[one.notice_id].allocations
-    )
-    confirmed = {str(notice_id): before.payment_id for notice_id, before in prior.items()}
-    return Recorded(tuple(verdicts), paid, confirmed)
 
 
 def _judge(
     arrived: Sequence[InboundNotice],
-    unanswered: set[tuple[int, int, str]],
-    stored: dict[tuple[int, int, str], tuple[int, bytes, str]],
-) -> tuple[list[Verdict], list[tuple[InboundNotice, int]]]:
+    stored: Mapping[Identity, StoredNotice],
+    unanswered: set[Identity],
+) -> tuple[list[Verdict], list[Conflict]]:
     """Same transaction, same content: the same answer. Same transaction, other content: a conflict.
 
     The first of the notices that this batch inserted (`unanswered`) is the one that is no duplicate.
     """
     verdicts: list[Verdict] = []
-    conflicts: list[tuple[InboundNotice, int]] = []
+    conflicts: list[Conflict] = []
     for inbound in arrived:
-        key = inbound.identity
-        notice_id, fingerprint, verdict = stored[key]
-        notice = inbound.notice
-        if fingerprint != notice.fingerprint() and not _was_reported(fingerprint, notice):
-            conflicts.append((inbound, notice_id))
-            verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(notice_id)))
+        known = stored[inbound.identity]
+        if not _says_the_same(inbound, known.fingerprint):
+            conflicts.append(Conflict(inbound, known.notice_id))
+            verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(known.notice_id)))
             continue
         verdicts.append(
             Verdict(
-                kind=VerdictKind(verdict),
-                record_id=str(notice_id),
-                duplicate=key not in unanswered,
+                kind=known.verdict,
+                record_id=str(known.notice_id),
+                duplicate=inbound.identity not in unanswered,
             )
         )
-        unanswered.discard(key)
+        unanswered.discard(inbound.identity)
     return verdicts, conflicts
 
 
-def _was_reported(fingerprint: bytes, notice: Notice) -> bool:
-    """Whether what is stored is this notice as a settlement file reported it, before it came."""
-    return fingerprint == dataclasses.replace(notice, is_reported=True).fingerprint()
+def _says_the_same(inbound: InboundNotice, fingerprint: bytes) -> bool:
+    """Whether what is stored is this notice, or this notice as a settlement file reported it before."""
+    if fingerprint == inbound.fingerprint:
+        return True
+    return fingerprint == dataclasses.replace(inbound.notice, is_reported=True).fingerprint()
 
 
-INSERT_NOTICES = """
-INSERT INTO notice (school_id, merchant_account_id, transaction_id, outcome, amount_vnd, paid_at,
-                    business_date, content, merchant_reference, payee_account, bank_transaction_id,
-                    fingerprint, raw, verdict, unmapped_status, is_provisional)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
-                     $6::timestamptz[], $7::date[], $8::text[], $9::text[], $10::text[], $11::text[],
-                     $12::bytea[], $13::bytea[], $14::text[], $15::text[], $16::boolean[])
-ON CONFLICT (school_id, merchant_account_id, transaction_id) DO NOTHING
-RETURNING school_id, merchant_account_id, transaction_id, id, nextval('journal_number_seq') AS journal_id
-"""
+IDENTITY: Final = Columns[Identity](
+    ("school_id", "bigint", lambda identity: identity[0]),
+    ("merchant_account_id", "bigint", lambda identity: identity[1]),
+    ("transaction_id", "text", lambda identity: identity[2]),
+)
 
-
-async def _insert_notices(
-    db: Driver, sorted_items: Sequence[InboundNotice]
-) -> dict[tuple[int, int, str], tuple[int, int]]:
-    """Insert what is not there yet; identity -> (notice id, journal number) of those that were first.
-
-    Sorted by identity, so that two batches with the same notices wait for each other, never both.
-    """
-    rows = await db.raw.fetch(
-        INSERT_NOTICES,
-        *columns(
-            (
-                item.merchant.school_id,
-                item.merchant.merchant_account_id,
-                item.notice.transaction_id,
-                item.notice.outcome,
-                item.notice.amount_vnd,
-                item.notice.paid_at,
-                business_date(item.notice.paid_at),
-                item.notice.content,
-                item.notice.merchant_reference,
-                item.notice.payee_account,
-                item.notice.bank_transaction_id,
-                item.notice.fingerprint(),
-                item.raw,
-                likely_verdict(item.notice),
-                item.notice.unmapped_status,
-                item.notice.is_provisional,
-            )
-            for item in sorted_items
-        ),
-    )
-    return {
-        (row["school_id"], row["merchant_account_id"], row["transaction_id"]): (
-            row["id"],
-            row["journal_id"],
-        )
-        for row in rows
-    }
-
-
-def _read_references(inbound: InboundNotice, notice_id: int, journal_id: int) -> NewNotice:
-    """What we gave the provider speaks first; the transfer text only where that is silent."""
-    for text in (inbound.notice.merchant_reference, inbound.notice.content):
-        found = find_references(text)
-        if found:
-            exact = tuple(dict.fromkeys(f.reference for f in found if not f.corrected))
-            corrected = tuple(dict.fromkeys(f.reference for f in found if f.corrected))
-            return NewNotice(inbound, notice_id, journal_id, exact, corrected)
-    return NewNotice(inbound, notice_id, journal_id, (), ())
-
-
-def _apart(
-    new_notices: Sequence[NewNotice], reports: Mapping[int, ChannelReport]
-) -> tuple[list[NewNotice], list[NewNotice]]:
-    """Those that may be recorded together, and those whose money another channel tells of among them."""
-    reported_by: dict[tuple[int, str], int] = {}
-    now: list[NewNotice] = []
-    later: list[NewNotice] = []
-    for one in new_notices:
-        report = reports.get(one.notice_id)
-        marks = [(report.bank_account_id, mark) for mark in report.marks] if report else []
-        merchant_account_id = one.inbound.merchant.merchant_account_id
-        is_first = all(
-            reported_by.setdefault(mark, merchant_account_id) == merchant_account_id
-            for mark in marks
-        )
-        (now if is_first else later).append(one)
-    return now, later
-
-
-def _report(one: NewNotice) -> ChannelReport | None:
-    """What another channel may have told before: money on a bank account of the school, nothing else."""
-    notice, merchant = one.inbound.notice, one.inbound.merchant
-    bank_account_id, _ = merchant.where(notice.payee_account)
-    if (
-        notice.outcome is not Outcome.PAID
-        or merchant.settlement != "direct"
-        or bank_account_id is None
-    ):
-        return None
-    return ChannelReport(
-        notice_id=one.notice_id,
-        school_id=merchant.school_id,
-        bank_account_id=bank_account_id,
-        merchant_account_id=merchant.merchant_account_id,
-        is_statement=merchant.adapter == "statement",
-        amount_vnd=notice.amount_vnd,
-        day=business_date(notice.paid_at),
-        bank_transaction_id=notice.bank_transaction_id,
-        reference=one.exact[0] if one.exact else "",
-    )
-
-
-STORED = """
-SELECT n.school_id, n.merchant_account_id, n.transaction_id, n.id, n.fingerprint, n.verdict
-  FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS k(school_id, merchant_account_id, transaction_id)
+STORED = Query(
+    StoredNotice,
+    f"""
+SELECT n.school_id, n.merchant_account_id, n.transaction_id, n.id AS notice_id, n.fingerprint, n.verdict
+  FROM {IDENTITY.rows("k")}
   JOIN notice n USING (school_id, merchant_account_id, transaction_id)
-"""
+""",  # noqa: S608 - composed of constants of the tree
+)
 
 
-async def _stored(
-    db: Driver, keys: Sequence[tuple[int, int, str]]
-) -> dict[tuple[int, int, str], tuple[int, bytes, str]]:
-    if not keys:
-        return {}
-    rows = await db.raw.fetch(STORED, *columns(keys))
-    return {
-        (row["school_id"], row["merchant_account_id"], row["transaction_id"]): (
-            row["id"],
-            row["fingerprint"],
-            row["verdict"],
+async def _read_stored(db: Driver, identities: Sequence[Identity]) -> list[StoredNotice]:
+    """What was recorded before."""
+    return await db.fetch(STORED, *IDENTITY.arrays(identities)) if identities else []
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a reference, a pupil's code or a checkout's name points at: an invoice, or a pupil's open ones.
+
+    pupil_id: set where it is a pupil's. asked_vnd: what the checkout asked for. The invoice is None
+    for a pupil who owes nothing.
+    """
+
+    school_id: int
+    reference: str
+    pupil_id: int | None
+    asked_vnd: int | None
+    invoice_id: int | None
+    invoice_reference: str | None
+    student_id: int | None
+    bank_account_id: int | None
+    total_vnd: int | None
+    open_vnd: int | None
+    due_on: date | None
+    is_cancelled: bool
+
+    def invoice(self) -> OpenInvoice | None:
+        """The invoice that it points at, as it stands under its lock."""
+        if (
+            self.invoice_id is None
+            or self.invoice_reference is None
+            or self.student_id is None
+            or self.bank_account_id is None
+            or self.total_vnd is None
+            or self.open_vnd is None
+            or self.due_on is None
+        ):  # all of them or none: the outer join found an invoice, or did not
+            return None
+        return OpenInvoice(
+            invoice_id=self.invoice_id,
+            reference=self.invoice_reference,
+            student_id=self.student_id,
+            bank_account_id=self.bank_account_id,
+            total_vnd=self.total_vnd,
+            open_vnd=self.open_vnd,
+            due_on=self.due_on,
+            is_cancelled=self.is_cancelled,
         )
-        for row in rows
-    }
 
 
-# Invoices behind references, checkouts, standing student references and, where a bank's counter asked
-# for them, the school's own codes of pupils; locked in id order. A key with no invoice (a student who
-# owes nothing) still answers, with NULLs.
-LOCK_INVOICES = """
+REFERENCE: Final = Columns[tuple[int, str]](
+    ("school_id", "bigint", lambda named: named[0]),
+    ("reference", "text", lambda named: named[1]),
+)
+CHECKOUT: Final = Columns[Identity](
+    ("school_id", "bigint", lambda named: named[0]),
+    ("merchant_account_id", "bigint", lambda named: named[1]),
+    ("merchant_reference", "text", lambda named: named[2]),
+)
+PUPIL_CODE: Final = Columns[tuple[int, str]](
+    ("school_id", "bigint", lambda named: named[0]),
+    ("code", "text", lambda named: named[1]),
+)
+_REFERENCES_AT, _CHECKOUTS_AT, _CODES_AT, _ = first_parameters(REFERENCE, CHECKOUT, PUPIL_CODE)
+
+# Invoices behind references, checkouts, pupils' standing references and, where a bank's counter asked for
+# them, the school's own codes of pupils; locked in id order. A pupil who owes nothing still answers.
+LOCK_INVOICES = Query(
+    Pointer,
+    f"""
 WITH pointer AS (
-  SELECT w.school_id, w.reference, NULL::bigint AS student_id, i.id AS invoice_id, NULL::bigint AS asked_vnd
-    FROM unnest($1::bigint[], $2::text[]) AS w(school_id, reference)
-    JOIN invoice i USING (school_id, reference)
+  SELECT i.school_id, i.reference, NULL::bigint AS pupil_id, i.id AS invoice_id, NULL::bigint AS asked_vnd
+    FROM {REFERENCE.rows("r", _REFERENCES_AT)} JOIN invoice i USING (school_id, reference)
   UNION ALL
-  SELECT w.school_id, w.reference, s.id, i.id, NULL
-    FROM unnest($1::bigint[], $2::text[]) AS w(school_id, reference)
-    JOIN student s USING (school_id, reference)
+  SELECT s.school_id, s.reference, s.id, i.id, NULL::bigint
+    FROM {REFERENCE.rows("r", _REFERENCES_AT)} JOIN student s USING (school_id, reference)
     LEFT JOIN invoice i ON i.school_id = s.school_id AND i.student_id = s.id
                        AND i.paid_vnd < i.total_vnd AND i.cancelled_at IS NULL
   UNION ALL
-  SELECT c.school_id, c.merchant_reference, NULL, c.invoice_id, c.amount_vnd
-    FROM unnest($3::bigint[], $4::bigint[], $5::text[]) AS a(school_id, merchant_account_id, merchant_reference)
-    JOIN checkout c USING (school_id, merchant_account_id, merchant_reference)
+  SELECT c.school_id, c.merchant_reference, NULL::bigint, c.invoice_id, c.amount_vnd
+    FROM {CHECKOUT.rows("a", _CHECKOUTS_AT)} JOIN checkout c USING (school_id, merchant_account_id, merchant_reference)
   UNION ALL
-  SELECT w.school_id, w.code, s.id, i.id, NULL
-    FROM unnest($6::bigint[], $7::text[]) AS w(school_id, code)
-    JOIN student s USING (school_id, code)
+  SELECT s.school_id, s.code, s.id, i.id, NULL::bigint
+    FROM {PUPIL_CODE.rows("p", _CODES_AT)} JOIN student s USING (school_id, code)
     LEFT JOIN invoice i ON i.school_id = s.school_id AND i.student_id = s.id
                        AND i.paid_vnd < i.total_vnd AND i.cancelled_at IS NULL
 ), locked AS (
@@ -291,111 +268,101 @@ WITH pointer AS (
    WHERE (i.school_id, i.id) IN (SELECT school_id, invoice_id FROM pointer)
    ORDER BY i.school_id, i.id FOR UPDATE
 )
-SELECT p.school_id, p.reference, p.student_id AS standing_student_id, p.asked_vnd,
-       i.id, i.reference AS invoice_reference, i.student_id, i.bank_account_id, i.total_vnd, i.paid_vnd,
-       i.due_on, i.cancelled_at
+SELECT p.school_id, p.reference, p.pupil_id, p.asked_vnd, i.id AS invoice_id, i.reference AS invoice_reference,
+       i.student_id, i.bank_account_id, i.total_vnd, i.total_vnd - i.paid_vnd AS open_vnd, i.due_on,
+       i.cancelled_at IS NOT NULL AS is_cancelled
   FROM pointer p LEFT JOIN locked i ON i.school_id = p.school_id AND i.id = p.invoice_id
  ORDER BY p.school_id, p.reference, i.id
-"""
+""",  # noqa: S608 - composed of constants of the tree
+)
 
 
-async def _place(db: Driver, new_notices: Sequence[NewNotice]) -> dict[int, Allocation]:
-    """Decide for every fresh notice, one after the other, over the locked invoices."""
-    wanted = {
-        (one.inbound.merchant.school_id, reference)
-        for one in new_notices
-        for reference in (*one.exact, *one.corrected)
+async def _decide(db: Driver, new: Sequence[NewNotice]) -> list[Decision]:
+    """Decide for every new notice, one after the other, over the locked invoices."""
+    pointers = await _lock_invoices(db, new)
+    invoices = {
+        invoice.invoice_id: invoice for pointer in pointers if (invoice := pointer.invoice())
     }
-    asked = {
-        (one.inbound.merchant.school_id, one.inbound.merchant.merchant_account_id, reference)
-        for one in new_notices
-        if (reference := one.inbound.notice.merchant_reference)
-    }
-    coded = {
-        (one.inbound.merchant.school_id, code)
-        for one in new_notices
-        if (code := one.inbound.notice.merchant_reference)
-        and one.inbound.merchant.adapter in LOOKUP
-        and not is_reference(code)
-    }
-    rows: list[Any] = []
-    if wanted or asked:
-        rows = await db.raw.fetch(
-            LOCK_INVOICES,
-            *columns(sorted(wanted), 2),
-            *columns(sorted(asked), 3),
-            *columns(sorted(coded), 2),
-        )
-    invoices = {row["id"]: _open_invoice(row) for row in rows if row["id"] is not None}
-    pointed: dict[tuple[int, str], list[Any]] = {}
-    for row in rows:
-        pointed.setdefault((row["school_id"], row["reference"]), []).append(row)
-    allocations_by_notice: dict[int, Allocation] = {}
-    for one in new_notices:
-        allocation = _decide(one, _targets(one, pointed, invoices))
-        allocations_by_notice[one.notice_id] = allocation
-        if one.inbound.notice.outcome is Outcome.PAID:
-            for part in allocation.allocations:
-                known = invoices[part.invoice_id]
-                invoices[part.invoice_id] = dataclasses.replace(
-                    known, open_vnd=known.open_vnd - part.amount_vnd
-                )
-    return allocations_by_notice
+    pointed: dict[tuple[int, str], list[Pointer]] = {}
+    for pointer in pointers:
+        pointed.setdefault((pointer.school_id, pointer.reference), []).append(pointer)
+    decisions: list[Decision] = []
+    for one in new:
+        allocation = _allocation(one.inbound, _targets(one.inbound, pointed, invoices))
+        decisions.append(Decision(one, allocation))
+        for line in allocation.lines:
+            known = invoices[line.invoice_id]
+            invoices[line.invoice_id] = dataclasses.replace(
+                known, open_vnd=known.open_vnd - line.amount_vnd
+            )
+    return decisions
 
 
-def _open_invoice(row: Any) -> OpenInvoice:
-    return OpenInvoice(
-        invoice_id=row["id"],
-        reference=row["invoice_reference"],
-        student_id=row["student_id"],
-        bank_account_id=row["bank_account_id"],
-        total_vnd=row["total_vnd"],
-        open_vnd=row["total_vnd"] - row["paid_vnd"],
-        due_on=row["due_on"],
-        is_cancelled=row["cancelled_at"] is not None,
+async def _lock_invoices(db: Driver, new: Sequence[NewNotice]) -> list[Pointer]:
+    references: set[tuple[int, str]] = set()
+    checkouts: set[Identity] = set()
+    codes: set[tuple[int, str]] = set()
+    for one in new:
+        inbound, merchant = one.inbound, one.inbound.merchant
+        references |= {(merchant.school_id, text) for text in (*inbound.exact, *inbound.corrected)}
+        if named := inbound.notice.merchant_reference:
+            checkouts.add((merchant.school_id, merchant.merchant_account_id, named))
+            if merchant.adapter in LOOKUP and not is_reference(named):
+                codes.add((merchant.school_id, named))
+    if not references and not checkouts:
+        return []
+    return await db.fetch(
+        LOCK_INVOICES,
+        *REFERENCE.arrays(sorted(references)),
+        *CHECKOUT.arrays(sorted(checkouts)),
+        *PUPIL_CODE.arrays(sorted(codes)),
     )
 
 
-def _decide(one: NewNotice, targets: Mapping[str, Target]) -> Allocation:
-    notice, merchant = one.inbound.notice, one.inbound.merchant
-    exact, corrected = one.exact, one.corrected
+def _targets(
+    inbound: InboundNotice,
+    pointed: Mapping[tuple[int, str], Sequence[Pointer]],
+    invoices: Mapping[int, OpenInvoice],
+) -> dict[str, Target]:
+    """What each reference of a notice points at in its own school, as the invoices stand by now."""
+    targets: dict[str, Target] = {}
+    for reference in (*inbound.exact, *inbound.corrected, inbound.notice.merchant_reference):
+        for pointer in pointed.get((inbound.merchant.school_id, reference), ()):
+            invoice = None if pointer.invoice_id is None else invoices[pointer.invoice_id]
+            if pointer.pupil_id is not None:
+                before = targets.get(reference)
+                listed = before.invoices if isinstance(before, StudentTarget) else ()
+                more = (invoice,) if invoice else ()
+                targets[reference] = StudentTarget(pointer.pupil_id, (*listed, *more))
+            elif pointer.asked_vnd is not None or reference not in targets:
+                assert invoice is not None, "what is no pupil's points at an invoice"
+                targets[reference] = InvoiceTarget(invoice, pointer.asked_vnd)
+    return targets
+
+
+def _allocation(inbound: InboundNotice, targets: Mapping[str, Target]) -> Allocation:
+    """Where the money of a notice goes; nowhere, where there is none in it."""
+    notice = inbound.notice
+    exact, corrected = inbound.exact, inbound.corrected
     if notice.merchant_reference in targets:  # what we gave the provider names the invoice itself
         exact, corrected = (notice.merchant_reference,), ()
     allocation = allocate(
         InboundMoney(
             amount_vnd=notice.amount_vnd,
-            bank_account_id=merchant.where(notice.payee_account)[0],
+            bank_account_id=inbound.bank_account_id,
             exact=exact,
             corrected=corrected,
         ),
         targets,
     )
     named = targets.get(allocation.reference or "")
-    if isinstance(named, InvoiceTarget):  # an order is called by its invoice, whatever we called it
+    if isinstance(named, InvoiceTarget) and named.invoice.reference != allocation.reference:
+        # an order is called by its invoice, whatever we called it
         allocation = dataclasses.replace(allocation, reference=named.invoice.reference)
-    if notice.outcome is Outcome.PAID:
+    if inbound.is_paid:
         return allocation
     # no money in it: some protocols still want to hear that the order or its amount is not ours
-    report = {VerdictKind.UNKNOWN_REFERENCE, VerdictKind.AMOUNT_DIFFERS}
-    if notice.merchant_reference and allocation.verdict in report:
+    reported = {VerdictKind.UNKNOWN_REFERENCE, VerdictKind.AMOUNT_DIFFERS}
+    if notice.merchant_reference and allocation.verdict in reported:
         return Allocation(verdict=allocation.verdict)
     return Allocation(verdict=VerdictKind.NOTED)
-
-
-def _targets(
-    one: NewNotice,
-    pointed: Mapping[tuple[int, str], Sequence[Any]],
-    invoices: Mapping[int, OpenInvoice],
-) -> dict[str, Target]:
-    """What each reference of a notice points at in its own school, as the invoices stand by now."""
-    targets: dict[str, Target] = {}
-    for reference in (*one.exact, *one.corrected, one.inbound.notice.merchant_reference):
-        for row in pointed.get((one.inbound.merchant.school_id, reference), ()):
-            if row["standing_student_id"] is not None:
-                before = targets.get(reference)
-                listed = before.invoices if isinstance(before, StudentTarget) else ()
-                more = (invoices[row["id"]],) if row["id"] is not None else ()
-                targets[reference] = StudentTarget(row["standing_student_id"], (*listed, *more))
-            elif row["asked_vnd"] is not None or reference not in targets:
-                targets[reference] = InvoiceTarget(invoices[row["id"]], row["asked_vnd"])
-    return targets

@@ -6,181 +6,216 @@ One statement for a whole batch, in the caller's transaction. It decides nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from adapters.contract import Outcome
 from core.exceptions.reasons import RAISED_BY_INGEST, Reason
-from core.exceptions.sql import NewException, arguments, opening, opening_given
-from core.kit.clock import business_date
-from core.kit.database import Driver
-from core.ledger.postings import Posting, Receipt, receive
-from core.ledger.service import POSTING_COLUMNS, open_books_of, posting_arguments, posting_rows
+from core.exceptions.sql import EXCEPTION, NewException, opening, opening_given
+from core.kit.columns import Columns, first_parameters
+from core.kit.database import Command, Driver
+from core.ledger.postings import (
+    POSTING,
+    AllocationLine,
+    Posting,
+    Receipt,
+    insert_transfers,
+    lock_books,
+    receive,
+)
 from core.payments.ingest.allocate import Allocation
-from core.payments.ingest.inbound import InboundNotice, NewNotice, columns, likely_verdict
+from core.payments.ingest.inbound import InboundNotice, NewNotice
 
-PAYMENT_COLUMNS = (
-    "school_id, id, merchant_account_id, bank_account_id, student_id, channel, amount_vnd, paid_at,"
-    " business_date, content, bank_transaction_id, reference, is_corrected, suspense_reason, is_provisional"
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where the money of a new notice goes."""
+
+    new: NewNotice
+    allocation: Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A notice that contradicts the recorded one of its transaction."""
+
+    inbound: InboundNotice
+    notice_id: int
+
+
+PAYMENT: Final = Columns[Decision](
+    ("school_id", "bigint", lambda one: one.new.inbound.merchant.school_id),
+    ("id", "bigint", lambda one: one.new.notice_id),
+    ("merchant_account_id", "bigint", lambda one: one.new.inbound.merchant.merchant_account_id),
+    ("bank_account_id", "bigint", lambda one: _bank_account_of(one.new.inbound)),
+    ("student_id", "bigint", lambda one: one.allocation.student_id),
+    ("channel", "text", lambda one: one.new.inbound.merchant.adapter),
+    ("amount_vnd", "bigint", lambda one: one.new.inbound.notice.amount_vnd),
+    ("paid_at", "timestamptz", lambda one: one.new.inbound.notice.paid_at),
+    ("business_date", "date", lambda one: one.new.inbound.business_date),
+    ("content", "text", lambda one: one.new.inbound.notice.content),
+    ("bank_transaction_id", "text", lambda one: one.new.inbound.notice.bank_transaction_id),
+    ("reference", "text", lambda one: one.allocation.reference),
+    ("is_corrected", "boolean", lambda one: one.allocation.is_corrected),
+    ("suspense_reason", "text", lambda one: one.allocation.suspense_reason),
+    ("is_provisional", "boolean", lambda one: one.new.inbound.notice.is_provisional),
+)
+INVOICE_PAID: Final = Columns[tuple[int, AllocationLine]](
+    ("school_id", "bigint", lambda paid: paid[0]),
+    ("invoice_id", "bigint", lambda paid: paid[1].invoice_id),
+    ("amount_vnd", "bigint", lambda paid: paid[1].amount_vnd),
+)
+VERDICT: Final = Columns[Decision](
+    ("school_id", "bigint", lambda one: one.new.inbound.merchant.school_id),
+    ("id", "bigint", lambda one: one.new.notice_id),
+    ("verdict", "text", lambda one: one.allocation.verdict),
+)
+_PAYMENTS_AT, _POSTINGS_AT, _PAID_AT, _VERDICTS_AT, _EXCEPTIONS_AT = first_parameters(
+    PAYMENT, POSTING, INVOICE_PAID, VERDICT
 )
 
 # a payment keeps its own day; `booked_on` says where in the books it stands, if that one was closed
-WRITE = f"""
-WITH {open_books_of(1)}, new_payment AS (
-  INSERT INTO payment ({PAYMENT_COLUMNS}, booked_on)
+WRITE = Command(
+    f"""
+WITH {lock_books(_PAYMENTS_AT)}, new_payment AS (
+  INSERT INTO payment ({PAYMENT.names}, booked_on)
   SELECT p.*, nullif(greatest(p.business_date, b.books_locked_until + 1), p.business_date)
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
-                $7::bigint[], $8::timestamptz[], $9::date[], $10::text[], $11::text[], $12::text[],
-                $13::boolean[], $14::text[], $15::boolean[]) AS p({PAYMENT_COLUMNS})
-    JOIN open_books b ON b.id = p.school_id
+    FROM {PAYMENT.rows("p", _PAYMENTS_AT)}
+    JOIN books b ON b.school_id = p.school_id
 ), new_transfer AS (
-  INSERT INTO transfer ({POSTING_COLUMNS}) {posting_rows(16)}
+  {insert_transfers(_POSTINGS_AT)}
 ), paid AS (
   UPDATE invoice SET paid_vnd = paid_vnd + p.amount_vnd
     FROM (SELECT school_id, invoice_id, sum(amount_vnd)::bigint AS amount_vnd
-            FROM unnest($28::bigint[], $29::bigint[], $30::bigint[]) AS a(school_id, invoice_id, amount_vnd)
+            FROM {INVOICE_PAID.rows("a", _PAID_AT)}
            GROUP BY 1, 2) AS p
    WHERE invoice.school_id = p.school_id AND invoice.id = p.invoice_id
 ), judged AS (
   UPDATE notice SET verdict = v.verdict
-    FROM unnest($31::bigint[], $32::bigint[], $33::text[]) AS v(school_id, id, verdict)
+    FROM {VERDICT.rows("v", _VERDICTS_AT)}
    WHERE notice.school_id = v.school_id AND notice.id = v.id
 )
-{opening_given(34)}
-"""
+{opening_given(_EXCEPTIONS_AT)}
+"""  # noqa: S608 - columns declared above, and those of the ledger and of exceptions
+)
 
 
-async def write_decisions(
-    db: Driver, new_notices: Sequence[NewNotice], allocations_by_notice: dict[int, Allocation]
-) -> None:
+async def write_decisions(db: Driver, decisions: Sequence[Decision]) -> None:
     """Everything the decisions come to, in one statement."""
-    payments: list[tuple[object, ...]] = []
-    postings: list[Posting] = []
-    exceptions: list[NewException] = []
-    paid: list[tuple[int, int, int]] = []
-    judged: list[tuple[object, ...]] = []
-    for one in new_notices:
-        allocation = allocations_by_notice[one.notice_id]
-        notice, school_id = one.inbound.notice, one.inbound.merchant.school_id
-        if allocation.verdict != likely_verdict(notice):
-            judged.append((school_id, one.notice_id, allocation.verdict))
-        if notice.outcome is not Outcome.PAID:
-            continue
-        payments.append(_payment_row(one, allocation))
-        postings += receive(_receipt(one, allocation), one.inbound.merchant.books)
-        paid += [(school_id, a.invoice_id, a.amount_vnd) for a in allocation.allocations]
-        exceptions += [_exception(one, allocation, reason) for reason in allocation.reasons]
-    if payments or judged:
-        await db.raw.execute(
-            WRITE,
-            *columns(payments, 15),
-            *posting_arguments(postings),
-            *columns(paid, 3),
-            *columns(judged, 3),
-            *arguments(exceptions),
-        )
-
-
-def _payment_row(one: NewNotice, allocation: Allocation) -> tuple[object, ...]:
-    notice, merchant = one.inbound.notice, one.inbound.merchant
-    bank_account_id, _ = merchant.where(notice.payee_account)
-    return (
-        merchant.school_id,
-        one.notice_id,
-        merchant.merchant_account_id,
-        bank_account_id if merchant.settlement == "direct" else None,
-        allocation.student_id,
-        merchant.adapter,
-        notice.amount_vnd,
-        notice.paid_at,
-        business_date(notice.paid_at),
-        notice.content,
-        notice.bank_transaction_id,
-        allocation.reference,
-        allocation.is_corrected,
-        allocation.suspense_reason,
-        notice.is_provisional,
+    paid = [one for one in decisions if one.new.inbound.is_paid]
+    judged = [one for one in decisions if one.allocation.verdict != one.new.inbound.likely_verdict]
+    if not paid and not judged:
+        return
+    await db.execute(
+        WRITE,
+        *PAYMENT.arrays(paid),
+        *POSTING.arrays([posting for one in paid for posting in _postings(one)]),
+        *INVOICE_PAID.arrays(
+            (one.new.inbound.merchant.school_id, line)
+            for one in paid
+            for line in one.allocation.lines
+        ),
+        *VERDICT.arrays(judged),
+        *EXCEPTION.arrays(
+            _exception(one, reason) for one in paid for reason in one.allocation.reasons
+        ),
     )
 
 
-def _receipt(one: NewNotice, allocation: Allocation) -> Receipt:
-    notice, merchant = one.inbound.notice, one.inbound.merchant
-    return Receipt(
-        school_id=merchant.school_id,
-        journal_id=one.journal_id,
-        payment_id=one.notice_id,
-        asset_account_id=merchant.where(notice.payee_account)[1],
-        amount_vnd=notice.amount_vnd,
-        business_date=business_date(notice.paid_at),
-        allocations=allocation.allocations,
-        credit_vnd=allocation.credit_vnd,
-        credit_student_id=allocation.student_id,
-        suspense_vnd=allocation.suspense_vnd,
+def _postings(one: Decision) -> tuple[Posting, ...]:
+    inbound, allocation = one.new.inbound, one.allocation
+    postings = receive(
+        Receipt(
+            school_id=inbound.merchant.school_id,
+            journal_id=one.new.journal_id,
+            payment_id=one.new.notice_id,
+            asset_account_id=inbound.held_on_id,
+            amount_vnd=inbound.notice.amount_vnd,
+            business_date=inbound.business_date,
+            lines=allocation.lines,
+            credit_vnd=allocation.credit_vnd,
+            credit_student_id=allocation.student_id,
+            suspense_vnd=allocation.suspense_vnd,
+        ),
+        inbound.merchant.books,
     )
+    assert postings, "money that arrived is in the books"
+    return postings
 
 
-def _exception(one: NewNotice, allocation: Allocation, reason: Reason) -> NewException:
+def _bank_account_of(inbound: InboundNotice) -> int | None:
+    """The bank account that a statement will show it on; None where a provider pays it out later."""
+    return inbound.bank_account_id if inbound.merchant.settlement == "direct" else None
+
+
+def _exception(one: Decision, reason: Reason) -> NewException:
     assert reason in RAISED_BY_INGEST, "what the statements show is not known yet"
+    inbound, allocation = one.new.inbound, one.allocation
     return NewException(
-        school_id=one.inbound.merchant.school_id,
+        school_id=inbound.merchant.school_id,
         reason=reason,
-        identity=f"notice:{one.notice_id}",
-        amount_vnd=one.inbound.notice.amount_vnd,
-        business_date=business_date(one.inbound.notice.paid_at),
-        notice_id=one.notice_id,
-        payment_id=one.notice_id,
-        invoice_id=allocation.allocations[0].invoice_id if allocation.allocations else None,
-        detail={"corrected": list(one.corrected), "credit_vnd": allocation.credit_vnd},
+        identity=f"notice:{one.new.notice_id}",
+        amount_vnd=inbound.notice.amount_vnd,
+        business_date=inbound.business_date,
+        notice_id=one.new.notice_id,
+        payment_id=one.new.notice_id,
+        invoice_id=allocation.lines[0].invoice_id if allocation.lines else None,
+        detail={"corrected": list(inbound.corrected), "credit_vnd": allocation.credit_vnd},
     )
 
+
+CONFLICT: Final = Columns[Conflict](
+    ("school_id", "bigint", lambda one: one.inbound.merchant.school_id),
+    ("notice_id", "bigint", lambda one: one.notice_id),
+    ("fingerprint", "bytea", lambda one: one.inbound.fingerprint),
+    ("amount_vnd", "bigint", lambda one: one.inbound.notice.amount_vnd),
+    ("raw", "bytea", lambda one: one.inbound.raw),
+)
 
 _CONFLICTS_FOUND = opening(
     Reason.CONFLICTING_DUPLICATE,
-    """  FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[]) AS c(school_id, notice_id, fingerprint, amount_vnd)
-  JOIN notice n ON n.school_id = c.school_id AND n.id = c.notice_id""",
+    f"  FROM {CONFLICT.rows('c')}\n  JOIN notice n ON n.school_id = c.school_id AND n.id = c.notice_id",
     school_id="c.school_id",
     identity="'notice:' || c.notice_id || ':' || encode(c.fingerprint, 'hex')",
     amount_vnd="c.amount_vnd",
     business_date="n.business_date",
     notice_id="c.notice_id",
 )
-WRITE_CONFLICTS = f"""
+WRITE_CONFLICTS = Command(
+    f"""
 WITH kept AS (
-  INSERT INTO notice_conflict (school_id, notice_id, fingerprint, amount_vnd, raw)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[])
+  INSERT INTO notice_conflict ({CONFLICT.names}) SELECT * FROM {CONFLICT.unnest()}
   ON CONFLICT (school_id, notice_id, fingerprint) DO NOTHING
 )
 {_CONFLICTS_FOUND}
-"""
+"""  # noqa: S608 - columns declared above
+)
 
 
-async def write_conflicts(db: Driver, conflicts: Sequence[tuple[InboundNotice, int]]) -> None:
+async def write_conflicts(db: Driver, conflicts: Sequence[Conflict]) -> None:
     """Keep notices that contradict a recorded one, once per content, and alarm a person."""
-    if conflicts:
-        await db.raw.execute(
-            WRITE_CONFLICTS,
-            *columns(
-                (
-                    inbound.merchant.school_id,
-                    notice_id,
-                    inbound.notice.fingerprint(),
-                    inbound.notice.amount_vnd,
-                    inbound.raw,
-                )
-                for inbound, notice_id in conflicts
-            ),
-        )
+    await db.execute(WRITE_CONFLICTS, *CONFLICT.arrays(conflicts))
 
 
-async def clear_provisional(db: Driver, notices: Sequence[tuple[int, int]]) -> None:
-    """Payments (school, notice) that were told again under a signature: they wait for no confirmation.
+PAYMENT_ID: Final = Columns[tuple[int, int]](
+    ("school_id", "bigint", lambda payment: payment[0]),
+    ("id", "bigint", lambda payment: payment[1]),
+)
+
+CLEAR_PROVISIONAL = Command(
+    f"""
+WITH signed AS (SELECT * FROM {PAYMENT_ID.rows("s")}), notices AS (
+  UPDATE notice n SET is_provisional = false FROM signed s
+   WHERE n.school_id = s.school_id AND n.id = s.id AND n.is_provisional
+)
+UPDATE payment p SET is_provisional = false FROM signed s
+ WHERE p.school_id = s.school_id AND p.id = s.id AND p.is_provisional
+"""  # noqa: S608 - columns declared above
+)
+
+
+async def clear_provisional(db: Driver, payments: Sequence[tuple[int, int]]) -> None:
+    """Payments (school, notice) that came again under a signature: they wait for no confirmation.
 
     A provider's answer may come unsigned before its signed notice of the very same content.
     """
-    if notices:
-        await db.raw.execute(
-            "WITH vouched AS (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS v(school_id, id)), told AS ("
-            "  UPDATE notice n SET is_provisional = false FROM vouched v"
-            "   WHERE n.school_id = v.school_id AND n.id = v.id AND n.is_provisional)"
-            "UPDATE payment p SET is_provisional = false FROM vouched v"
-            " WHERE p.school_id = v.school_id AND p.id = v.id AND p.is_provisional",
-            *columns(notices),
-        )
+    await db.execute(CLEAR_PROVISIONAL, *PAYMENT_ID.arrays(payments))

@@ -18,7 +18,7 @@ from core.invoices.payment_states import state_figures
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError, Problem
-from core.statistics.days import day_proofs, day_standings
+from core.statistics.days import day_proofs, day_statuses
 from gateway.console.books.close_panel import closing_of
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen
 from gateway.context import AppContext
@@ -81,7 +81,7 @@ async def day_screen(
     today = business_date(now_utc())
     last = min(today, max(day, today - timedelta(days=STRIP_DAYS - 1), day + timedelta(days=6)))
     async with transaction(context.engine) as db:
-        standings = await day_standings(db, staff.school_id, last, STRIP_DAYS)
+        statuses = await day_statuses(db, staff.school_id, last, STRIP_DAYS)
         proofs = await day_proofs(db, staff.school_id, day)
         states = await state_figures(db, staff.school_id, day)
         nights = await night_states(db, staff.school_id, day)
@@ -94,7 +94,7 @@ async def day_screen(
         problem=problem,
         day=day,
         today=today,
-        standings=list(reversed(standings)),
+        statuses=list(reversed(statuses)),
         proofs=proofs,
         states=states,
         nights=nights,

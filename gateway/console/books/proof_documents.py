@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from adapters.messages import format_day, format_moment
-from core.accounting.sheets import Cell, write_sheet
 from core.kit.clock import VN
 from core.kit.money import format_vnd
+from core.kit.sheets import Cell, write_sheet
 from gateway.console.frame.labels import label
 from gateway.pages.typesetting import set_pdf
 from reconciliation.closing.records import DayClose

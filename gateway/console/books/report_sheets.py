@@ -13,15 +13,22 @@ from adapters.messages import Message, msg, pmsg
 from core.statistics.cashbook import BankBook, DayBook
 from core.statistics.cashless import MonthCashless, added
 from core.statistics.reports import ClassDebt, CollectedTable
-from core.statistics.sheets import SHARE_COLUMNS, TOTAL, Cell, Column, Sheet, share_cells
+from core.statistics.sheets import (
+    SHARE_COLUMNS,
+    TOTAL,
+    ReportCell,
+    ReportColumn,
+    ReportSheet,
+    share_cells,
+)
 from gateway.console.frame.labels import label
 
 _AGE_COLUMNS: Final = (
-    Column(msg("Chưa đến hạn"), "vnd"),
-    Column(msg("Quá hạn 1–30 ngày"), "vnd"),
-    Column(msg("Quá hạn 31–60 ngày"), "vnd"),
-    Column(msg("Quá hạn 61–90 ngày"), "vnd"),
-    Column(msg("Quá hạn trên 90 ngày"), "vnd"),
+    ReportColumn(msg("Chưa đến hạn"), "vnd"),
+    ReportColumn(msg("Quá hạn 1–30 ngày"), "vnd"),
+    ReportColumn(msg("Quá hạn 31–60 ngày"), "vnd"),
+    ReportColumn(msg("Quá hạn 61–90 ngày"), "vnd"),
+    ReportColumn(msg("Quá hạn trên 90 ngày"), "vnd"),
 )
 _PURPOSES: Final[dict[str, Message]] = {
     "student_credit": pmsg("many", "Tiền dư của học sinh"),
@@ -32,19 +39,19 @@ _CASH: Final = msg("Tiền mặt")
 _RECEIPT: Final = pmsg("entry", "Thu tiền")
 
 
-def debt_sheet(classes: Sequence[ClassDebt], on: date) -> Sheet:
+def debt_sheet(classes: Sequence[ClassDebt], on: date) -> ReportSheet:
     """Debt by class and age at the end of business date `on`."""
-    return Sheet(
+    return ReportSheet(
         title=msg("Công nợ theo lớp và tuổi nợ"),
         notes=(
             msg("Cuối ngày {on:date}.", on=on),
             msg("Tổng bằng số dư phải thu trên sổ."),
         ),
         columns=(
-            Column(msg("Lớp")),
-            Column(msg("Năm học")),
-            Column(msg("Số phiếu báo thu"), "count"),
-            Column(TOTAL, "vnd"),
+            ReportColumn(msg("Lớp")),
+            ReportColumn(msg("Năm học")),
+            ReportColumn(msg("Số phiếu báo thu"), "count"),
+            ReportColumn(TOTAL, "vnd"),
             *_AGE_COLUMNS,
         ),
         rows=tuple(
@@ -75,9 +82,9 @@ def channel_columns(channels: Sequence[str]) -> list[Message]:
     ]
 
 
-def collected_sheet(table: CollectedTable, since: date, until: date) -> Sheet:
+def collected_sheet(table: CollectedTable, since: date, until: date) -> ReportSheet:
     """Collected by fee item and channel from `since` to `until`, both included."""
-    return Sheet(
+    return ReportSheet(
         title=msg("Đã thu theo khoản thu và kênh"),
         notes=(
             msg(
@@ -90,10 +97,10 @@ def collected_sheet(table: CollectedTable, since: date, until: date) -> Sheet:
             ),
         ),
         columns=(
-            Column(pmsg("report", "Khoản thu")),
-            Column(msg("Mã")),
-            Column(TOTAL, "vnd"),
-            *(Column(one, "vnd") for one in channel_columns(table.channels)),
+            ReportColumn(pmsg("report", "Khoản thu")),
+            ReportColumn(msg("Mã")),
+            ReportColumn(TOTAL, "vnd"),
+            *(ReportColumn(one, "vnd") for one in channel_columns(table.channels)),
         ),
         rows=tuple(
             (
@@ -108,9 +115,9 @@ def collected_sheet(table: CollectedTable, since: date, until: date) -> Sheet:
     )
 
 
-def cashless_sheet(months: Sequence[MonthCashless]) -> Sheet:
+def cashless_sheet(months: Sequence[MonthCashless]) -> ReportSheet:
     """The cashless share month by month."""
-    return Sheet(
+    return ReportSheet(
         title=msg("Tỷ lệ thu không dùng tiền mặt"),
         notes=(
             msg(
@@ -118,7 +125,7 @@ def cashless_sheet(months: Sequence[MonthCashless]) -> Sheet:
             ),
             msg("Tiền mặt trường tự thu chưa được ghi vào hệ thống."),
         ),
-        columns=(Column(msg("Tháng")), *SHARE_COLUMNS),
+        columns=(ReportColumn(msg("Tháng")), *SHARE_COLUMNS),
         rows=tuple(
             (msg("{month:month}", month=one.month), *share_cells(one.figures)) for one in months
         ),
@@ -126,13 +133,13 @@ def cashless_sheet(months: Sequence[MonthCashless]) -> Sheet:
     )
 
 
-def cash_book_sheet(book: BankBook, day: DayBook, on: date) -> Sheet:
+def cash_book_sheet(book: BankBook, day: DayBook, on: date) -> ReportSheet:
     """The book of a bank account on business date `on`: opening, entries, sums and closing."""
-    opening: tuple[Cell, ...] = (
+    opening: tuple[ReportCell, ...] = (
         *(None, msg("Số dư đầu ngày"), None, None, None, None),
         day.opening_vnd,
     )
-    return Sheet(
+    return ReportSheet(
         title=msg("Sổ tiền gửi ngân hàng"),
         notes=(
             msg(
@@ -144,13 +151,13 @@ def cash_book_sheet(book: BankBook, day: DayBook, on: date) -> Sheet:
             msg("Số dư cuối ngày bằng số dư trên sổ cái."),
         ),
         columns=(
-            Column(msg("Giờ ghi sổ")),
-            Column(pmsg("entry", "Nội dung")),
-            Column(msg("Mã thanh toán")),
-            Column(msg("Số giao dịch ngân hàng")),
-            Column(msg("Thu"), "vnd"),
-            Column(msg("Chi"), "vnd"),
-            Column(msg("Số dư"), "vnd"),
+            ReportColumn(msg("Giờ ghi sổ")),
+            ReportColumn(pmsg("entry", "Nội dung")),
+            ReportColumn(msg("Mã thanh toán")),
+            ReportColumn(msg("Số giao dịch ngân hàng")),
+            ReportColumn(msg("Thu"), "vnd"),
+            ReportColumn(msg("Chi"), "vnd"),
+            ReportColumn(msg("Số dư"), "vnd"),
         ),
         rows=(
             opening,

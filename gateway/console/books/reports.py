@@ -18,7 +18,7 @@ from core.kit.errors import DomainError, Problem, not_found
 from core.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
 from core.statistics.cashless import cashless_by_month
 from core.statistics.reports import collected_by_item, debt_by_class, in_table
-from core.statistics.sheets import Sheet, write_workbook
+from core.statistics.sheets import ReportSheet, write_workbook
 from gateway.console.books.chart import Pair, draw_pairs
 from gateway.console.books.report_sheets import (
     cash_book_sheet,
@@ -83,7 +83,7 @@ class Drawn:
 class Report:
     """A report made. `books`: the accounts to choose from, where there is a choice."""
 
-    sheet: Sheet
+    sheet: ReportSheet
     drawn: Drawn
     books: tuple[BankBook, ...] = ()
 

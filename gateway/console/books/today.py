@@ -20,7 +20,7 @@ from core.statistics.queries import (
 from gateway.console.books.chart import draw
 from gateway.console.frame.screen import HttpRequest, Staff, screen
 from gateway.context import AppContext
-from reconciliation.review.exceptions import asked_of
+from reconciliation.review.queue import asked_of
 from reconciliation.settlements.terms import late_settlements
 
 

@@ -18,12 +18,12 @@ from core.invoices.detail import invoice_detail
 from core.invoices.payment_states import PaymentState, states_of_invoices
 from core.invoices.search import (
     MAX_QUERY,
-    InvoiceStatus,
-    Wanted,
+    InvoiceFilter,
     classes_of,
     confirmed_of,
     find_invoices,
 )
+from core.invoices.selects import InvoiceStatus
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError
@@ -55,9 +55,9 @@ class SearchForm:
     money: str = ""
     after: str = ""
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> InvoiceFilter:
         """What is looked for; what cannot be read is left out."""
-        return Wanted(
+        return InvoiceFilter(
             text=typed(self.text, MAX_QUERY),
             class_id=number_or_none(self.class_id),
             schedule_id=number_or_none(self.schedule_id),
@@ -148,7 +148,7 @@ async def cancel(
 
 
 async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, wanted: Wanted
+    request: HttpRequest, context: AppContext, staff: Staff, wanted: InvoiceFilter
 ) -> Response[Any]:
     async with transaction(context.engine) as db:
         today = business_date(now_utc())

@@ -26,17 +26,15 @@ from gateway.console.frame.screen import (
     typed,
 )
 from gateway.context import AppContext
-from reconciliation.review.debits import (
+from reconciliation.review.debit_booking import (
     book_bank_fees,
     book_own_transfer,
     book_paid_on,
-    debit_of,
-    on_behalf_of,
-    open_debits,
     undo_debit,
 )
-from reconciliation.review.exceptions import ExceptionRow, find_exception
-from reconciliation.review.own_money import SOURCES, book_own_money, undo_own_money
+from reconciliation.review.debits import debit_of, on_behalf_of, open_debits
+from reconciliation.review.queue import ExceptionRow, find_exception
+from reconciliation.review.suspense_booking import SOURCES, book_suspense, undo_suspense_booking
 
 LIST: Final = "/console/debits"
 EXCEPTIONS: Final = "/console/exceptions"
@@ -185,7 +183,7 @@ async def book_own(
     """Take the money out of suspense by a person's word."""
     try:
         async with transaction(context.engine) as db:
-            await book_own_money(
+            await book_suspense(
                 db,
                 staff.school_id,
                 exception_id,
@@ -213,7 +211,7 @@ async def undo_own(
     """Put the money back into suspense by a reversal."""
     try:
         async with transaction(context.engine) as db:
-            await undo_own_money(
+            await undo_suspense_booking(
                 db,
                 staff.school_id,
                 exception_id,

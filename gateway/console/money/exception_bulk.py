@@ -16,9 +16,11 @@ from core.payments.ingest.group_commit import announce_paid
 from gateway.console.frame.screen import HttpRequest, Staff, goto, number_or_none, screen, typed
 from gateway.console.money.exceptions import LIST
 from gateway.context import AppContext
-from reconciliation.review.bulk import MOST, BulkAction, confirm_bulk, preview_bulk
-from reconciliation.review.exceptions import list_exceptions
+from reconciliation.review.bulk_actions import confirm_bulk
+from reconciliation.review.bulk_preview import BulkAction, preview_bulk
 from reconciliation.review.notes import MAX_TEXT
+from reconciliation.review.proposals import MOST
+from reconciliation.review.queue import list_exceptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

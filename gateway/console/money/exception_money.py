@@ -17,7 +17,7 @@ from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 
 from adapters.banks import banks
-from core.invoices.search import MAX_QUERY, Wanted, find_invoices
+from core.invoices.search import MAX_QUERY, InvoiceFilter, find_invoices
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError, Problem
@@ -35,12 +35,12 @@ from gateway.console.frame.screen import (
 )
 from gateway.console.money.exceptions import FOUND, LIST, announce
 from gateway.context import AppContext
-from reconciliation.review.actions import Action, Place
-from reconciliation.review.decisions import Return, return_to_payer
-from reconciliation.review.exceptions import ExceptionRow, find_exception
+from reconciliation.review.actions import Action, MoneyState
+from reconciliation.review.allocations import InvoiceShare, split_exception
+from reconciliation.review.decisions import ReturnRequest, return_to_payer
 from reconciliation.review.notes import MAX_TEXT
-from reconciliation.review.placements import Share, split_exception
 from reconciliation.review.proposals import proposals_for
+from reconciliation.review.queue import ExceptionRow, find_exception
 
 AMOUNT: Final = "amount-"
 """Fields of the split form: this and the invoice's number."""
@@ -75,7 +75,7 @@ class ReturnForm:
     bank_account: str = ""
     key: str = ""
 
-    def wish(self) -> Return:
+    def wish(self) -> ReturnRequest:
         """What is asked for. Raises Problem (422) for a method or an account that cannot be read."""
         if self.method not in set(Method):
             raise Problem(
@@ -83,7 +83,7 @@ class ReturnForm:
             )
         method = Method(self.method)
         by_payout = method is Method.TRANSFER
-        return Return(
+        return ReturnRequest(
             method=method,
             payee=read_payee(self.bin, self.number, self.holder) if by_payout else None,
             bank_account_id=number_or_none(self.bank_account),
@@ -142,7 +142,7 @@ async def split(
     except DomainError as problem:
         return await _split_screen(request, context, staff, exception_id, fields, problem)
     await announce(context, staff, moved)
-    if moved.waiting_vnd:
+    if moved.suspense_vnd:
         return goto(request, f"{LIST}/{exception_id}", done="split")
     return goto(request, LIST, done="split")
 
@@ -190,9 +190,9 @@ async def _fields(request: HttpRequest) -> Mapping[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _shares(fields: Mapping[str, str]) -> list[Share]:
+def _shares(fields: Mapping[str, str]) -> list[InvoiceShare]:
     """The amounts typed. Raises Problem (422) for one that cannot be read."""
-    found: list[Share] = []
+    found: list[InvoiceShare] = []
     for name, value in fields.items():
         invoice_id = number_or_none(name.removeprefix(AMOUNT))
         digits = re.sub(r"[.,\sđ]", "", value)
@@ -207,7 +207,7 @@ def _shares(fields: Mapping[str, str]) -> list[Share]:
                 status=422,
             )
         if amount_vnd:
-            found.append(Share(invoice_id, amount_vnd))
+            found.append(InvoiceShare(invoice_id, amount_vnd))
     if len(found) > MOST_SHARES:
         raise Problem(
             "too_many_shares",
@@ -260,7 +260,9 @@ async def _candidates(
     wanted += [one.invoice_id for one in await proposals_for(db, school_id, row.id)]
     if text.strip():
         today = business_date(now_utc())
-        page = await find_invoices(db, school_id, Wanted(text=text), today=today, limit=FOUND)
+        page = await find_invoices(
+            db, school_id, InvoiceFilter(text=text), today=today, limit=FOUND
+        )
         wanted += [one.id for one in page.rows]
     ordered = list(dict.fromkeys(wanted))
     rows = await db.raw.fetch(
@@ -304,7 +306,7 @@ async def _return_screen(
         accounts = await db.raw.fetch(
             "SELECT id, number FROM bank_account WHERE school_id = $1 ORDER BY id", staff.school_id
         )
-    waits = row.place is Place.WAITING
+    waits = row.money_state is MoneyState.SUSPENDED
     return screen(
         request,
         "return.html",

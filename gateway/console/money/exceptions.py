@@ -16,13 +16,13 @@ from litestar.params import FromQuery, URLEncodedBody
 
 from core.exceptions.notes import notes_of
 from core.exceptions.reasons import Reason
+from core.exceptions.resolutions import BY_WORD
 from core.invoices.detail import invoice_detail
-from core.invoices.search import MAX_QUERY, InvoicePage, Wanted, find_invoices
+from core.invoices.search import MAX_QUERY, InvoiceFilter, InvoicePage, find_invoices
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, borrowed, transaction
 from core.kit.errors import DomainError
 from core.payments.ingest.group_commit import announce_paid
-from core.statistics.exceptions import facts_of, open_by_reason
 from gateway.console.frame.match_reasons import matched_of
 from gateway.console.frame.screen import (
     HttpRequest,
@@ -37,19 +37,21 @@ from gateway.console.frame.screen import (
 from gateway.console.money.debits import debit_context
 from gateway.console.money.settlements import payout_context
 from gateway.context import AppContext
-from reconciliation.review.actions import BY_WORD, Action
-from reconciliation.review.bulk import MOST, BulkAction
-from reconciliation.review.decisions import resolve_exception, undo_decision
-from reconciliation.review.exceptions import (
+from reconciliation.review.actions import Action
+from reconciliation.review.allocations import PostedStep, allocate_exception, suspend_exception
+from reconciliation.review.bulk_preview import BulkAction
+from reconciliation.review.decisions import resolve_exception
+from reconciliation.review.facts import facts_of, open_by_reason
+from reconciliation.review.notes import MAX_TEXT, add_note, ask_colleague, colleagues_of
+from reconciliation.review.proposals import MOST, Proposal, proposals_for
+from reconciliation.review.queue import (
     ExceptionRow,
     asked_of,
     find_exception,
     list_exceptions,
     neighbours,
 )
-from reconciliation.review.notes import MAX_TEXT, add_note, ask_colleague, colleagues_of
-from reconciliation.review.placements import Moved, place_exception, suspend_exception
-from reconciliation.review.proposals import Proposal, proposals_for
+from reconciliation.review.undo import undo_decision
 
 LIST: Final = "/console/exceptions"
 PAGE: Final = 50
@@ -180,7 +182,7 @@ async def place(
     """Move the money from suspense to the invoice; the parent's page hears of it after the commit."""
     try:
         async with transaction(context.engine) as db:
-            moved = await place_exception(
+            moved = await allocate_exception(
                 db,
                 staff.school_id,
                 exception_id,
@@ -313,7 +315,7 @@ async def ask(
     return goto(request, f"{LIST}/{exception_id}", done="asked")
 
 
-async def announce(context: AppContext, staff: Staff, moved: Moved) -> None:
+async def announce(context: AppContext, staff: Staff, moved: PostedStep) -> None:
     """Tell the parents' pages, after the commit, that their invoices stand otherwise now."""
     async with borrowed(context.engine) as db:
         await announce_paid(db, frozenset((staff.school_id, one) for one in moved.invoice_ids))
@@ -335,15 +337,13 @@ async def exception_screen(
     async with transaction(context.engine) as db:
         row = await find_exception(db, staff.school_id, exception_id)
         facts = await facts_of(db, staff.school_id, exception_id)
-        if row.can_place:
+        if row.can_allocate:
             proposals = await proposals_for(db, staff.school_id, exception_id)
         if text and text.strip():
             found = await find_invoices(
-                db, staff.school_id, Wanted(text=text), today=today, limit=FOUND
+                db, staff.school_id, InvoiceFilter(text=text), today=today, limit=FOUND
             )
-        before_id, after_id = await neighbours(
-            db, staff.school_id, exception_id, viewer=staff.actor
-        )
+        near = await neighbours(db, staff.school_id, exception_id, viewer=staff.actor)
         paid = [row.payment_id] if row.payment_id else []
         matched = await matched_of(db, staff.school_id, paid)
         notes = await notes_of(db, staff.school_id, exception_id)
@@ -362,12 +362,12 @@ async def exception_screen(
         found=found,
         text=text or "",
         today=today,
-        before_id=before_id,
-        after_id=after_id,
+        before_id=near.before_id,
+        after_id=near.after_id,
         matched=matched,
         notes=notes,
-        names=dict(colleagues),
-        colleagues=[one for one in colleagues if one[0] != staff.actor],
+        names={one.username: one.display_name for one in colleagues},
+        colleagues=[one for one in colleagues if one.username != staff.actor],
         resolutions=BY_WORD,
         actions=frozenset(row.actions),
         max_note=MAX_TEXT,
@@ -388,7 +388,7 @@ async def _confirm_screen(
         invoice = await invoice_detail(db, staff.school_id, invoice_id)
         proposals = (
             await proposals_for(db, staff.school_id, exception_id)
-            if Action.PLACE in row.actions
+            if Action.ALLOCATE in row.actions
             else ()
         )
     settled_vnd = min(row.money.suspense_vnd, invoice.open_vnd)

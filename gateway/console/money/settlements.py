@@ -31,14 +31,10 @@ from gateway.console.frame.screen import (
 from gateway.console.frame.uploads import drop_file, file_of, held_file, hold_file, mark_accepted
 from gateway.context import AppContext
 from gateway.problems import status_of
-from reconciliation.review.exceptions import ExceptionRow
-from reconciliation.review.manual_payouts import (
-    candidate_batches,
-    match_payout,
-    record_taken_back,
-    say_no_settlement,
-    undo_settlement,
-)
+from reconciliation.review.manual_payouts import candidate_batches, match_payout
+from reconciliation.review.provider_refunds import book_provider_refund
+from reconciliation.review.queue import ExceptionRow
+from reconciliation.review.undo_payouts import deny_payout, undo_payout
 from reconciliation.settlements.files import import_settlement, preview_settlement
 from reconciliation.settlements.queries import (
     BankLineRow,
@@ -233,7 +229,7 @@ async def undo(
     """Take batch and line apart."""
     try:
         async with transaction(context.engine) as db:
-            await undo_settlement(
+            await undo_payout(
                 db,
                 staff.school_id,
                 batch_id,
@@ -261,7 +257,7 @@ async def take_back(
     """Book a refund or chargeback that the provider made by itself."""
     try:
         async with transaction(context.engine) as db:
-            touched = await record_taken_back(
+            touched = await book_provider_refund(
                 db, staff.school_id, line_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
             )
     except DomainError as problem:
@@ -285,7 +281,7 @@ async def not_a_settlement(
 ) -> Response[Any]:
     """A held line is no provider's payout."""
     async with transaction(context.engine) as db:
-        await say_no_settlement(
+        await deny_payout(
             db, staff.school_id, exception_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
         )
     return goto(request, f"/console/exceptions/{exception_id}", done="resolved")

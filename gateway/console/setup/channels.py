@@ -28,7 +28,7 @@ from core.statistics.channels import (
     last_notices,
     overdue_before,
     switched_off,
-    unmapped_words,
+    unmapped_statuses,
 )
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen, typed
 from gateway.console.setup.callback_urls import callback_urls_of
@@ -63,7 +63,7 @@ async def show_channels(
     today = business_date(now_utc())
     async with transaction(context.engine) as db:
         channels = await channels_of(db, staff.school_id, today)
-        unmapped = await unmapped_words(db, staff.school_id)
+        unmapped = await unmapped_statuses(db, staff.school_id)
     return screen(
         request,
         "channels.html",
@@ -119,15 +119,15 @@ def bank_name(bin: str) -> str:  # noqa: A002 - the word of the trade
     return found.short_name if found else bin
 
 
-def settings_of(adapter: str, given: Mapping[str, str]) -> list[Setting]:
+def settings_of(adapter_name: str, given: Mapping[str, str]) -> list[Setting]:
     """An adapter's settings in its own order and words; no name that it counts among its secrets."""
-    speaks = IPN.get(adapter)
-    if speaks is None:
+    adapter = IPN.get(adapter_name)
+    if adapter is None:
         return []
     return [
         Setting(name=name, value=given.get(name, ""), explanation=explanation)
-        for name, explanation in speaks.SETTINGS.items()
-        if name not in speaks.SECRETS
+        for name, explanation in adapter.SETTINGS.items()
+        if name not in adapter.SECRETS
     ]
 
 
@@ -159,7 +159,7 @@ async def _channel_screen(
     async with transaction(context.engine) as db:
         channel = await find_channel(db, staff.school_id, channel_id, today)
         notices = await last_notices(db, staff.school_id, channel_id)
-        unmapped = await unmapped_words(db, staff.school_id) if channel.unmapped_count else []
+        unmapped = await unmapped_statuses(db, staff.school_id) if channel.unmapped_count else []
         off = None if channel.is_enabled else await switched_off(db, staff.school_id, channel_id)
     return screen(
         request,

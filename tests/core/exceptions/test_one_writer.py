@@ -9,7 +9,7 @@ from pathlib import Path
 from support.paths import REPOSITORY
 
 from core.exceptions.reasons import RAISED_BY_INGEST, RAISED_BY_RECONCILIATION, Reason
-from core.exceptions.sql import ARRAYS, NewException, arguments, opening, opening_given, resolving
+from core.exceptions.sql import EXCEPTION, NewException, opening, opening_given, resolving
 from core.models import exception
 
 PRODUCT = (
@@ -84,11 +84,11 @@ def test_parts_of_statements() -> None:
         business_date=date(2026, 9, 5),
         detail={"cells": ["Học phí"]},
     )
-    arrays = arguments([found, found])
-    assert len(arrays) == ARRAYS
+    arrays = EXCEPTION.arrays([found, found])
+    assert len(arrays) == len(EXCEPTION)
     assert arrays[0] == [1, 1]
     assert arrays[-1] == ['{"cells": ["Học phí"]}'] * 2
-    assert f"${34 + ARRAYS - 1}::jsonb[]" in opening_given(34)
+    assert f"${34 + len(EXCEPTION) - 1}::jsonb[]" in opening_given(34)
     assert opening_given(1).endswith("ON CONFLICT DO NOTHING")
     one = opening(
         Reason.UNEXPLAINED_DEBIT,

@@ -10,7 +10,8 @@ from support.factories import DAY, World, make_world
 
 from core.invoices.cancel import cancel_invoice
 from core.invoices.detail import invoice_detail
-from core.invoices.search import InvoiceStatus, Wanted, find_invoices
+from core.invoices.search import InvoiceFilter, find_invoices
+from core.invoices.selects import InvoiceStatus
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
@@ -31,7 +32,7 @@ async def rename(db: Driver, world: World, names: dict[int, tuple[str, str]]) ->
 
 
 async def found(db: Driver, world: World, text: str) -> list[int]:
-    page = await find_invoices(db, world.school_id, Wanted(text=text), today=DAY)
+    page = await find_invoices(db, world.school_id, InvoiceFilter(text=text), today=DAY)
     return [row.id for row in page.rows]
 
 
@@ -74,7 +75,7 @@ async def test_pages_hold_every_invoice_once(engine: AsyncEngine, limit: int) ->
         after = None
         while True:
             page = await find_invoices(
-                db, world.school_id, Wanted(after=after), today=DAY, limit=limit
+                db, world.school_id, InvoiceFilter(after=after), today=DAY, limit=limit
             )
             assert page.total_count == 23
             assert len(page.rows) <= limit
@@ -101,11 +102,15 @@ async def test_every_status_finds_its_own(engine: AsyncEngine) -> None:
         }
         for status, ids in expected.items():
             page = await find_invoices(
-                db, world.school_id, Wanted(status=status), today=AFTER_ALL_ARE_DUE
+                db, world.school_id, InvoiceFilter(status=status), today=AFTER_ALL_ARE_DUE
             )
             assert {row.id for row in page.rows} == ids, status
+            if status is InvoiceStatus.OVERDUE:
+                assert all(row.is_overdue for row in page.rows)
+            else:  # what the statement finds is what the rows say of themselves
+                assert {row.status for row in page.rows} == {status}
         on_time = await find_invoices(
-            db, world.school_id, Wanted(status=InvoiceStatus.OVERDUE), today=DAY
+            db, world.school_id, InvoiceFilter(status=InvoiceStatus.OVERDUE), today=DAY
         )
         assert on_time.rows == ()
 

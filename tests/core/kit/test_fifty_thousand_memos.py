@@ -152,7 +152,7 @@ def test_several_references_are_placed_where_they_add_up_and_nowhere_else(school
     both_vnd = a.open_vnd + b.open_vnd
     for text in (f"{a.reference} {b.reference}", f"{a.reference} {mistyped(b.reference)}"):
         placed = decided(school, text, both_vnd)
-        assert {(p.invoice_id, p.amount_vnd) for p in placed.allocations} == {
+        assert {(p.invoice_id, p.amount_vnd) for p in placed.lines} == {
             (a.invoice_id, a.open_vnd),
             (b.invoice_id, b.open_vnd),
         }
@@ -169,9 +169,7 @@ def test_what_was_paid_already_leaves_the_rest_to_agree(school: School) -> None:
     paid = replace(a, open_vnd=0)
     world = replace(school, targets={**school.targets, a.reference: InvoiceTarget(paid)})
     placed = decided(world, f"{a.reference} {b.reference}", b.open_vnd)
-    assert [(p.invoice_id, p.amount_vnd) for p in placed.allocations] == [
-        (b.invoice_id, b.open_vnd)
-    ]
+    assert [(p.invoice_id, p.amount_vnd) for p in placed.lines] == [(b.invoice_id, b.open_vnd)]
     again = decided(world, f"{a.reference} {b.reference}", a.total_vnd + b.open_vnd)
     assert again.suspense_reason is Reason.AMOUNT_MISMATCH
 
@@ -181,7 +179,7 @@ def test_an_exact_reference_beside_a_mistyped_one_does_not_take_its_money(school
     text = f"{a.reference} {mistyped(b.reference)}"
     alone = decided(school, text, a.open_vnd)
     if a.open_vnd != b.open_vnd:
-        assert [p.invoice_id for p in alone.allocations] == [a.invoice_id]
+        assert [p.invoice_id for p in alone.lines] == [a.invoice_id]
     more = decided(school, text, a.open_vnd + b.open_vnd + 7_000)
     assert more.suspense_vnd == a.open_vnd + b.open_vnd + 7_000
 
@@ -190,9 +188,9 @@ def test_a_standing_reference_beside_an_invoice_of_the_same_pupil(school: School
     owed = school.invoices[6]
     text = f"{school.standing[6]} {owed[2].reference}"
     exact = decided(school, text, owed[2].open_vnd)
-    assert [p.invoice_id for p in exact.allocations] == [owed[2].invoice_id]
+    assert [p.invoice_id for p in exact.lines] == [owed[2].invoice_id]
     more = decided(school, text, owed[2].open_vnd + 5_000)  # the named one first, then the oldest
-    assert [(p.invoice_id, p.amount_vnd) for p in more.allocations] == [
+    assert [(p.invoice_id, p.amount_vnd) for p in more.lines] == [
         (owed[2].invoice_id, owed[2].open_vnd),
         (owed[0].invoice_id, 5_000),
     ]

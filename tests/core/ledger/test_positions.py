@@ -21,6 +21,7 @@ def parts_of_a_payment(draw: st.DrawFn) -> list[Part]:
     kinds = draw(st.lists(st.sampled_from([1, 2, 3]), min_size=len(amounts), max_size=len(amounts)))
     return [
         Part(
+            payment_id=5,
             account_id=kind,
             kind=KINDS[kind],
             invoice_id=100 + index if kind == 1 else None,
@@ -74,6 +75,7 @@ def test_settled_invoices_are_touched_last_and_the_newest_first(parts: list[Part
 
 def test_money_that_another_account_pays_back_reverses_no_transfer() -> None:
     part = Part(
+        payment_id=5,
         account_id=1,
         kind="receivable",
         invoice_id=1,

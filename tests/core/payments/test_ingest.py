@@ -23,7 +23,9 @@ from support.ingest_school import (
 
 from adapters.contract import Notice, Outcome, VerdictKind
 from core.kit.database import transaction
+from core.ledger.postings import Books
 from core.payments.ingest.group_commit import GroupCommit, IngestBusyError, commit_notices
+from core.payments.ingest.inbound import InboundNotice
 from core.payments.ingest.ingest import ingest_notices
 
 
@@ -370,10 +372,13 @@ async def test_a_message_that_cannot_be_recorded_turns_away_itself_alone(
         await inbound(engine, world, paid(f"T{n}", 100_000, invoice.reference))
         for n, invoice in enumerate(world.invoices)
     ]
-    nowhere = dataclasses.replace(good[0].merchant, banks={})  # a bug of ours, as it would look
+    merchant = good[0].merchant
+    nowhere = dataclasses.replace(
+        merchant, books=Books(0, 0, 0, 0)
+    )  # a bug of ours, as it would look
     bad = [
-        dataclasses.replace(good[0], merchant=nowhere, notice=paid("B1", 100_000)),
-        dataclasses.replace(good[0], notice=paid("B2", 2**70)),
+        InboundNotice(nowhere, paid("B1", 100_000), b"raw"),
+        InboundNotice(merchant, paid("B2", 2**70), b"raw"),
     ]
     recorder = GroupCommit(engine, queue_size=100, batch_size=50)
     recorder.start()

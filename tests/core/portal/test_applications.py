@@ -40,7 +40,7 @@ from core.fees.service import draft_schedule, preview_schedule
 from core.identity.audit import verify_chain
 from core.invoices.cancel import cancel_invoice
 from core.invoices.queries import invoice_by_token
-from core.invoices.search import Wanted, classes_of, find_invoices
+from core.invoices.search import InvoiceFilter, classes_of, find_invoices
 from core.invoices.service import issue
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
@@ -292,7 +292,7 @@ async def test_applicants_are_not_in_the_roster(engine: AsyncEngine, school: Fee
         )
         assert (roster.absent, roster.new_classes) == (4, ())
         assert [name for _, name in await classes_of(db, school.id)] == ["3A", "4A"]
-        found = await find_invoices(db, school.id, Wanted(schedule_id=service), today=ON)
+        found = await find_invoices(db, school.id, InvoiceFilter(schedule_id=service), today=ON)
         assert [(row.student_code, row.class_name) for row in found.rows] == [
             ("HS-0001", ""),
             ("HS-0002", ""),

@@ -36,7 +36,7 @@ from core.refunds.service import Method, Status, refundable, set_refund_limit
 from gateway.api.refunds import PayeeBody
 from gateway.console.money.refunds import RefundForm
 from reconciliation.review.decisions import resolve_exception
-from reconciliation.review.exceptions import list_exceptions
+from reconciliation.review.queue import list_exceptions
 from sandbox.servers import Trouble
 
 TOTAL_VND = 1_000_000

@@ -33,9 +33,9 @@ from core.refunds.service import (
     reject_refund,
     set_refund_limit,
 )
-from reconciliation.review.decisions import undo_decision
-from reconciliation.review.exceptions import list_exceptions
-from reconciliation.review.placements import place_exception
+from reconciliation.review.allocations import allocate_exception
+from reconciliation.review.queue import list_exceptions
+from reconciliation.review.undo import undo_decision
 
 TOTAL_VND = 1_000_000
 
@@ -254,7 +254,7 @@ async def test_a_placement_stays_while_its_money_is_given_back(
     payment_id = await receive(engine, world, TOTAL_VND, "nop tien cho con")
     async with transaction(engine) as db:
         (exception,) = await list_exceptions(db, world.school_id)
-        await place_exception(
+        await allocate_exception(
             db, world.school_id, exception.id, world.invoices[0].id, actor="ketoan", note="Mẹ gọi"
         )
     made = await ask_for(engine, world, payment_id, refund_request(TOTAL_VND))

@@ -31,7 +31,7 @@ from core.refunds.refund_transfers import TransferFile, download_transfer_list, 
 from core.refunds.service import Status, cancel_refund, refundable
 from reconciliation.jobs.night import reconcile
 from reconciliation.proof.proof import Proof
-from reconciliation.review.exceptions import list_exceptions
+from reconciliation.review.queue import list_exceptions
 from reconciliation.statements.imports import import_statement
 
 TOTAL_VND = 1_000_000

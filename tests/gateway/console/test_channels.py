@@ -35,7 +35,7 @@ from core.statistics.channels import (
     find_channel,
     last_notices,
     overdue_before,
-    unmapped_words,
+    unmapped_statuses,
 )
 from gateway.console.frame.labels import label
 from gateway.console.setup.callback_urls import callback_urls_of
@@ -189,8 +189,8 @@ async def test_an_undefined_state_is_pending_logged_once_and_shown(
     assert reference not in str(lines)
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
-        (word,) = await unmapped_words(db, world.school_id)
-    assert (word.word, word.count, word.open_count, word.references) == ("88", 1, 1, (reference,))
+        (word,) = await unmapped_statuses(db, world.school_id)
+    assert (word.status, word.count, word.open_count, word.references) == ("88", 1, 1, (reference,))
     shown = (await desk.get(LIST)).text
     assert "<code>88</code>" in shown
     assert reference in shown
@@ -200,7 +200,7 @@ async def test_an_undefined_state_is_pending_logged_once_and_shown(
 
     assert await tell(desk.client, world, reference, "00") == "00"  # VNPAY says how it ended
     async with transaction(engine) as db:
-        (word,) = await unmapped_words(db, world.school_id)
+        (word,) = await unmapped_statuses(db, world.school_id)
     assert (word.count, word.open_count, word.references) == (1, 0, ())
     assert "trạng thái lạ" not in (await desk.get("/console")).text
 
@@ -296,10 +296,10 @@ def test_addresses_are_the_paths_that_the_adapter_reads(adapter: str) -> None:
     assert not {one.name for one in settings_of(adapter, settings)} & set(SECRETS[adapter])
 
 
-def _refusal(adapter: str, method: str, path: str) -> Refused | None:
-    speaks = IPN[adapter]
+def _refusal(adapter_name: str, method: str, path: str) -> Refused | None:
+    adapter = IPN[adapter_name]
     account = MerchantAccount(
-        account_key="key", secrets=SECRETS[adapter], settings=SETTINGS[adapter]
+        account_key="key", secrets=SECRETS[adapter_name], settings=SETTINGS[adapter_name]
     )
     message = Request(
         method=method,
@@ -310,7 +310,7 @@ def _refusal(adapter: str, method: str, path: str) -> Refused | None:
         received_at=datetime(2026, 9, 10, tzinfo=UTC),
     )
     try:
-        speaks.read(message, account)
+        adapter.read(message, account)
     except RefusedError as refused:
         return refused.reason
     return None

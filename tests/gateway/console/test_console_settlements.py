@@ -60,7 +60,7 @@ async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
 ) -> None:
     payout = payout_of(lumps)
     for movement in payout.paid:
-        await lumps.tell(movement)
+        await lumps.notify(movement)
     held = await upload(desk, lumps, lumps.file(payout))
     assert held.status_code == 303
     preview = await desk.get(held.headers["location"])
@@ -129,7 +129,7 @@ async def test_terms_are_recorded_and_missing_ones_are_told(lumps: Lumps, desk: 
     assert (await desk.send(f"{LIST}/terms", **form)).status_code == 303
     page = await desk.get(LIST)
     assert "1,10 %" in page.text
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     assert "quá hạn quyết toán" in (await desk.get(LIST)).text
 
 
@@ -140,7 +140,7 @@ async def test_the_screens_fit(
     payout = payout_of(lumps)
     await lumps.set_terms()
     for movement in payout.paid:
-        await lumps.tell(movement)
+        await lumps.notify(movement)
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, "CHUYEN KHOAN 10092026 CONG TY ABC")])
     await lumps.night(DAY)

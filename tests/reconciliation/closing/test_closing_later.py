@@ -24,9 +24,9 @@ from core.refunds.manual import confirm_refund
 from core.refunds.refund_transfers import make_transfer_list
 from reconciliation.closing.records import Verified
 from reconciliation.jobs.night import reconcile
-from reconciliation.review.debits import book_bank_fees, undo_debit
-from reconciliation.review.decisions import undo_decision
-from reconciliation.review.placements import place_exception
+from reconciliation.review.allocations import allocate_exception
+from reconciliation.review.debit_booking import book_bank_fees, undo_debit
+from reconciliation.review.undo import undo_decision
 
 TODAY = business_date(now_utc())
 EVE = TODAY - timedelta(1)
@@ -124,7 +124,7 @@ async def _decide(engine: AsyncEngine, world: World, event: Decide) -> None:
         match event.what:
             case "place":
                 invoice_id = world.invoices[event.invoice].id
-                await place_exception(*school, exception_id, invoice_id, actor="an", note="đúng")
+                await allocate_exception(*school, exception_id, invoice_id, actor="an", note="đúng")
             case "undo":
                 await undo_decision(*school, exception_id, actor="an", reason="nhầm")
             case "fee":

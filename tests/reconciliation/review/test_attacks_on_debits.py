@@ -7,6 +7,7 @@ import asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.debit_school import debited
 from support.debit_school import found as debits_found
+from support.exception_queue import line_of_exception
 from support.factories import DAY, make_world
 from support.refund_school import at_once
 from support.settlement_attacks import found, silent
@@ -16,14 +17,10 @@ from support.statement_files import Entry
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from reconciliation.review.debits import book_bank_fees, book_own_transfer, undo_debit
-from reconciliation.review.manual_payouts import (
-    candidate_batches,
-    line_of_exception,
-    match_payout,
-    say_no_settlement,
-)
-from reconciliation.review.own_money import book_own_money, undo_own_money
+from reconciliation.review.debit_booking import book_bank_fees, book_own_transfer, undo_debit
+from reconciliation.review.manual_payouts import candidate_batches, match_payout
+from reconciliation.review.suspense_booking import book_suspense, undo_suspense_booking
+from reconciliation.review.undo_payouts import deny_payout
 
 
 def codes(results: list[object]) -> list[str]:
@@ -75,7 +72,7 @@ async def test_one_lump_is_not_taken_for_own_money_at_the_same_moment(engine: As
             await match_payout(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
 
     async with transaction(engine) as db:
-        await book_own_money(
+        await book_suspense(
             db, lumps.school_id, waiting["id"], "own_transfer", actor="binh", note="từ kho bạc"
         )
         second = asyncio.create_task(at_once(settle()))
@@ -84,7 +81,7 @@ async def test_one_lump_is_not_taken_for_own_money_at_the_same_moment(engine: As
     assert await lumps.balance_of("suspense") == 0
     await lumps.night()
     async with transaction(engine) as db:
-        await undo_own_money(db, lumps.school_id, waiting["id"], actor="binh", reason="nhầm")
+        await undo_suspense_booking(db, lumps.school_id, waiting["id"], actor="binh", reason="nhầm")
     assert codes(await at_once(settle(), settle())) == ["batch_booked"]
     assert await lumps.balance_of("suspense") == 0
 
@@ -97,7 +94,7 @@ async def test_what_a_person_says_while_the_night_books_is_not_half_heard(
 
     async def deny() -> None:
         async with transaction(engine) as db:
-            await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="tài trợ")
+            await deny_payout(db, lumps.school_id, held["id"], actor="an", note="tài trợ")
 
     results = await at_once(deny(), lumps.night(), deny())
     assert codes(results) == ["already_resolved"]

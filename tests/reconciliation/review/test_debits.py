@@ -20,16 +20,15 @@ from core.identity.audit import verify_chain
 from core.kit.database import transaction
 from core.kit.errors import DomainError
 from reconciliation.jobs.night import reconcile
-from reconciliation.review.debits import (
+from reconciliation.review.debit_booking import (
     book_bank_fees,
     book_own_transfer,
     book_paid_on,
-    debit_of,
-    on_behalf_of,
     undo_debit,
 )
-from reconciliation.review.exceptions import list_exceptions
-from reconciliation.review.own_money import book_own_money, undo_own_money
+from reconciliation.review.debits import debit_of, on_behalf_of
+from reconciliation.review.queue import list_exceptions
+from reconciliation.review.suspense_booking import book_suspense, undo_suspense_booking
 
 
 async def test_each_kind_of_debit_leaves_the_proof_whole(engine: AsyncEngine) -> None:
@@ -50,7 +49,7 @@ async def test_each_kind_of_debit_leaves_the_proof_whole(engine: AsyncEngine) ->
     assert await balance_of(engine, world, "on_behalf") == 0
     async with transaction(engine) as db:
         (standing,) = await on_behalf_of(db, world.school_id)
-        assert (standing.collected_vnd, standing.standing_vnd) == (INSURANCE_VND, 0)
+        assert (standing.collected_vnd, standing.outstanding_vnd) == (INSURANCE_VND, 0)
         names = {
             json.loads(row["evidence"])["name"]
             for row in await db.raw.fetch("SELECT evidence::text AS evidence FROM line_journal")
@@ -114,7 +113,7 @@ async def test_no_more_is_paid_on_than_stands_unless_a_person_says_so(engine: As
             db, world.school_id, debit, whole, actor="an", note="làm tròn", is_beyond=True
         )
         (standing,) = await on_behalf_of(db, world.school_id)
-        assert standing.standing_vnd == -1
+        assert standing.outstanding_vnd == -1
         detail = await db.raw.fetchval(
             "SELECT detail::text FROM audit_entry WHERE action = 'debit.booked'"
         )
@@ -172,11 +171,11 @@ async def test_money_of_the_school_or_the_state_leaves_suspense_and_comes_back(
     async with transaction(engine) as db:
         (waiting,) = await list_exceptions(db, world.school_id)
         with pytest.raises(DomainError, match="note_required"):
-            await book_own_money(db, world.school_id, waiting.id, source, actor="an", note="")
+            await book_suspense(db, world.school_id, waiting.id, source, actor="an", note="")
         with pytest.raises(DomainError, match="unknown_source"):
-            await book_own_money(db, world.school_id, waiting.id, "x", actor="an", note="x")
+            await book_suspense(db, world.school_id, waiting.id, "x", actor="an", note="x")
     async with transaction(engine) as db:
-        moved_vnd = await book_own_money(
+        moved_vnd = await book_suspense(
             db, world.school_id, waiting.id, source, actor="an", note="giấy báo có 12"
         )
     assert moved_vnd == 90_000
@@ -185,16 +184,16 @@ async def test_money_of_the_school_or_the_state_leaves_suspense_and_comes_back(
     assert "unposted" not in await items_of(engine, world)
     with pytest.raises(DomainError, match="already_resolved"):
         async with transaction(engine) as db:
-            await book_own_money(db, world.school_id, waiting.id, source, actor="an", note="lại")
+            await book_suspense(db, world.school_id, waiting.id, source, actor="an", note="lại")
     async with transaction(engine) as db:
-        await undo_own_money(db, world.school_id, waiting.id, actor="binh", reason="nhầm")
+        await undo_suspense_booking(db, world.school_id, waiting.id, actor="binh", reason="nhầm")
     assert await balance_of(engine, world, "suspense") == -90_000
     assert await balance_of(engine, world, kind) == 0
     async with transaction(engine) as db:
         (again,) = await list_exceptions(db, world.school_id)
-        assert again.can_place
+        assert again.can_allocate
         with pytest.raises(DomainError, match="not_booked"):
-            await undo_own_money(db, world.school_id, waiting.id, actor="binh", reason="nữa")
+            await undo_suspense_booking(db, world.school_id, waiting.id, actor="binh", reason="nữa")
 
 
 @settings(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.errors import status_of
+from support.exception_queue import line_of_exception
 from support.factories import DAY, KEYS
 from support.refund_school import PAYEE
 from support.settlement_attacks import (
@@ -23,14 +24,11 @@ from core.kit.database import transaction
 from core.kit.errors import DomainError
 from core.refunds.service import RefundRequest, request_refund
 from core.refunds.states import Method
-from reconciliation.review.debits import book_bank_fees, open_debits
-from reconciliation.review.manual_payouts import (
-    candidate_batches,
-    line_of_exception,
-    match_payout,
-    record_taken_back,
-    undo_settlement,
-)
+from reconciliation.review.debit_booking import book_bank_fees
+from reconciliation.review.debits import open_debits
+from reconciliation.review.manual_payouts import candidate_batches, match_payout
+from reconciliation.review.provider_refunds import book_provider_refund
+from reconciliation.review.undo_payouts import undo_payout
 from sandbox.settlements import Payout, Returned, Terms, payout_vnd
 
 
@@ -55,7 +53,7 @@ async def test_a_file_brought_to_the_wrong_one_of_two_accounts_does_not_stop_the
 async def test_a_file_of_another_account_of_the_provider_is_refused(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000])
     other = await second_account(lumps)
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     data = lumps.file(Payout(batch_id="B1", settled_on=NEXT, paid=[lumps.movement(0)]))
     with pytest.raises(DomainError) as caught:
         await bring_to(lumps, other, data)
@@ -124,7 +122,7 @@ async def test_a_refund_that_was_asked_for_is_not_booked_a_second_time_from_the_
 ) -> None:
     lumps = await lumps_of(engine, [500_000])
     movement = lumps.movement(0)
-    await lumps.tell(movement)
+    await lumps.notify(movement)
     payment = await found(lumps, "payment")
     async with transaction(engine) as db:
         await request_refund(
@@ -143,7 +141,7 @@ async def test_a_refund_that_was_asked_for_is_not_booked_a_second_time_from_the_
     line = await found(lumps, "settlement_line", "kind = 'refund'")
     async with transaction(engine) as db:
         with pytest.raises(DomainError) as caught:
-            await record_taken_back(db, lumps.school_id, line["id"], actor="an", note="vì sao")
+            await book_provider_refund(db, lumps.school_id, line["id"], actor="an", note="vì sao")
     assert status_of(caught.value) == 409
     assert await lumps.count("refund") == 1
 
@@ -153,7 +151,7 @@ async def test_a_debit_that_was_no_batch_below_zero_can_be_booked_as_what_it_is(
 ) -> None:
     lumps = await lumps_of(engine, [500_000])
     movement = lumps.movement(0)
-    await lumps.tell(movement)
+    await lumps.notify(movement)
     back = Returned(movement=movement, number="990001", amount_vnd=500_000, at=movement.at)
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[], returned=[back])
     await lumps.bring_lines([lump(payout, SPOKEN)])
@@ -163,7 +161,7 @@ async def test_a_debit_that_was_no_batch_below_zero_can_be_booked_as_what_it_is(
     batch = await found(lumps, "settlement_batch")
     assert batch["journal_id"]
     async with transaction(engine) as db:
-        await undo_settlement(db, lumps.school_id, batch["id"], actor="an", reason="nhầm")
+        await undo_payout(db, lumps.school_id, batch["id"], actor="an", reason="nhầm")
     before = await lumps.night()
     async with transaction(engine) as db:
         (debit,) = await open_debits(db, lumps.school_id)
@@ -178,7 +176,7 @@ async def test_a_day_that_a_payer_writes_names_no_batch(engine: AsyncEngine) -> 
     lumps = await lumps_of(engine, [500_000])
     free = Terms(fee_basis_points=0)
     payout = Payout(batch_id="", settled_on=NEXT, paid=[lumps.movement(0)])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     await lumps.bring_file(lumps.file(payout, terms=free))
     text = f"NGUYEN VAN A nop hoc phi ngay {NEXT:%Y-%m-%d}"
     await lumps.bring_lines([lump(payout, text, terms=free)])

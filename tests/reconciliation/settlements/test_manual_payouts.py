@@ -8,20 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.errors import status_of
+from support.exception_queue import line_of_exception
 from support.factories import DAY
 from support.settlement_school import NEXT, TERMS, Lumps, lump, lumps_of
 
 from core.identity.audit import verify_chain
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
-from reconciliation.review.manual_payouts import (
-    candidate_batches,
-    line_of_exception,
-    match_payout,
-    record_taken_back,
-    say_no_settlement,
-    undo_settlement,
-)
+from reconciliation.review.manual_payouts import candidate_batches, match_payout
+from reconciliation.review.provider_refunds import book_provider_refund
+from reconciliation.review.undo_payouts import deny_payout, undo_payout
 from reconciliation.settlements.terms import Terms, late_settlements, set_terms, terms_of
 from sandbox.settlements import Payout, Returned, payout_vnd
 
@@ -38,7 +34,7 @@ async def reported(engine: AsyncEngine, text: str) -> tuple[Lumps, Payout]:
     """A payment, its settlement file and the bank line of this text; no night yet."""
     lumps = await lumps_of(engine, [500_000])
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, text)])
     return lumps, payout
@@ -66,7 +62,7 @@ async def test_a_lump_that_waits_in_suspense_is_settled_and_taken_back(
     assert lumps.bank(result).is_closed
 
     async with transaction(engine) as db:
-        await undo_settlement(db, lumps.school_id, candidate.id, actor="an", reason="nhầm lô")
+        await undo_payout(db, lumps.school_id, candidate.id, actor="an", reason="nhầm lô")
     result = await lumps.night()
     assert await lumps.exceptions() == [("unknown_reference", net_vnd, None)]
     assert await lumps.balance_of("suspense") == -net_vnd
@@ -87,9 +83,7 @@ async def test_what_a_person_took_apart_no_night_puts_together(engine: AsyncEngi
     net_vnd = payout_vnd(payout, TERMS)
     async with transaction(engine) as db:
         batch = await one(db, "settlement_batch", name="B20260910")
-        await undo_settlement(
-            db, lumps.school_id, batch["id"], actor="an", reason="của trường khác"
-        )
+        await undo_payout(db, lumps.school_id, batch["id"], actor="an", reason="của trường khác")
     result = await lumps.night()
     assert result.matches == {}
     assert await lumps.exceptions() == [("batch_total_mismatch", net_vnd, None)]
@@ -98,9 +92,9 @@ async def test_what_a_person_took_apart_no_night_puts_together(engine: AsyncEngi
 
     async with transaction(engine) as db:
         held = await one(db, "exception", reason="batch_total_mismatch")
-        await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="một nhà tài trợ")
+        await deny_payout(db, lumps.school_id, held["id"], actor="an", note="một nhà tài trợ")
         with pytest.raises(DomainError) as caught:
-            await say_no_settlement(db, lumps.school_id, held["id"], actor="an", note="lần nữa")
+            await deny_payout(db, lumps.school_id, held["id"], actor="an", note="lần nữa")
         assert caught.value.code == "already_resolved"
     result = await lumps.night()
     assert result.matches == {"created_from_statement": 1}
@@ -139,7 +133,7 @@ async def test_by_hand_the_amount_must_agree_to_the_dong(engine: AsyncEngine) ->
 async def test_a_chargeback_is_booked_against_its_payment(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000])
     movement = lumps.movement(0)
-    await lumps.tell(movement)
+    await lumps.notify(movement)
     back = Returned(movement=movement, number="990001", amount_vnd=200_000, at=movement.at)
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[movement], returned=[back])
     data = lumps.file(payout).decode().replace(",refund,", ",chargeback,").encode()
@@ -149,12 +143,12 @@ async def test_a_chargeback_is_booked_against_its_payment(engine: AsyncEngine) -
     assert await lumps.exceptions() == [("refund_unmatched", 200_000, None)]
     async with transaction(engine) as db:
         line = await one(db, "settlement_line", kind="chargeback")
-        touched = await record_taken_back(
+        touched = await book_provider_refund(
             db, lumps.school_id, line["id"], actor="an", note="chủ thẻ khiếu nại"
         )
         assert touched == {(lumps.school_id, lumps.world.invoices[0].id)}
         with pytest.raises(DomainError) as caught:
-            await record_taken_back(db, lumps.school_id, line["id"], actor="an", note="lần nữa")
+            await book_provider_refund(db, lumps.school_id, line["id"], actor="an", note="lần nữa")
         assert status_of(caught.value) == 404
     result = await lumps.night()
     assert await lumps.exceptions() == [("refund_unmatched", 200_000, "settled")]
@@ -167,7 +161,7 @@ async def test_a_chargeback_is_booked_against_its_payment(engine: AsyncEngine) -
 
 async def test_late_money_is_told_with_its_sum_and_since(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000, 300_000])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     async with transaction(engine) as db:
         assert await late_settlements(db, lumps.school_id, DAY + timedelta(30)) == ()
         terms = Terms(valid_from=DAY, fee_basis_points=110, settled_within_days=2)

@@ -34,7 +34,7 @@ async def test_a_lump_of_every_provider_is_booked_by_its_line(
     lumps = await lumps_of(engine, [1_250_000, 333_333], provider)
     paid = [lumps.movement(0), lumps.movement(1)]
     for movement in paid:
-        await lumps.tell(movement)
+        await lumps.notify(movement)
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=paid)
     await lumps.bring_file(lumps.file(payout, writer=writer))
     await lumps.bring_lines([lump(payout, SPOKEN[provider])])
@@ -74,7 +74,7 @@ async def test_the_line_waits_for_its_file_and_never_becomes_a_payment(
 ) -> None:
     lumps = await lumps_of(engine, [500_000])
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     await lumps.bring_lines([lump(payout, SPOKEN["momo"])])
     net_vnd = payout_vnd(payout, TERMS)
 
@@ -94,7 +94,7 @@ async def test_money_that_only_the_file_tells_of_settles_its_invoice(engine: Asy
     payout = Payout(
         batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0), lumps.movement(1)]
     )
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, SPOKEN["momo"])])
     await lumps.night()
@@ -102,17 +102,17 @@ async def test_money_that_only_the_file_tells_of_settles_its_invoice(engine: Asy
     assert await lumps.balance_of("receivable") == 0
     assert await lumps.exceptions() == []
 
-    late = await lumps.tell(lumps.movement(1))
+    late = await lumps.notify(lumps.movement(1))
     assert (late.kind, late.duplicate) == (VerdictKind.RECORDED, True)
     assert await lumps.count("payment") == 2
-    other = await lumps.tell(replace(lumps.movement(1), amount_vnd=250_000))
+    other = await lumps.notify(replace(lumps.movement(1), amount_vnd=250_000))
     assert other.kind is VerdictKind.CONFLICT
     assert await lumps.count("notice_conflict") == 1
 
 
 async def test_a_file_that_tells_another_amount_is_a_conflict(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0, 450_000)])
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, SPOKEN["momo"])])
@@ -129,7 +129,7 @@ async def test_refunds_come_off_and_strays_are_told(engine: AsyncEngine) -> None
     lumps = await lumps_of(engine, [500_000, 300_000])
     paid = [lumps.movement(0), lumps.movement(1)]
     for movement in paid:
-        await lumps.tell(movement)
+        await lumps.notify(movement)
     await lumps.bring_file(lumps.file(Payout(batch_id="B20260910", settled_on=NEXT, paid=paid)))
     back = Returned(movement=paid[1], number="990001", amount_vnd=300_000, at=paid[1].at)
     gone = Payout(batch_id="B20260911", settled_on=NEXT, paid=[], returned=[back])
@@ -153,7 +153,7 @@ async def test_refunds_come_off_and_strays_are_told(engine: AsyncEngine) -> None
 async def test_a_batch_that_comes_to_nothing_needs_no_line(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [500_000])
     movement = lumps.movement(0)
-    await lumps.tell(movement)
+    await lumps.notify(movement)
     back = Returned(movement=movement, number="990001", amount_vnd=500_000, at=movement.at)
     payout = Payout(batch_id="B0", settled_on=NEXT, paid=[movement], returned=[back])
     await lumps.bring_file(lumps.file(payout))
@@ -166,7 +166,7 @@ async def test_a_batch_that_comes_to_nothing_needs_no_line(engine: AsyncEngine) 
 async def test_a_fee_beyond_the_contract_is_told_with_its_difference(engine: AsyncEngine) -> None:
     lumps = await lumps_of(engine, [1_000_000])
     await lumps.set_terms(basis_points=100)
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
     await lumps.bring_file(lumps.file(payout))
     await lumps.bring_lines([lump(payout, SPOKEN["momo"])])
@@ -182,7 +182,7 @@ async def test_amount_alone_never_books_and_a_familys_text_is_no_payout(
     engine: AsyncEngine,
 ) -> None:
     lumps = await lumps_of(engine, [500_000, 300_000])
-    await lumps.tell(lumps.movement(0))
+    await lumps.notify(lumps.movement(0))
     payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
     await lumps.bring_file(lumps.file(payout))
     reference = lumps.world.invoices[1].reference

@@ -50,7 +50,7 @@ async def take(lumps: Lumps, step: str) -> None:
     if kind == "file":
         await lumps.bring_file(files_of(lumps)[int(number)], f"{number}.csv")
     elif kind == "ipn":
-        verdict = await lumps.tell(lumps.movement(int(number)))
+        verdict = await lumps.notify(lumps.movement(int(number)))
         assert verdict.kind == "recorded"
     elif kind == "lines":
         texts = (

@@ -11,21 +11,22 @@ from support.factories import make_world
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from reconciliation.review.decisions import resolve_exception, undo_decision
-from reconciliation.review.exceptions import find_exception, list_exceptions
-from reconciliation.review.placements import place_exception
+from reconciliation.review.allocations import allocate_exception
+from reconciliation.review.decisions import resolve_exception
 from reconciliation.review.proposals import Evidence, proposals_for
+from reconciliation.review.queue import find_exception, list_exceptions
+from reconciliation.review.undo import undo_decision
 
 
 async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncEngine) -> None:
     world = await world_of(engine, [100_000, 200_000])
     await pay(engine, world, "S1", 150_000, "tien an thang 9")
     found = await the_exception(engine, world)
-    assert (found.reason, found.can_place, found.can_undo) == ("unknown_reference", True, False)
+    assert (found.reason, found.can_allocate, found.can_undo) == ("unknown_reference", True, False)
     assert found.account == world.bank_number
 
     async with transaction(engine) as db:
-        placed = await place_exception(
+        placed = await allocate_exception(
             db, world.school_id, found.id, world.invoices[0].id, actor="an", note="phụ huynh gọi"
         )
     assert (placed.settled_vnd, placed.credit_vnd) == (100_000, 50_000)
@@ -35,12 +36,16 @@ async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncE
     async with transaction(engine) as db:
         row = await find_exception(db, world.school_id, found.id)
         assert (row.resolution, row.note, row.resolved_by) == ("placed", "phụ huynh gọi", "an")
-        assert (row.invoice_id, row.can_place, row.can_undo) == (world.invoices[0].id, False, True)
+        assert (row.invoice_id, row.can_allocate, row.can_undo) == (
+            world.invoices[0].id,
+            False,
+            True,
+        )
         assert await list_exceptions(db, world.school_id) == ()
 
     with pytest.raises(DomainError, match="already_resolved"):
         async with transaction(engine) as db:
-            await place_exception(
+            await allocate_exception(
                 db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
             )
     with pytest.raises(DomainError, match="note_required"):
@@ -52,10 +57,10 @@ async def test_placing_moves_the_money_and_undoing_brings_it_back(engine: AsyncE
     assert await paid_vnd(engine, world) == [0, 0]
     assert await balance_of(engine, world, "suspense") == -150_000
     assert await balance_of(engine, world, "student_credit") == 0
-    assert (await the_exception(engine, world)).can_place
+    assert (await the_exception(engine, world)).can_allocate
 
     async with transaction(engine) as db:
-        placed = await place_exception(
+        placed = await allocate_exception(
             db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
         )
     assert placed.credit_vnd == 0
@@ -70,10 +75,10 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     reference = world.invoices[0].reference
     await pay(engine, world, "S1", 120_000, reference)  # too much: credit, nothing in suspense
     found = await the_exception(engine, world)
-    assert (found.reason, found.can_place) == ("amount_mismatch", False)
+    assert (found.reason, found.can_allocate) == ("amount_mismatch", False)
     with pytest.raises(DomainError, match="not_in_suspense"):
         async with transaction(engine) as db:
-            await place_exception(
+            await allocate_exception(
                 db, world.school_id, found.id, world.invoices[1].id, actor="an", note="x"
             )
     async with transaction(engine) as db:
@@ -85,12 +90,12 @@ async def test_what_cannot_be_placed_is_refused_and_leaves_nothing(engine: Async
     for invoice_id in (0, 10**12):
         with pytest.raises(DomainError, match="not_found"):
             async with transaction(engine) as db:
-                await place_exception(
+                await allocate_exception(
                     db, world.school_id, unknown.id, invoice_id, actor="an", note="x"
                 )
     with pytest.raises(DomainError, match="not_found"):
         async with transaction(engine) as db:
-            await place_exception(
+            await allocate_exception(
                 db, world.school_id, 10**12, world.invoices[1].id, actor="an", note="x"
             )
     with pytest.raises(DomainError, match="nothing_to_undo"):
@@ -126,7 +131,7 @@ async def test_another_school_can_neither_see_nor_place(engine: AsyncEngine) -> 
     for school, invoice in ((theirs, theirs.invoices[0]), (ours, theirs.invoices[0])):
         with pytest.raises(DomainError, match="not_found"):
             async with transaction(engine) as db:
-                await place_exception(
+                await allocate_exception(
                     db, school.school_id, found.id, invoice.id, actor="an", note="x"
                 )
 

@@ -26,28 +26,26 @@ from core.refunds.payee import Payee
 from core.refunds.service import reject_refund
 from core.refunds.states import Method
 from reconciliation.jobs.night import reconcile
-from reconciliation.review.actions import Action, ExceptionState, Place, actions_for
-from reconciliation.review.bulk import BulkAction, Why, confirm_bulk, preview_bulk
-from reconciliation.review.decisions import (
-    Return,
-    resolve_exception,
-    return_to_payer,
-    undo_decision,
+from reconciliation.review.actions import Action, ExceptionState, MoneyState, actions_for
+from reconciliation.review.allocations import (
+    InvoiceShare,
+    allocate_exception,
+    split_exception,
+    suspend_exception,
 )
-from reconciliation.review.exceptions import (
+from reconciliation.review.bulk_actions import confirm_bulk
+from reconciliation.review.bulk_preview import BulkAction, LeftOutReason, preview_bulk
+from reconciliation.review.decisions import ReturnRequest, resolve_exception, return_to_payer
+from reconciliation.review.notes import add_note, ask_colleague
+from reconciliation.review.queue import (
     ExceptionRow,
+    Neighbours,
     asked_of,
     find_exception,
     list_exceptions,
     neighbours,
 )
-from reconciliation.review.notes import add_note, ask_colleague
-from reconciliation.review.placements import (
-    Share,
-    place_exception,
-    split_exception,
-    suspend_exception,
-)
+from reconciliation.review.undo import undo_decision
 
 PAYEE = Payee(bin="970436", number="0123456789", holder="NGUYEN VAN AN")
 WHO = "an"
@@ -89,18 +87,22 @@ async def do(
 
 
 def test_what_may_be_done_follows_reason_and_place() -> None:
-    waiting = ExceptionState(reason="unknown_reference", place=Place.WAITING)
-    assert actions_for(waiting)[:3] == (Action.PLACE, Action.SPLIT, Action.RETURN)
+    waiting = ExceptionState(reason="unknown_reference", money=MoneyState.SUSPENDED)
+    assert actions_for(waiting)[:3] == (Action.ALLOCATE, Action.SPLIT, Action.RETURN)
     assert Action.EXPLAIN not in actions_for(waiting)
-    missing = ExceptionState(reason="missing_in_statement", place=Place.PLACED, credit_vnd=5)
+    missing = ExceptionState(
+        reason="missing_in_statement", money=MoneyState.ALLOCATED, credit_vnd=5
+    )
     assert {Action.SUSPEND, Action.EXPLAIN} <= set(actions_for(missing))
     assert Action.RETURN not in actions_for(missing)
-    debit = ExceptionState(reason="unexplained_debit", place=Place.NOWHERE)
+    debit = ExceptionState(reason="unexplained_debit", money=MoneyState.NONE)
     assert actions_for(debit) == (Action.EXPLAIN, Action.NOTE, Action.ASK)
-    elsewhere = ExceptionState(reason="amount_mismatch", place=Place.WAITING_ELSEWHERE)
-    assert not {Action.PLACE, Action.SUSPEND, Action.RETURN} & set(actions_for(elsewhere))
+    elsewhere = ExceptionState(reason="amount_mismatch", money=MoneyState.SUSPENDED_ELSEWHERE)
+    assert not {Action.ALLOCATE, Action.SUSPEND, Action.RETURN} & set(actions_for(elsewhere))
     for resolution in ("placed", "refunded", "matched_later"):
-        done = ExceptionState(reason="amount_mismatch", place=Place.PLACED, resolution=resolution)
+        done = ExceptionState(
+            reason="amount_mismatch", money=MoneyState.ALLOCATED, resolution=resolution
+        )
         assert actions_for(done) == (Action.NOTE,)
 
 
@@ -114,23 +116,31 @@ async def test_money_is_split_over_pupils_and_its_rest_waits_or_is_credited(
     a, b, c = (invoice.id for invoice in world.invoices)
     split = (engine, split_exception, world.school_id, row.id)
     no_one = {"credit_student_id": None, "actor": WHO, "note": "Mẹ gọi"}
-    assert await code_of(do(*split, [Share(a, 100_001)], **no_one)) == "share_too_large"
-    assert await code_of(do(*split, [Share(a, 0)], **no_one)) == "share_too_large"
-    assert await code_of(do(*split, [Share(a, 1), Share(a, 1)], **no_one)) == "invoice_twice"
+    assert await code_of(do(*split, [InvoiceShare(a, 100_001)], **no_one)) == "share_too_large"
+    assert await code_of(do(*split, [InvoiceShare(a, 0)], **no_one)) == "share_too_large"
     assert (
-        await code_of(do(*split, [Share(b, 200_000), Share(c, 250_001)], **no_one))
+        await code_of(do(*split, [InvoiceShare(a, 1), InvoiceShare(a, 1)], **no_one))
+        == "invoice_twice"
+    )
+    assert (
+        await code_of(do(*split, [InvoiceShare(b, 200_000), InvoiceShare(c, 250_001)], **no_one))
         == "shares_exceed"
     )
     assert await code_of(do(*split, [], **no_one)) == "nothing_to_split"
-    assert await code_of(do(*split, [Share(a, 1)], **{**no_one, "note": " "})) == "note_required"
-    assert await code_of(do(*split, [Share(a, 1)], **no_one, mark="x")) == "exception_changed"
+    assert (
+        await code_of(do(*split, [InvoiceShare(a, 1)], **{**no_one, "note": " "}))
+        == "note_required"
+    )
+    assert (
+        await code_of(do(*split, [InvoiceShare(a, 1)], **no_one, mark="x")) == "exception_changed"
+    )
 
-    await do(*split, [Share(a, 100_000), Share(b, 50_000)], **no_one)
+    await do(*split, [InvoiceShare(a, 100_000), InvoiceShare(b, 50_000)], **no_one)
     (row,) = await rows_of(engine, world)  # what is left waits, and is still open
     assert (row.money.suspense_vnd, row.money.settled_vnd) == (300_000, 150_000)
-    assert {Action.PLACE, Action.UNDO} <= set(row.actions)
+    assert {Action.ALLOCATE, Action.UNDO} <= set(row.actions)
     pupil = world.invoices[2].student_id
-    await do(*split, [Share(c, 250_000)], **{**no_one, "credit_student_id": pupil})
+    await do(*split, [InvoiceShare(c, 250_000)], **{**no_one, "credit_student_id": pupil})
     assert await rows_of(engine, world) == ()
     async with transaction(engine) as db:
         done = await find_exception(db, world.school_id, row.id)
@@ -176,7 +186,7 @@ async def test_placed_money_is_written_to_suspense_and_the_proof_stays_zero(
     assert proof_of(result, world.bank_number).difference_vnd == 0
     await do(
         engine,
-        place_exception,
+        allocate_exception,
         world.school_id,
         row.id,
         world.invoices[1].id,
@@ -213,7 +223,7 @@ async def test_suspended_money_is_not_forgotten_when_its_line_comes(engine: Asyn
     await reconcile(engine, world.school_id, late)
     async with transaction(engine) as db:
         row = await find_exception(db, world.school_id, row.id)
-    assert (row.resolution, row.place) == (None, Place.WAITING)
+    assert (row.resolution, row.money_state) == (None, MoneyState.SUSPENDED)
 
 
 async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
@@ -225,7 +235,7 @@ async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
         await db.raw.execute("UPDATE payment SET is_provisional = false")
     (row,) = await rows_of(engine, world)
     before = await books(engine, world)
-    wish = Return(method=Method.TRANSFER, payee=PAYEE, key="k1")
+    wish = ReturnRequest(method=Method.TRANSFER, payee=PAYEE, key="k1")
     ask = (engine, return_to_payer, KEYS, world.school_id, row.id, wish)
     made = await do(*ask, actor=WHO, note="Chuyển nhầm")
     async with transaction(engine) as db:
@@ -235,9 +245,9 @@ async def test_money_goes_back_and_the_exception_is_open_again_where_it_did_not(
     await do(engine, reject_refund, world.school_id, made.id, actor="binh", note="Chưa đủ giấy")
     (row,) = await rows_of(engine, world)
     assert row.note.endswith("Chưa đủ giấy")
-    assert {Action.PLACE, Action.RETURN} <= set(row.actions)
+    assert {Action.ALLOCATE, Action.RETURN} <= set(row.actions)
 
-    again = Return(method=Method.TRANSFER, payee=PAYEE, key="k2")
+    again = ReturnRequest(method=Method.TRANSFER, payee=PAYEE, key="k2")
     await do(
         engine, return_to_payer, KEYS, world.school_id, row.id, again, actor=WHO, note="Đủ rồi"
     )
@@ -268,8 +278,12 @@ async def test_a_colleague_is_asked_sees_it_first_and_answers(engine: AsyncEngin
         assert queue == [oldest, newest, middle]
         page = await list_exceptions(db, world.school_id, viewer="binh", after_id=oldest, limit=1)
         assert [row.id for row in page] == [newest]
-        assert await neighbours(db, world.school_id, newest, viewer="binh") == (oldest, middle)
-        assert await neighbours(db, world.school_id, oldest, viewer="oanh") == (middle, None)
+        assert await neighbours(db, world.school_id, newest, viewer="binh") == Neighbours(
+            oldest, middle
+        )
+        assert await neighbours(db, world.school_id, oldest, viewer="oanh") == Neighbours(
+            middle, None
+        )
         assert (
             await asked_of(db, world.school_id, "binh"),
             await asked_of(db, world.school_id, "oanh"),
@@ -296,7 +310,7 @@ async def test_two_people_at_one_exception_one_wins_and_the_other_is_told(
     async def place(actor: str, invoice_id: int) -> str:
         try:
             await do(
-                engine, place_exception, world.school_id, row.id, invoice_id, actor=actor, note="x",
+                engine, allocate_exception, world.school_id, row.id, invoice_id, actor=actor, note="x",
                 mark=row.mark,
             )  # fmt: skip
         except DomainError as problem:
@@ -329,13 +343,18 @@ async def test_many_are_placed_as_previewed_or_not_at_all(engine: AsyncEngine) -
     chosen = [row.id for row in await rows_of(engine, world)]
     before = await books(engine, world)
     async with transaction(engine) as db:
-        preview = await preview_bulk(db, world.school_id, chosen, BulkAction.PLACE)
+        preview = await preview_bulk(db, world.school_id, chosen, BulkAction.ALLOCATE)
         assert (preview.settled_vnd, preview.credit_vnd) == (300_000, 50_000)
         assert len(preview.changes) == 2
         assert sorted(one.why for one in preview.left_out) == sorted(
-            [Why.NO_PROPOSAL, Why.NO_PROPOSAL, Why.SAME_INVOICE, Why.SAME_INVOICE]
+            [
+                LeftOutReason.NO_PROPOSAL,
+                LeftOutReason.NO_PROPOSAL,
+                LeftOutReason.SAME_INVOICE,
+                LeftOutReason.SAME_INVOICE,
+            ]
         )
-    confirm = (engine, confirm_bulk, world.school_id, chosen, BulkAction.PLACE)
+    confirm = (engine, confirm_bulk, world.school_id, chosen, BulkAction.ALLOCATE)
     how = {"actor": WHO, "note": "có mã học sinh"}
     await pay(
         engine, world, "S7", 1_000, world.invoices[0].reference
@@ -343,7 +362,7 @@ async def test_many_are_placed_as_previewed_or_not_at_all(engine: AsyncEngine) -
     assert await code_of(do(*confirm, digest=preview.digest, **how)) == "preview_changed"
     async with transaction(engine) as db:
         assert await suspense_vnd(db, world) == 770_000
-        preview = await preview_bulk(db, world.school_id, chosen, BulkAction.PLACE)
+        preview = await preview_bulk(db, world.school_id, chosen, BulkAction.ALLOCATE)
     assert await code_of(do(*confirm, digest=preview.digest, actor=WHO, note="")) == "note_required"
     before = await books(engine, world)
     touched = await do(*confirm, digest=preview.digest, **how)
@@ -376,7 +395,7 @@ async def test_many_are_suspended_or_explained_each_payment_once(engine: AsyncEn
     async with transaction(engine) as db:
         preview = await preview_bulk(db, world.school_id, chosen, BulkAction.SUSPEND)
     assert preview.suspended_vnd == 300_020
-    assert [one.why for one in preview.left_out] == [Why.SAME_PAYMENT]
+    assert [one.why for one in preview.left_out] == [LeftOutReason.SAME_PAYMENT]
     before = await books(engine, world)
     how = {"digest": preview.digest, "actor": WHO, "note": "nhầm đợt"}
     await do(engine, confirm_bulk, world.school_id, chosen, BulkAction.SUSPEND, **how)
@@ -425,10 +444,10 @@ async def test_no_sequence_of_decisions_loses_a_dong(
     for kind, which, invoice, amount_vnd in steps:
         exception_id, target = rows[which % len(rows)], world.invoices[invoice]
         job = {
-            "place": (place_exception, (target.id,), {"note": "x"}),
+            "place": (allocate_exception, (target.id,), {"note": "x"}),
             "split": (
                 split_exception,
-                ([Share(target.id, amount_vnd)],),
+                ([InvoiceShare(target.id, amount_vnd)],),
                 {"note": "x", "credit_student_id": None},
             ),
             "credit": (
@@ -448,7 +467,7 @@ async def test_no_sequence_of_decisions_loses_a_dong(
         async with transaction(engine) as db:
             waiting = await list_exceptions(db, world.school_id, is_open=True)
             assert await suspense_vnd(db, world) == sum(
-                row.money.suspense_vnd for row in waiting if row.place is Place.WAITING
+                row.money.suspense_vnd for row in waiting if row.money_state is MoneyState.SUSPENDED
             )
             assert await db.raw.fetchval(
                 "SELECT count(*) FROM invoice WHERE paid_vnd > total_vnd OR paid_vnd < 0"

@@ -1,0 +1,18 @@
+"""What the figures refuse: accounts and channels that are not the school's."""
+
+from __future__ import annotations
+
+from adapters.messages import msg
+from core.kit.errors import NotFoundError
+
+
+class UnknownBankBookError(NotFoundError):
+    """No bank account of the school's books has the id."""
+
+    text = msg("Không tìm thấy tài khoản ngân hàng này.")
+
+
+class UnknownChannelError(NotFoundError):
+    """No channel of the school has the id."""
+
+    text = msg("Không tìm thấy kênh thu này.")
