@@ -29,7 +29,7 @@ test: $(READY) ## Run all tests, those in a browser and an office among them; AR
 	@tools/office.sh
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: $(READY) ## Format, lint, types, arrows between packages, migrations up and down, the lock's addresses, texts
+check: $(READY) ## Format, lint, types, arrows between packages, migrations up and down, the lock's addresses, texts, the page of errors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -38,6 +38,7 @@ check: $(READY) ## Format, lint, types, arrows between packages, migrations up a
 	$(BIN)/python -m tools.check_migrations
 	$(BIN)/python -m tools.check_lock
 	$(BIN)/python -m tools.texts check
+	$(BIN)/python -m tools.errors_page --check
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet . || true

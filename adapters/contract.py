@@ -1,7 +1,7 @@
 """The contract between the gateway and its providers: what an adapter is given and gives back.
 
 An adapter is a module of pure functions over bytes: verify -> translate -> reply. It holds no state,
-opens no connection, reads no clock and imports nothing from the rest of the project. Everything a
+opens no connection, reads no clock and imports nothing from the rest of the project but texts. Everything a
 provider can report about money becomes one value, a `Notice`; everything we answer is a `Reply` in the
 provider's own protocol. Amounts are integers of VND, instants are timezone-aware.
 """
@@ -9,11 +9,14 @@ provider's own protocol. Amounts are integers of VND, instants are timezone-awar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from adapters.messages import Message, msg
 
 
 class Outcome(StrEnum):
@@ -546,12 +549,16 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableLine:
-    """A row that looked like a transaction and could not be read: kept and listed, never dropped."""
+    """A row that looked like a transaction and could not be read: kept and listed, never dropped.
+
+    `problem` says what is wrong in `column`, where `value` stands; `cells`: the row as it stood.
+    """
 
     row: int
     column: str
-    problem: str
+    problem: Message
     cells: tuple[str, ...]
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -577,9 +584,19 @@ class Statement:
 
 
 class FileError(Exception):
-    """A file that cannot be read as a whole. `code` is stable, `detail` is for the reader."""
+    """A file that cannot be read as a whole. `code` is stable, `detail` says why to a person."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: Message) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+@contextmanager
+def naming_file(name: str) -> Iterator[None]:
+    """Put the file's name before the detail of a `FileError` that is raised inside."""
+    try:
+        yield
+    except FileError as error:
+        detail = msg("{file}: {detail}", file=name, detail=error.detail)
+        raise FileError(error.code, detail) from error

@@ -27,7 +27,7 @@ from benchmarks.bank_day_beside import copy_results, join_in_polars, row_by_row
 from core.kit.clock import business_date, now_utc
 from core.kit.database import create_engine, transaction
 from gateway import embedded
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.statements.imports import import_statement
 

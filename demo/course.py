@@ -19,7 +19,7 @@ from demo.plan import Plan, make_plan
 from demo.report import Counts, Report
 from demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
 from gateway.context import AppContext
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement
 from sandbox.bank import BANK_NAMES, BankAccount
 from sandbox.noise import Payee

@@ -22,10 +22,15 @@ from core.refunds.states import Method
 from demo.day import Moved, Traffic, failed, write_statements
 from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
 from gateway.context import AppContext
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.settlements.files import import_settlement
-from reconciliation.settlements.terms import Late, Terms, late_settlements, set_terms
+from reconciliation.settlements.terms import (
+    LateSettlement,
+    SettlementTerms,
+    late_settlements,
+    set_terms,
+)
 from reconciliation.statements.imports import import_statement
 from sandbox import settlements
 from sandbox.momo import Momo, trans_id
@@ -58,7 +63,7 @@ class Morning:
     refunds: int
     batches_booked: int
     fees_vnd: int
-    late: tuple[Late, ...]
+    late: tuple[LateSettlement, ...]
     left: Mapping[str, int]
     moved: tuple[Moved, ...]
     files: tuple[Path, ...]
@@ -130,7 +135,7 @@ async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
     )
     merchant_ids = {row["adapter"]: row["id"] for row in rows}
     for adapter, basis_points in AGREED.items():
-        terms = Terms(
+        terms = SettlementTerms(
             valid_from=since,
             fee_basis_points=basis_points,
             fixed_vnd=0,

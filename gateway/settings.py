@@ -51,14 +51,14 @@ class Settings(BaseSettings):
         description="IPNs that may wait for the database before senders are told to retry.",
     )
     ingest_batch: int = Field(default=200, description="Notices committed together at most.")
-    night_hour: int = Field(
+    reconciliation_hour: int = Field(
         default=1,
         description="From which hour (Vietnam) workers reconcile the day before; a school may have its own.",
     )
-    nights_at_once: int = Field(
+    reconciliations_at_once: int = Field(
         default=2, description="Schools' nights that one worker (or `reconcile`) runs side by side."
     )
-    worker_silence_s: int = Field(
+    worker_heartbeat_timeout_s: int = Field(
         default=60,
         description="Seconds without a sign of life after which a worker's nights go to the others.",
     )

@@ -1,5 +1,5 @@
-"""The night: what comes in, who belongs to whom, what providers pay out, the queue, the proof, the close.
+"""The reconciliation of a school's days and the close of its books.
 
-`run` is one night of one school; `nights` runs them all. `intake` reads files, `matching` and `settlement`
-explain lines, `findings` lists what is left for the `desk`, `proof` proves a day and `closing` signs it.
+`statements` and `settlements` read files, `matching` finds the payment of each line and lists what is left,
+`proof` proves a day, `closing` signs it, `review` is the accountant's queue, and `jobs` runs the days.
 """

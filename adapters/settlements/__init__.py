@@ -8,35 +8,39 @@ differs, a school maps its columns once (`mapped`). Nothing is posted or matched
 
 from __future__ import annotations
 
-from adapters.contract import FileError
+from collections.abc import Sequence
+
+from adapters.contract import FileError, naming_file
+from adapters.messages import msg
 from adapters.settlements.batches import check_lines, check_totals
-from adapters.settlements.headers import Layout, Role
+from adapters.settlements.headers import SettlementColumn, SettlementLayout
 from adapters.settlements.identity import PaymentName, name_of
-from adapters.settlements.layouts import LAYOUTS, Mapping, mapped
+from adapters.settlements.layouts import LAYOUTS, SettlementMapping, mapped
 from adapters.settlements.lines import (
-    Batch,
     Kind,
     Settlement,
+    SettlementBatch,
     SettlementGap,
     SettlementLine,
     StatedTotals,
     Totals,
     What,
 )
-from adapters.settlements.table import read_table
-from adapters.tabular.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
+from adapters.settlements.table import SettlementTable, read_table
+from adapters.tabular.headers import widest_row
+from adapters.tabular.workbook import MAX_FILE_BYTES, Sheet, read_sheets
 
 __all__ = [
     "LAYOUTS",
-    "Batch",
     "Kind",
-    "Layout",
-    "Mapping",
     "PaymentName",
-    "Role",
     "Settlement",
+    "SettlementBatch",
+    "SettlementColumn",
     "SettlementGap",
+    "SettlementLayout",
     "SettlementLine",
+    "SettlementMapping",
     "StatedTotals",
     "Totals",
     "What",
@@ -47,7 +51,11 @@ __all__ = [
 
 
 def read_settlement(
-    data: bytes, name: str, layout: Layout | None = None, *, max_bytes: int = MAX_FILE_BYTES
+    data: bytes,
+    name: str,
+    layout: SettlementLayout | None = None,
+    *,
+    max_bytes: int = MAX_FILE_BYTES,
 ) -> Settlement:
     """Read a settlement file; `name` is for messages only, `layout` None means: find out.
 
@@ -61,38 +69,36 @@ def read_settlement(
     """
     sheets = read_sheets(data, name, max_bytes=max_bytes)
     layouts = (layout,) if layout else tuple(LAYOUTS.values())
-    try:
+    with naming_file(name):
         read = [read_table(sheet, layouts, several_sheets=len(sheets) > 1) for sheet in sheets]
-    except FileError as error:
-        raise FileError(error.code, f"{name}: {error.detail}") from error
-    tables = [table for table in read if table.header]
-    of_lines = {table.header.layout.name for table in tables if table.header and table.has_lines}
-    if not of_lines:
-        raise FileError(
-            "unknown_layout",
-            f"{name}: không nhận ra tiêu đề của bảng đối soát; dòng giống tiêu đề nhất: {_widest(sheets)}",
-        )
-    if len(of_lines) > 1:
-        raise FileError(
-            "several_layouts", f"{name}: các trang thuộc nhiều mẫu ({sorted(of_lines)})"
-        )
-    (found,) = of_lines
-    known = layout or LAYOUTS[found]
-    lines = tuple(line for table in tables for line in table.lines)
-    stated = tuple(total for table in tables for total in table.stated)
+        known = _layout_of(read, sheets)
+    lines = tuple(line for table in read for line in table.lines)
+    stated = tuple(total for table in read for total in table.stated)
     batches, gaps = check_totals(lines, stated)
     return Settlement(
         layout=known.name,
         provider=known.provider,
         lines=lines,
         batches=batches,
-        unreadable=tuple(row for table in tables for row in table.unreadable),
+        unreadable=tuple(row for table in read for row in table.unreadable),
         gaps=(*check_lines(lines), *gaps),
     )
 
 
-def _widest(sheets: tuple[Sheet, ...]) -> str:
-    rows = [row for sheet in sheets for row in sheet.rows[:50]]
-    row = max(rows, key=lambda row: sum(isinstance(cell, str) for cell in row.cells))
-    names = [" ".join(show(cell).split())[:40] for cell in row.cells if isinstance(cell, str)]
-    return f"dòng {row.number}: {' | '.join(names[:20])}"
+def _layout_of(tables: Sequence[SettlementTable], sheets: Sequence[Sheet]) -> SettlementLayout:
+    """The one layout of all tables of lines."""
+    found = {
+        one.found.layout.name: one.found.layout for one in tables if one.found and one.has_lines
+    }
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        detail = msg("các trang thuộc nhiều mẫu ({layouts})", layouts=str(sorted(found)))
+        raise FileError("several_layouts", detail)
+    row, texts = widest_row(sheets)
+    detail = msg(
+        "không nhận ra tiêu đề của bảng đối soát; dòng giống tiêu đề nhất: dòng {row}: {texts}",
+        row=row,
+        texts=texts,
+    )
+    raise FileError("unknown_layout", detail)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.settlements.headers import Role
+from adapters.messages import Message, msg
+from adapters.settlements.headers import SettlementColumn as Column
 from adapters.settlements.lines import Kind
 
 
 class SignError(Exception):
-    """An amount whose sign cannot be told; `role` is its column, `detail` the reason in Vietnamese."""
+    """An amount whose sign cannot be told; `column` says which, `problem` why."""
 
-    def __init__(self, role: Role, detail: str) -> None:
-        super().__init__(f"{role}: {detail}")
-        self.role = role
-        self.detail = detail
+    def __init__(self, column: Column, problem: Message) -> None:
+        super().__init__(f"{column}: {problem}")
+        self.column = column
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +49,19 @@ def signed(kind: Kind, printed: Amounts) -> Amounts:
     """
     gross_vnd = printed.gross_vnd
     if kind is Kind.PAY and gross_vnd <= 0:
-        raise SignError(Role.GROSS, "khoản thanh toán phải lớn hơn 0")
+        raise SignError(Column.GROSS, msg("khoản thanh toán phải lớn hơn 0"))
     if kind is Kind.FEE and gross_vnd:
-        raise SignError(Role.GROSS, "dòng phí không có số tiền giao dịch: hãy ghi vào cột phí")
+        raise SignError(
+            Column.GROSS, msg("dòng phí không có số tiền giao dịch: hãy ghi vào cột phí")
+        )
     is_outgoing = kind in {Kind.REFUND, Kind.CHARGEBACK}
     if is_outgoing and not gross_vnd:
-        raise SignError(Role.GROSS, "khoản hoàn phải khác 0")
+        raise SignError(Column.GROSS, msg("khoản hoàn phải khác 0"))
     if is_outgoing and gross_vnd > 0:
         return _outgoing(printed)
     other = _with_fee(printed, -1)
-    may_turn = is_outgoing or max(printed.fee_vnd, printed.vat_vnd) <= 0
-    return other if may_turn and not printed.is_balanced and other.is_balanced else printed
+    may_reverse = is_outgoing or max(printed.fee_vnd, printed.vat_vnd) <= 0
+    return other if may_reverse and not printed.is_balanced and other.is_balanced else printed
 
 
 def _outgoing(printed: Amounts) -> Amounts:
@@ -72,7 +75,8 @@ def _outgoing(printed: Amounts) -> Amounts:
     readings = {one for one in (out, _with_fee(out, -1)) if one.is_balanced}
     if len(readings) != 1:
         raise SignError(
-            Role.GROSS, "khoản hoàn ghi số dương mà giao dịch − phí − thuế không ra thực nhận"
+            Column.GROSS,
+            msg("khoản hoàn ghi số dương mà giao dịch − phí − thuế không ra thực nhận"),
         )
     return readings.pop()
 

@@ -10,7 +10,7 @@ from datetime import date
 from itertools import accumulate
 
 from adapters.settlements.lines import (
-    Batch,
+    SettlementBatch,
     SettlementGap,
     SettlementLine,
     StatedTotals,
@@ -40,12 +40,12 @@ def check_lines(lines: Iterable[SettlementLine]) -> tuple[SettlementGap, ...]:
 
 def check_totals(
     lines: Sequence[SettlementLine], stated: Sequence[StatedTotals]
-) -> tuple[tuple[Batch, ...], tuple[SettlementGap, ...]]:
+) -> tuple[tuple[SettlementBatch, ...], tuple[SettlementGap, ...]]:
     """Gather the batches in the order of their first line, and compare each printed total.
 
     A total that names a batch is compared with all lines of that batch. One that names none stands
     below the lines it sums: those since the total before it, or all above it; it must agree with one.
-    A row of a table of batches without a batch's name speaks of its day, or of the whole file.
+    A row of a table of batches without a batch's name sums its day, or the whole file.
     """
     members: dict[Key, list[SettlementLine]] = {}
     sheets: dict[str, list[SettlementLine]] = {}
@@ -58,7 +58,7 @@ def check_totals(
         sheet: list(accumulate(map(_alone, taken), _plus, initial=_NOTHING))
         for sheet, taken in sheets.items()
     }
-    said: dict[Key, StatedTotals] = {}
+    printed: dict[Key, StatedTotals] = {}
     gaps: list[SettlementGap] = []
     covered: dict[str, int] = {}
     for total in stated:
@@ -82,15 +82,15 @@ def check_totals(
             covered[total.sheet] = total.line_rows
         gaps += _gaps(total, expected)
         if key:
-            said.setdefault(key, total)
+            printed.setdefault(key, total)
     batches = [
-        Batch(
+        SettlementBatch(
             batch_id=key[0],
-            settled_on=_day(members.get(key, ()), said.get(key)),
+            settled_on=_day(members.get(key, ()), printed.get(key)),
             summed=sums.get(key, _NOTHING),
-            stated=said.get(key),
+            stated=printed.get(key),
         )
-        for key in dict.fromkeys((*members, *said))
+        for key in dict.fromkeys((*members, *printed))
     ]
     return tuple(batches), tuple(gaps)
 

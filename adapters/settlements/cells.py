@@ -9,7 +9,8 @@ import re
 from datetime import UTC, date, datetime
 from typing import Final
 
-from adapters.tabular.spreadsheet import (
+from adapters.messages import msg
+from adapters.tabular.cells import (
     Cell,
     CellError,
     Formula,
@@ -63,7 +64,8 @@ def parse_instant(cell: Cell) -> datetime | None:
             hour, minute = int(match["hour"]), int(match["minute"])
             return _local(datetime(day.year, day.month, day.day, hour, minute, second))  # noqa: DTZ001
     except (ValueError, OverflowError):
-        raise CellError("bad_time", f"«{text[:40]}» không phải thời điểm có thật") from None
+        problem = msg("«{value}» không phải thời điểm có thật", value=text[:40])
+        raise CellError("bad_time", problem) from None
     parse_date(cell)
     return None
 
@@ -76,9 +78,10 @@ def parse_id(cell: Cell) -> str:
     """
     text = " ".join(parse_text(cell).removeprefix("'").split())
     if _ROUNDED.fullmatch(text):
-        raise CellError("rounded", f"«{text}»: Excel đã làm tròn mã này; hãy định dạng cột là Text")
+        problem = msg("«{value}»: Excel đã làm tròn mã này; hãy định dạng cột là Text", value=text)
+        raise CellError("rounded", problem)
     if len(text) > MAX_ID or not text.isprintable():
-        raise CellError("bad_id", f"«{text[:40]}» không phải mã giao dịch")
+        raise CellError("bad_id", msg("«{value}» không phải mã giao dịch", value=text[:40]))
     return "" if text in {"-", "–", "—"} else text
 
 
@@ -94,7 +97,7 @@ def total_batch(label: str) -> str:
 
 
 def total_count(label: str) -> int | None:
-    """The number of transactions that a total's name tells ("Tổng 12 giao dịch")."""
+    """The number of transactions that a total's name states ("Tổng 12 giao dịch")."""
     match = _TOTAL_COUNT.search(normalise_header(label))
     return int(match["count"]) if match else None
 

@@ -1,6 +1,6 @@
 """What a settlement file says, whichever provider wrote it: lines, batches, and where sums disagree.
 
-A provider that collects for a school pays later in a lump: for each batch one transfer to the bank,
+A provider that collects for a school pays out later: for each batch one transfer to the bank,
 gross − fee − VAT = net. Amounts are integers of VND seen from the school: a refund's or chargeback's
 gross is below zero; a fee and its VAT are above zero where the school pays them, below where they are
 given back. The words follow the settlement reports that providers do publish
@@ -79,8 +79,8 @@ class StatedTotals:
     """A total as the file prints it, VND; None where it does not say.
 
     batch_id: "" for a total without a batch's name. settled_on: of a batch in a table of batches.
-    line_rows: how many readable lines stand above it in its sheet (it can speak of those only); None
-    in a table of batches, which stands anywhere and speaks of the whole file.
+    line_rows: how many readable lines stand above it in its sheet (it can sum those only); None
+    in a table of batches, which stands anywhere and covers the whole file.
     """
 
     row: int
@@ -96,7 +96,7 @@ class StatedTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class SettlementBatch:
     """What one transfer to the bank should be: `summed` over the lines read.
 
     batch_id: "" where the file names none. settled_on: None where its lines name several days, or
@@ -131,6 +131,6 @@ class Settlement:
     layout: str
     provider: str
     lines: tuple[SettlementLine, ...]
-    batches: tuple[Batch, ...]
+    batches: tuple[SettlementBatch, ...]
     unreadable: tuple[UnreadableLine, ...] = ()
     gaps: tuple[SettlementGap, ...] = ()

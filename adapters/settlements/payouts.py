@@ -1,6 +1,6 @@
-"""Does a bank line speak of a provider's payout? Names and phrases are dated data in `data/payouts-*.json`.
+"""Does the text of a bank line name a provider's payout? Names and phrases are dated data in `data/payouts-*.json`.
 
-Pure. What a payer writes must never count: a wallet's name alone says only whence the money came.
+Pure. What a payer writes must never count: a wallet's name alone says only where the money came from.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MIN_BATCH_NAME: Final = 6
 
 
 def providers_in(content: str) -> frozenset[str]:
-    """The providers (names of adapters) of whose payout a bank line's text speaks; nearly always none."""
+    """The providers (names of adapters) whose payout a bank line's text names; nearly always none."""
     text = _plain(content)
     if not any(phrase in text for phrase in _PHRASES):
         return frozenset()

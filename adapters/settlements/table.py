@@ -8,14 +8,14 @@ else is. A blank amount is 0 only where the line adds up with it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from adapters.contract import UnreadableLine
+from adapters.messages import Message, msg
 from adapters.settlements.amounts import Amounts, SignError, signed
 from adapters.settlements.cells import (
     is_total,
@@ -25,40 +25,52 @@ from adapters.settlements.cells import (
     total_batch,
     total_count,
 )
-from adapters.settlements.headers import IDS, MONEY, Header, Layout, Role, find_header
+from adapters.settlements.headers import (
+    IDS,
+    MONEY,
+    SettlementHeader,
+    SettlementLayout,
+    find_header,
+)
+from adapters.settlements.headers import (
+    SettlementColumn as Column,
+)
 from adapters.settlements.lines import Kind, SettlementLine, StatedTotals
-from adapters.tabular.spreadsheet import (
+from adapters.tabular.cells import (
     Cell,
     CellError,
     Formula,
-    Row,
-    Sheet,
-    column_letter,
     is_blank,
+    is_nothing,
     normalise_header,
     parse_date,
     parse_text,
     parse_vnd,
     show,
+    shows_number,
 )
+from adapters.tabular.headers import counted_from
+from adapters.tabular.rows import RowReader, UnreadableRowError
+from adapters.tabular.workbook import Row, Sheet
+
+Value = TypeVar("Value")
 
 _LONGEST_COUNT: Final = 6
-_DASHES: Final = {"-", "–", "—"}
 _CURRENCIES: Final = {"", "vnd", "dong", "d", "viet nam dong"}
 _BATCH_LABELS: Final = {"ma lo", "so lo", "lo", "batch", "batch id", "batch no", "ma lo quyet toan"}
 _DAY_LABELS: Final = {
-    *("ngay quyet toan", "ngay ket chuyen", "ngay tat toan", "settlement date", "settled on"),
+    *("ngay quyet toan", "ngay ket chuyen", "ngay tat toan", "settlement date", "settled on")
 }
 
 
 @dataclass(slots=True)
-class Table:
+class SettlementTable:
     """One sheet while it is read: what it gave so far, and what holds for the rows to come."""
 
     sheet: Sheet
     several_sheets: bool
-    header: Header | None = None
-    header_row: int = -1
+    found: SettlementHeader | None = None
+    reader: RowReader[Column] | None = None
     has_lines: bool = False  # a header of lines was seen, not only one of batches
     titled_batch: str = ""
     titled_day: date | None = None
@@ -69,86 +81,83 @@ class Table:
     stated: list[StatedTotals] = field(default_factory=list)
     batches: set[str] = field(default_factory=set)
 
-    def at(self, row: Row, role: Role) -> Cell:
-        """The cell of a role; None where the file has no such column."""
-        column = self.header.columns.get(role) if self.header else None
-        return None if column is None else row.at(column)
+    @property
+    def header(self) -> SettlementHeader:
+        """The header that the row being read stands below."""
+        assert self.found is not None, "rows are read below a header only"
+        return self.found
 
-    def problem(self, role: Role, detail: str) -> _UnreadableError:
-        """Say what is wrong in a role's column."""
-        column = self.header.columns.get(role) if self.header else None
-        if column is None or self.header is None:
-            return _UnreadableError("", detail)
-        place = f"cột {column_letter(column)}"
-        if self.several_sheets:
-            place += f", trang «{self.sheet.name}»"
-        return _UnreadableError(f"{self.header.names.get(column, '')} ({place})", detail)
+    def go_on_under(self, found: SettlementHeader) -> None:
+        """Read the rows to come by this header."""
+        self.found = found
+        self.reader = RowReader(found.header, self.sheet.name if self.several_sheets else None)
+        self.has_lines |= not found.of_batches
+
+    def at(self, row: Row, column: Column) -> Cell:
+        """What a row says; None where the file has no such column."""
+        return self.header.header.cell(row, column)
+
+    def read(self, row: Row, column: Column, parse: Callable[[Cell], Value]) -> Value:
+        """What a row says, as `parse` reads it. Raises UnreadableRowError."""
+        assert self.reader is not None, "rows are read below a header only"
+        return self.reader.read(row, column, parse)
+
+    def problem(self, row: Row, column: Column, problem: Message) -> UnreadableRowError:
+        """What is wrong in a column."""
+        assert self.reader is not None, "rows are read below a header only"
+        return self.reader.problem(row, column, problem)
 
 
-class _UnreadableError(Exception):
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(f"{column}: {detail}")
-        self.column = column
-        self.detail = detail
-
-
-def read_table(sheet: Sheet, layouts: Sequence[Layout], *, several_sheets: bool = False) -> Table:
-    """Read a sheet; `header` of what comes back is None where no layout's header is in it.
+def read_table(
+    sheet: Sheet, layouts: Sequence[SettlementLayout], *, several_sheets: bool = False
+) -> SettlementTable:
+    """Read a sheet; `found` of what comes back is None where no layout's header is in it.
 
     Raises:
         FileError: "ambiguous_header" when two columns claim the same.
     """
-    table = Table(sheet, several_sheets)
+    table = SettlementTable(sheet, several_sheets)
     known = list(layouts)
     skip_row = 0
     for row, following in zip(sheet.rows, (*sheet.rows[1:], None), strict=True):
-        if row.number == skip_row or (row.number == table.header_row + 1 and _counts_columns(row)):
+        if row.number == skip_row or _counts_columns(table, row):
             continue
-        if table.header and _has_money(table, row):
+        if table.found and _has_money(table, row):
             _read_row(table, row)
             continue
         found = find_header(row, following, known)
         if found:
-            table.header, table.header_row = found, row.number
-            table.has_lines |= not found.of_batches
+            table.go_on_under(found)
+            skip_row = found.header.row
             if table.has_lines:
                 known = [found.layout]
-            if found.height == 2 and following:
-                skip_row = table.header_row = following.number
-        elif table.header and _names_transaction(table, row):
+        elif table.found and _names_transaction(table, row):
             _read_row(table, row)
         else:
             _read_labels(table, row)
     return table
 
 
-def _has_money(table: Table, row: Row) -> bool:
-    if not any(_shows_number(table.at(row, role)) for role in MONEY):
+def _has_money(table: SettlementTable, row: Row) -> bool:
+    if not any(shows_number(table.at(row, role)) for role in MONEY):
         return False
     filled = list(islice((cell for cell in row.cells if not is_blank(cell)), 2))
     return len(filled) > 1 or not isinstance(filled[0], str) or _vnd_or_none(filled[0]) is not None
 
 
-def _names_transaction(table: Table, row: Row) -> bool:
+def _names_transaction(table: SettlementTable, row: Row) -> bool:
     """No amount at all: still a line if it has an id and most columns of one."""
-    if table.header is None or table.header.of_batches:
+    if table.header.of_batches:
         return False
-    filled = [role for role in table.header.columns if not is_blank(table.at(row, role))]
-    is_named = any(_shows_number(table.at(row, role)) for role in IDS)
+    filled = [c for c in table.header.header.columns if not is_blank(table.at(row, c))]
+    is_named = any(shows_number(table.at(row, role)) for role in IDS)
     return is_named and len(filled) >= 3 and not is_total(_first(row))
 
 
-def _counts_columns(row: Row) -> bool:
+def _counts_columns(table: SettlementTable, row: Row) -> bool:
     """The row "(1) | (2) | (3) …" that Vietnamese forms print under a header."""
-    digits = [re.sub(r"[^0-9]", "", show(cell)) for cell in row.cells if not is_blank(cell)]
-    return len(digits) >= 3 and digits in (
-        [str(n) for n in range(1, len(digits) + 1)],
-        [str(n) for n in range(len(digits))],
-    )
-
-
-def _shows_number(cell: Cell) -> bool:
-    return isinstance(cell, Formula) or any(c.isdigit() for c in show(cell))
+    below = table.found and row.number == table.found.header.row + 1
+    return bool(below) and counted_from(row) in {0, 1}
 
 
 def _first(row: Row) -> Cell:
@@ -162,7 +171,7 @@ def _vnd_or_none(cell: Cell) -> int | None:
         return None
 
 
-def _read_labels(table: Table, row: Row) -> None:
+def _read_labels(table: SettlementTable, row: Row) -> None:
     """Take "Mã lô: B1" and "Ngày quyết toán: 21/11/2026", in one cell or in two."""
     if sum(not is_blank(cell) for cell in row.cells) > 4:
         return  # a header that nobody knows, not a title
@@ -183,11 +192,11 @@ def _read_labels(table: Table, row: Row) -> None:
             table.day = None
 
 
-def _read_row(table: Table, row: Row) -> None:
+def _read_row(table: SettlementTable, row: Row) -> None:
     """A row with money below a header: a batch's totals, a total, or a line."""
     cells = tuple(map(show, row.cells))
     try:
-        if table.header and table.header.of_batches:
+        if table.header.of_batches:
             table.stated.append(_read_batch(table, row))
         elif _is_total_row(table, row):
             if not _is_of_one_kind(table, row):
@@ -197,56 +206,54 @@ def _read_row(table: Table, row: Row) -> None:
             line = _read_line(table, row, cells)
             table.lines.append(line)
             table.batches.add(line.batch_id)
-    except _UnreadableError as problem:
-        table.unreadable.append(
-            UnreadableLine(
-                row=row.number, column=problem.column, problem=problem.detail, cells=cells
-            )
-        )
+    except UnreadableRowError as error:
+        table.unreadable.append(error.line(row.number, cells))
 
 
-def _is_total_row(table: Table, row: Row) -> bool:
+def _is_total_row(table: SettlementTable, row: Row) -> bool:
     """A total's name stands first, and no transaction's number beside it (a short one counts lines)."""
-    label, number = _first(row), table.at(row, Role.TRANSACTION)
+    label, number = _first(row), table.at(row, Column.TRANSACTION)
     return is_total(label) and (number is label or len(show(number).strip()) <= _LONGEST_COUNT)
 
 
-def _is_of_one_kind(table: Table, row: Row) -> bool:
+def _is_of_one_kind(table: SettlementTable, row: Row) -> bool:
     """A total of payments only, or of refunds only: no batch is paid out by it."""
-    kind = table.at(row, Role.KIND)
-    known = table.header.layout.kinds if table.header else {}
-    return kind is not _first(row) and normalise_header(show(kind)) in known
+    kind = table.at(row, Column.KIND)
+    is_kind = normalise_header(show(kind)) in table.header.layout.kinds
+    return kind is not _first(row) and is_kind
 
 
-def _read_total(table: Table, row: Row) -> StatedTotals:
+def _read_total(table: SettlementTable, row: Row) -> StatedTotals:
     label = show(_first(row))
-    cell = table.at(row, Role.BATCH)
-    named = "" if is_blank(cell) or cell is _first(row) else _id(table, row, Role.BATCH)
-    told = total_batch(label)
+    cell = table.at(row, Column.BATCH)
+    batch_id = ""
+    if not is_blank(cell) and cell is not _first(row):
+        batch_id = table.read(row, Column.BATCH, parse_id)
+    if not batch_id and (in_label := total_batch(label)) in table.batches:
+        batch_id = in_label
     return _stated(
         table,
         row,
-        batch_id=named or (told if told in table.batches else ""),
+        batch_id=batch_id,
         settled_on=None,
         line_rows=len(table.lines),
         count=total_count(label),
     )
 
 
-def _read_batch(table: Table, row: Row) -> StatedTotals:
+def _read_batch(table: SettlementTable, row: Row) -> StatedTotals:
     if is_total(_first(row)):
         return _stated(table, row, batch_id="", settled_on=None, line_rows=None, count=None)
-    day = None
-    if not is_blank(table.at(row, Role.SETTLED)):
-        day = _day(table, row)
-    batch_id = _id(table, row, Role.BATCH)
+    day = table.read(row, Column.SETTLED, _parse_day)
+    batch_id = table.read(row, Column.BATCH, parse_id)
     if not batch_id and not day:
-        raise table.problem(Role.BATCH, "dòng tổng của lô không có mã lô, không có ngày")
+        problem = msg("dòng tổng của lô không có mã lô, không có ngày")
+        raise table.problem(row, Column.BATCH, problem)
     return _stated(table, row, batch_id=batch_id, settled_on=day, line_rows=None, count=None)
 
 
 def _stated(
-    table: Table,
+    table: SettlementTable,
     row: Row,
     *,
     batch_id: str,
@@ -255,42 +262,37 @@ def _stated(
     count: int | None,
 ) -> StatedTotals:
     """The figures of a total. A formula states nothing: it computes from the cells above it."""
-    figures = {
-        role: None if _is_nothing(cell) or isinstance(cell, Formula) else _vnd(table, row, role)
-        for role in (*MONEY, Role.COUNT)
-        for cell in (table.at(row, role),)
-    }
+    gross_vnd, fee_vnd, vat_vnd, net_vnd = (
+        table.read(row, column, _parse_stated) for column in MONEY
+    )
+    stated_count = table.read(row, Column.COUNT, _parse_count)
     return StatedTotals(
         row=row.number,
         sheet=table.sheet.name,
         batch_id=batch_id,
         settled_on=settled_on,
         line_rows=line_rows,
-        count=count if figures[Role.COUNT] is None else figures[Role.COUNT],
-        gross_vnd=figures[Role.GROSS],
-        fee_vnd=figures[Role.FEE],
-        vat_vnd=figures[Role.VAT],
-        net_vnd=figures[Role.NET],
+        count=count if stated_count is None else stated_count,
+        gross_vnd=gross_vnd,
+        fee_vnd=fee_vnd,
+        vat_vnd=vat_vnd,
+        net_vnd=net_vnd,
     )
 
 
-def _read_line(table: Table, row: Row, cells: tuple[str, ...]) -> SettlementLine:
+def _read_line(table: SettlementTable, row: Row, cells: tuple[str, ...]) -> SettlementLine:
     _fill_down(table, row)
-    transaction, merchant, original = (_id(table, row, role) for role in IDS)
+    transaction, merchant, original = (table.read(row, column, parse_id) for column in IDS)
     kind = _kind(table, row)
     _expect_settled(table, row)
     amounts = _amounts(table, row, kind)
-    if kind is not Kind.FEE and kind is not Kind.ADJUSTMENT and not transaction + merchant:
-        raise table.problem(
-            Role.TRANSACTION, "không có mã nào: không rõ là giao dịch hay dòng tổng"
-        )
-    try:
-        paid_at = parse_instant(table.at(row, Role.PAID))
-    except CellError as error:
-        raise table.problem(Role.PAID, error.detail) from None
+    if kind not in {Kind.FEE, Kind.ADJUSTMENT} and not transaction + merchant:
+        problem = msg("không có mã nào: không rõ là giao dịch hay dòng tổng")
+        raise table.problem(row, Column.TRANSACTION, problem)
+    paid_at = table.read(row, Column.PAID, parse_instant)
     settled_on = table.day or table.titled_day
     if settled_on is None:
-        raise table.problem(Role.SETTLED, "không có ngày quyết toán")
+        raise table.problem(row, Column.SETTLED, msg("không có ngày quyết toán"))
     return SettlementLine(
         row=row.number,
         kind=kind,
@@ -309,87 +311,76 @@ def _read_line(table: Table, row: Row, cells: tuple[str, ...]) -> SettlementLine
     )
 
 
-def _fill_down(table: Table, row: Row) -> None:
+def _fill_down(table: SettlementTable, row: Row) -> None:
     """Take the row's batch and day; one that cannot be read is not filled from the row above it."""
-    if not is_blank(table.at(row, Role.BATCH)):
+    if not is_blank(table.at(row, Column.BATCH)):
         table.batch_id = ""
-        table.batch_id = _id(table, row, Role.BATCH)
-    if not is_blank(table.at(row, Role.SETTLED)):
+        table.batch_id = table.read(row, Column.BATCH, parse_id)
+    if not is_blank(table.at(row, Column.SETTLED)):
         table.day = None
-        table.day = _day(table, row)
+        table.day = table.read(row, Column.SETTLED, _parse_day)
 
 
-def _kind(table: Table, row: Row) -> Kind:
-    if table.header is None or Role.KIND not in table.header.columns:
-        gross_vnd = _vnd_or_none(table.at(row, Role.GROSS))
+def _kind(table: SettlementTable, row: Row) -> Kind:
+    if Column.KIND not in table.header.header.columns:
+        gross_vnd = _vnd_or_none(table.at(row, Column.GROSS))
         if gross_vnd is not None and gross_vnd > 0:
             return Kind.PAY
-        raise table.problem(Role.GROSS, "tệp không có cột loại: không rõ là hoàn tiền hay phí")
-    text = _text(table, row, Role.KIND)
+        problem = msg("tệp không có cột loại: không rõ là hoàn tiền hay phí")
+        raise table.problem(row, Column.GROSS, problem)
+    text = table.read(row, Column.KIND, parse_text)
     kind = table.header.layout.kinds.get(normalise_header(text))
     if kind is None:
-        raise table.problem(Role.KIND, f"«{text[:40]}» không phải loại giao dịch đã biết")
+        problem = msg("«{value}» không phải loại giao dịch đã biết", value=text[:40])
+        raise table.problem(row, Column.KIND, problem)
     return kind
 
 
-def _expect_settled(table: Table, row: Row) -> None:
-    status = _text(table, row, Role.STATUS)
-    if status and table.header and normalise_header(status) not in table.header.layout.settled:
-        raise table.problem(Role.STATUS, f"«{status[:40]}»: giao dịch chưa thành công")
-    currency = _text(table, row, Role.CURRENCY)
+def _expect_settled(table: SettlementTable, row: Row) -> None:
+    status = table.read(row, Column.STATUS, parse_text)
+    if status and normalise_header(status) not in table.header.layout.settled:
+        problem = msg("«{value}»: giao dịch chưa thành công", value=status[:40])
+        raise table.problem(row, Column.STATUS, problem)
+    currency = table.read(row, Column.CURRENCY, parse_text)
     if normalise_header(currency) not in _CURRENCIES:
-        raise table.problem(Role.CURRENCY, f"«{currency[:40]}» không phải VND")
+        problem = msg("«{value}» không phải VND", value=currency[:40])
+        raise table.problem(row, Column.CURRENCY, problem)
 
 
-def _amounts(table: Table, row: Row, kind: Kind) -> Amounts:
-    blank = [role for role in MONEY if _is_nothing(table.at(row, role))]
-    needed = {Role.NET} if kind is Kind.FEE else {Role.NET, Role.GROSS}
-    for role in blank:
-        if role in needed:
-            raise table.problem(role, "ô trống, cần một số tiền")
-    gross_vnd, fee_vnd, vat_vnd, net_vnd = (
-        0 if role in blank else _vnd(table, row, role) for role in MONEY
-    )
+def _amounts(table: SettlementTable, row: Row, kind: Kind) -> Amounts:
+    blank = [column for column in MONEY if is_nothing(table.at(row, column))]
+    needed = {Column.NET}
+    if kind is not Kind.FEE:
+        needed.add(Column.GROSS)
+    for column in blank:
+        if column in needed:
+            raise table.problem(row, column, msg("ô trống, cần một số tiền"))
+    gross_vnd, fee_vnd, vat_vnd, net_vnd = (table.read(row, column, _parse_vnd) for column in MONEY)
     try:
         amounts = signed(
-            kind,
-            Amounts(gross_vnd=gross_vnd, fee_vnd=fee_vnd, vat_vnd=vat_vnd, net_vnd=net_vnd),
+            kind, Amounts(gross_vnd=gross_vnd, fee_vnd=fee_vnd, vat_vnd=vat_vnd, net_vnd=net_vnd)
         )
     except SignError as error:
-        raise table.problem(error.role, error.detail) from None
-    unsaid = [role for role in blank if table.header and role in table.header.columns]
-    if unsaid and not amounts.is_balanced:
-        raise table.problem(unsaid[0], "ô trống mà giao dịch − phí − thuế không ra thực nhận")
+        raise table.problem(row, error.column, error.problem) from None
+    left_blank = [column for column in blank if column in table.header.header.columns]
+    if left_blank and not amounts.is_balanced:
+        problem = msg("ô trống mà giao dịch − phí − thuế không ra thực nhận")
+        raise table.problem(row, left_blank[0], problem)
     return amounts
 
 
-def _is_nothing(cell: Cell) -> bool:
-    return is_blank(cell) or (isinstance(cell, str) and cell.strip() in _DASHES)
+def _parse_day(cell: Cell) -> date | None:
+    return None if is_blank(cell) else parse_date(cell)
 
 
-def _vnd(table: Table, row: Row, role: Role) -> int:
-    try:
-        return parse_vnd(table.at(row, role), allow_negative=role is not Role.COUNT)
-    except CellError as error:
-        raise table.problem(role, error.detail) from None
+def _parse_vnd(cell: Cell) -> int:
+    return 0 if is_nothing(cell) else parse_vnd(cell, allow_negative=True)
 
 
-def _id(table: Table, row: Row, role: Role) -> str:
-    try:
-        return parse_id(table.at(row, role))
-    except CellError as error:
-        raise table.problem(role, error.detail) from None
+def _parse_stated(cell: Cell) -> int | None:
+    is_unstated = is_nothing(cell) or isinstance(cell, Formula)
+    return None if is_unstated else parse_vnd(cell, allow_negative=True)
 
 
-def _day(table: Table, row: Row) -> date:
-    try:
-        return parse_date(table.at(row, Role.SETTLED))
-    except CellError as error:
-        raise table.problem(Role.SETTLED, error.detail) from None
-
-
-def _text(table: Table, row: Row, role: Role) -> str:
-    try:
-        return parse_text(table.at(row, role))
-    except CellError as error:
-        raise table.problem(role, error.detail) from None
+def _parse_count(cell: Cell) -> int | None:
+    return None if is_nothing(cell) or isinstance(cell, Formula) else parse_vnd(cell)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from adapters.contract import FileError, Statement
+from adapters.contract import FileError, Statement, naming_file
+from adapters.messages import msg
 from adapters.statements import (
     acb,
     agribank,
@@ -25,12 +26,21 @@ from adapters.statements import (
     vib,
     vietinbank,
 )
-from adapters.statements.generic import Mapping, mapped
-from adapters.statements.headers import Layout, Role
+from adapters.statements.generic import StatementMapping, mapped
+from adapters.statements.headers import StatementColumn, StatementLayout
 from adapters.statements.table import read_table
-from adapters.tabular.spreadsheet import MAX_FILE_BYTES, Sheet, read_sheets, show
+from adapters.tabular.headers import widest_row
+from adapters.tabular.workbook import MAX_FILE_BYTES, read_sheets
 
-__all__ = ["LAYOUTS", "Layout", "Mapping", "Role", "mapped", "read_statement", "read_statements"]
+__all__ = [
+    "LAYOUTS",
+    "StatementColumn",
+    "StatementLayout",
+    "StatementMapping",
+    "mapped",
+    "read_statement",
+    "read_statements",
+]
 
 LAYOUTS = MappingProxyType(
     {
@@ -47,9 +57,9 @@ LAYOUTS = MappingProxyType(
 def read_statement(
     data: bytes,
     name: str,
-    layout: Layout | None = None,
+    layout: StatementLayout | None = None,
     *,
-    first: Layout | None = None,
+    first: StatementLayout | None = None,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> Statement:
     """Read a file that is the statement of one account; `layout` None means: find out.
@@ -61,17 +71,19 @@ def read_statement(
     """
     statements = read_statements(data, name, layout, first=first, max_bytes=max_bytes)
     if len(statements) > 1:
-        numbers = ", ".join(statement.account_number or "?" for statement in statements)
-        raise FileError("several_accounts", f"{name}: tệp có nhiều bảng sao kê ({numbers})")
+        numbers = tuple(statement.account_number or "?" for statement in statements)
+        detail = msg("tệp có nhiều bảng sao kê ({accounts})", accounts=numbers)
+        with naming_file(name):
+            raise FileError("several_accounts", detail)
     return statements[0]
 
 
 def read_statements(
     data: bytes,
     name: str,
-    layout: Layout | None = None,
+    layout: StatementLayout | None = None,
     *,
-    first: Layout | None = None,
+    first: StatementLayout | None = None,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> tuple[Statement, ...]:
     """Read every account's statement in a file (VCB CashUp puts several one below the other).
@@ -91,26 +103,18 @@ def read_statements(
             (camt.is_camt, camt.read_document),
         ):
             if kind(data):
-                try:
+                with naming_file(name):
                     return read(data)
-                except FileError as error:
-                    raise FileError(error.code, f"{name}: {error.detail}") from error
     sheets = read_sheets(data, name, max_bytes=max_bytes)
     layouts = (layout,) if layout else (*([first] if first else ()), *LAYOUTS.values())
-    try:
+    with naming_file(name):
         statements = tuple(found for sheet in sheets for found in read_table(sheet, layouts))
-    except FileError as error:
-        raise FileError(error.code, f"{name}: {error.detail}") from error
-    if not statements:
-        raise FileError(
-            "unknown_layout",
-            f"{name}: không nhận ra tiêu đề của bảng sao kê; dòng giống tiêu đề nhất: {_widest(sheets)}",
-        )
-    return statements
-
-
-def _widest(sheets: tuple[Sheet, ...]) -> str:
-    rows = [row for sheet in sheets for row in sheet.rows[:50]]
-    row = max(rows, key=lambda row: sum(isinstance(cell, str) for cell in row.cells))
-    names = [" ".join(show(cell).split())[:40] for cell in row.cells if isinstance(cell, str)]
-    return f"dòng {row.number}: {' | '.join(names[:20])}"
+        if not statements:
+            row, texts = widest_row(sheets)
+            detail = msg(
+                "không nhận ra tiêu đề của bảng sao kê; dòng giống tiêu đề nhất: dòng {row}: {texts}",
+                row=row,
+                texts=texts,
+            )
+            raise FileError("unknown_layout", detail)
+        return statements

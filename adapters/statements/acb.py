@@ -6,17 +6,17 @@ account with its name, which are left in the cells.
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="acb",
     headers={
-        Role.DATE: ("ngay giao dich", "ngay gd"),
-        Role.TRANSACTION: ("so gd",),
-        Role.CREDIT: ("tien gui vao",),
-        Role.DEBIT: ("tien rut ra",),
-        Role.BALANCE: ("so du",),
-        Role.CONTENT: ("noi dung",),
+        Column.DATE: ("ngay giao dich", "ngay gd"),
+        Column.TRANSACTION: ("so gd",),
+        Column.CREDIT: ("tien gui vao",),
+        Column.DEBIT: ("tien rut ra",),
+        Column.BALANCE: ("so du",),
+        Column.CONTENT: ("noi dung",),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
 )

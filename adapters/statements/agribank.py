@@ -7,15 +7,16 @@ bank). It prints no number of the transaction. What Agribank prints for people i
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="agribank",
     headers={
-        Role.DATE: ("trdt",),
-        Role.AMOUNT: ("acctccyamt",),
-        Role.BALANCE: ("aftrbal",),
-        Role.CONTENT: ("=rem",),
+        Column.DATE: ("trdt",),
+        Column.AMOUNT: ("acctccyamt",),
+        Column.BALANCE: ("aftrbal",),
+        Column.CONTENT: ("=rem",),
     },
-    required=frozenset({Role.DATE, Role.AMOUNT, Role.CONTENT}),
+    required=frozenset({Column.DATE, Column.AMOUNT, Column.CONTENT}),
 )

@@ -7,17 +7,17 @@ knows both.
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="bidv",
     headers={
-        Role.DATE: ("ngay hieu luc",),
-        Role.TRANSACTION: ("so but toan", "so giao dich", "so tham chieu", "reference"),
-        Role.CREDIT: ("ghi co",),
-        Role.DEBIT: ("ghi no",),
-        Role.BALANCE: ("so du", "balance"),
-        Role.CONTENT: ("mo ta", "description"),
+        Column.DATE: ("ngay hieu luc",),
+        Column.TRANSACTION: ("so but toan", "so giao dich", "so tham chieu", "reference"),
+        Column.CREDIT: ("ghi co",),
+        Column.DEBIT: ("ghi no",),
+        Column.BALANCE: ("so du", "balance"),
+        Column.CONTENT: ("mo ta", "description"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
 )

@@ -20,10 +20,12 @@ from functools import lru_cache
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
+from adapters.contract import FileError, Statement, StatementLine
+from adapters.messages import msg
 from adapters.statements.balances import StatedBalance
-from adapters.statements.messages import Message, check_currency, join_messages
+from adapters.statements.message_files import AccountMessage, check_currency, join_messages
 from adapters.tabular.cells import MAX_AMOUNT_VND, CellError, parse_date
+from adapters.tabular.rows import UnreadableRowError
 from adapters.wire import MAX_ID, VIETNAM
 
 MAX_DEPTH = 40
@@ -33,13 +35,6 @@ _KINDS = {"BkToCstmrStmt": ("camt.053", "Stmt"), "BkToCstmrDbtCdtNtfctn": ("camt
 _HEAD = re.compile(rb"BkToCstmrStmt|BkToCstmrDbtCdtNtfctn|:camt\.05[34]\.")
 _HEAD_BYTES = 4_000
 _AMOUNT = re.compile(r"(?P<whole>[0-9]{1,18})(?:\.(?P<fraction>[0-9]{0,5}))?")
-
-
-class _BadEntryError(Exception):
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
-        self.detail = detail
 
 
 def is_camt(data: bytes) -> bool:
@@ -58,9 +53,9 @@ def read_document(data: bytes) -> tuple[Statement, ...]:
     root = _parse(data)
     body = next((child for child in root.iter() if child.tag in _KINDS), None)
     if body is None:
-        raise FileError("unknown_layout", "Tệp XML không phải camt.053 hay camt.054")
+        raise FileError("unknown_layout", msg("Tệp XML không phải camt.053 hay camt.054"))
     layout, name = _KINDS[body.tag]
-    messages: list[Message] = []
+    messages: list[AccountMessage] = []
     row = 0
     for statement in body.iterfind(name):
         messages.append(_read_message(statement, row))
@@ -79,9 +74,11 @@ def _parse(data: bytes) -> Element:
         depth += 1
         elements += 1
         if depth > MAX_DEPTH:
-            raise FileError("unsafe_xml", f"Tệp XML lồng sâu hơn {MAX_DEPTH} lớp")
+            raise FileError("unsafe_xml", msg("Tệp XML lồng sâu hơn {limit} lớp", limit=MAX_DEPTH))
         if elements > MAX_ELEMENTS:
-            raise FileError("too_many_cells", f"Tệp XML có hơn {MAX_ELEMENTS} phần tử")
+            raise FileError(
+                "too_many_cells", msg("Tệp XML có hơn {limit} phần tử", limit=MAX_ELEMENTS)
+            )
         builder.start(_local(name), attributes)
 
     def end(name: str) -> None:
@@ -90,7 +87,7 @@ def _parse(data: bytes) -> Element:
         builder.end(_local(name))
 
     def refuse(*_: object) -> None:
-        raise FileError("unsafe_xml", "Tệp XML có khai báo DTD")
+        raise FileError("unsafe_xml", msg("Tệp XML có khai báo DTD"))
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -99,7 +96,8 @@ def _parse(data: bytes) -> Element:
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise FileError("bad_xml", f"Tệp XML bị hỏng hoặc cắt cụt ({error})") from error
+        detail = msg("Tệp XML bị hỏng hoặc cắt cụt ({reason})", reason=str(error))
+        raise FileError("bad_xml", detail) from error
     return builder.close()
 
 
@@ -108,9 +106,9 @@ def _local(name: str) -> str:
     return name.rpartition(" ")[2]
 
 
-def _read_message(statement: Element, rows_before: int) -> Message:
+def _read_message(statement: Element, rows_before: int) -> AccountMessage:
     account = statement.find("Acct")
-    message = Message(account_number=_account_number(account))
+    message = AccountMessage(account_number=_account_number(account))
     currency = _text(account, "Ccy")
     if currency:
         check_currency(currency)
@@ -122,10 +120,8 @@ def _read_message(statement: Element, rows_before: int) -> Message:
             cells = tuple(_leaves(entry, part))
             try:
                 message.lines.append(_read_line(entry, part, len(parts) == 1, row, cells))
-            except _BadEntryError as error:
-                message.unreadable.append(
-                    UnreadableLine(row=row, column=error.column, problem=error.detail, cells=cells)
-                )
+            except UnreadableRowError as error:
+                message.unreadable.append(error.line(row, cells))
     balances = {_balance_code(found): found for found in statement.iterfind("Bal")}
     opening = balances.get("OPBD", balances.get("PRCD"))
     message.opening = _read_balance(opening, rows_before + 1)
@@ -147,8 +143,10 @@ def _read_balance(balance: Element | None, row: int) -> StatedBalance | None:
         return None
     try:
         return StatedBalance(row, _signed_vnd(balance, balance.find("Amt")))
-    except _BadEntryError as error:
-        detail = f"Số dư {_balance_code(balance)[:8]}: {error.detail}"
+    except UnreadableRowError as error:
+        detail = msg(
+            "Số dư {code}: {problem}", code=_balance_code(balance)[:8], problem=error.problem
+        )
         raise FileError("bad_balance", detail) from error
 
 
@@ -161,7 +159,7 @@ def _parts(entry: Element) -> list[Element | None]:
         amounts = [_signed_vnd(entry, _amount_of(part), part) for part in transactions]
         if amounts and sum(amounts) == _signed_vnd(entry, entry.find("Amt")):
             return list(transactions)
-    except (_BadEntryError, FileError):
+    except (UnreadableRowError, FileError):
         pass
     return [None]
 
@@ -176,17 +174,19 @@ def _signed_vnd(entry: Element, amount: Element | None, part: Element | None = N
     text = (amount.text or "").strip() if amount is not None else ""
     match = _AMOUNT.fullmatch(text)
     if amount is None or match is None:
-        raise _BadEntryError("Amt", f"«{text[:40]}» không phải số tiền")
+        raise UnreadableRowError("Amt", msg("«{value}» không phải số tiền", value=text[:40]))
     check_currency(amount.get("Ccy", ""))
     fraction = match["fraction"] or ""
     if fraction.strip("0") or len(fraction) > 2:
-        raise _BadEntryError("Amt", f"«{text}»: tiền đồng không có phần lẻ")
+        raise UnreadableRowError("Amt", msg("«{value}»: tiền đồng không có phần lẻ", value=text))
     amount_vnd = int(match["whole"])
     if amount_vnd > MAX_AMOUNT_VND:
-        raise _BadEntryError("Amt", f"«{text}» lớn hơn mọi số tiền hợp lý")
+        raise UnreadableRowError("Amt", msg("«{value}» lớn hơn mọi số tiền hợp lý", value=text))
     way = _text(part, "CdtDbtInd") or _text(entry, "CdtDbtInd")
     if way not in {"CRDT", "DBIT"}:
-        raise _BadEntryError("CdtDbtInd", f"«{way[:20]}» không nói tiền vào hay tiền ra")
+        raise UnreadableRowError(
+            "CdtDbtInd", msg("«{value}» không nói tiền vào hay tiền ra", value=way[:20])
+        )
     return amount_vnd if way == "CRDT" else -amount_vnd
 
 
@@ -196,13 +196,15 @@ def _read_line(
     """Read the whole entry, with the details of its one transaction, or one of several parts."""
     status = _text(entry, "Sts/Cd") or _text(entry, "Sts/Prtry") or _text(entry, "Sts")
     if status not in {"BOOK", ""}:
-        raise _BadEntryError("Sts", f"«{status[:20]}»: bút toán chưa ghi sổ, không tính vào số dư")
+        raise UnreadableRowError(
+            "Sts", msg("«{value}»: bút toán chưa ghi sổ, không tính vào số dư", value=status[:20])
+        )
     if part is None or is_whole:
         net_vnd = _signed_vnd(entry, entry.find("Amt"))
     else:
         net_vnd = _signed_vnd(entry, _amount_of(part), part)
     if not net_vnd:
-        raise _BadEntryError("Amt", "dòng không có số tiền")
+        raise UnreadableRowError("Amt", msg("dòng không có số tiền"))
     own_id = _text(part, "Refs/AcctSvcrRef")
     reference = own_id or (_text(entry, "AcctSvcrRef") if is_whole else "")
     return StatementLine(
@@ -227,8 +229,10 @@ def _day(entry: Element) -> date:
                 in_vietnam = moment.astimezone(VIETNAM) if moment.tzinfo else moment
                 return parse_date(in_vietnam.date())
             except (ValueError, OverflowError, CellError) as error:
-                raise _BadEntryError(path, f"«{text[:40]}» không phải ngày tháng") from error
-    raise _BadEntryError("BookgDt", "ô trống, cần ngày tháng")
+                raise UnreadableRowError(
+                    path, msg("«{value}» không phải ngày tháng", value=text[:40])
+                ) from error
+    raise UnreadableRowError("BookgDt", msg("ô trống, cần ngày tháng"))
 
 
 def _content(entry: Element, part: Element | None) -> str:

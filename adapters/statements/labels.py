@@ -11,19 +11,20 @@ import re
 from dataclasses import dataclass
 
 from adapters.statements.balances import StatedBalance
-from adapters.tabular.spreadsheet import Cell, CellError, Row, normalise_header, parse_vnd, show
+from adapters.tabular.cells import Cell, CellError, normalise_header, parse_vnd, show
+from adapters.tabular.workbook import Row
 
 
 @dataclass(slots=True)
 class Labels:
-    """What was said so far; `account_number` is "" until a row names it."""
+    """What the rows read so far state; `account_number` is "" until a row names it."""
 
     account_number: str = ""
     opening: StatedBalance | None = None
     closing: StatedBalance | None = None
 
     def absorb(self, other: Labels) -> None:
-        """Take what the other knows: the first account and opening stand, the last closing does."""
+        """Take what the other states: the first account and opening stand, the last closing does."""
         self.account_number = self.account_number or other.account_number
         self.opening = self.opening or other.opening
         self.closing = other.closing or self.closing
@@ -50,7 +51,7 @@ _TOTAL = re.compile(
 
 
 def read_labels(row: Row) -> Labels:
-    """Read what a row outside the table says; an empty `Labels` when it says nothing known."""
+    """Read what a row outside the table states; an empty `Labels` when it says nothing known."""
     found = Labels()
     for index, cell in enumerate(row.cells):
         if not isinstance(cell, str):

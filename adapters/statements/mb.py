@@ -7,23 +7,23 @@ number. The posting date is the one that the balance follows.
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="mb",
     headers={
-        Role.DATE: ("ngay hach toan", "posting date"),
-        Role.TRANSACTION: (
+        Column.DATE: ("ngay hach toan", "posting date"),
+        Column.TRANSACTION: (
             "so but toan",
             "ma giao dich",
             "so tham chieu",
             "transaction no",
             "reference",
         ),
-        Role.CREDIT: ("phat sinh co",),
-        Role.DEBIT: ("phat sinh no",),
-        Role.BALANCE: ("so du", "balance"),
-        Role.CONTENT: ("noi dung", "dien giai", "description"),
+        Column.CREDIT: ("phat sinh co",),
+        Column.DEBIT: ("phat sinh no",),
+        Column.BALANCE: ("so du", "balance"),
+        Column.CONTENT: ("noi dung", "dien giai", "description"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
 )

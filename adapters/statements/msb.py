@@ -7,18 +7,18 @@ checked, where the file states both.
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="msb",
     headers={
-        Role.DATE: ("ngay giao dich", "transaction date"),
-        Role.TRANSACTION: ("so but toan", "reference no"),
-        Role.CREDIT: ("co credit", "=co", "=credit"),
-        Role.DEBIT: ("no debit", "=no", "=debit"),
-        Role.BALANCE: ("so du", "balance"),
-        Role.CONTENT: ("dien giai", "description"),
+        Column.DATE: ("ngay giao dich", "transaction date"),
+        Column.TRANSACTION: ("so but toan", "reference no"),
+        Column.CREDIT: ("co credit", "=co", "=credit"),
+        Column.DEBIT: ("no debit", "=no", "=debit"),
+        Column.BALANCE: ("so du", "balance"),
+        Column.CONTENT: ("dien giai", "description"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
     beside=("nguoi huong", "nguoi chuyen", "payee", "payer"),
 )

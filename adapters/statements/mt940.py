@@ -26,10 +26,12 @@ from mt940.options import Options
 from mt940.tags import BalanceBase, FinalClosingBalance, FinalOpeningBalance, Tag
 from mt940.tags import Statement as LineTag
 
-from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
+from adapters.contract import FileError, Statement, StatementLine
+from adapters.messages import Message, msg
 from adapters.statements.balances import StatedBalance
-from adapters.statements.messages import Message, check_currency, join_messages
+from adapters.statements.message_files import AccountMessage, check_currency, join_messages
 from adapters.tabular.cells import MAX_AMOUNT_VND
+from adapters.tabular.rows import UnreadableRowError
 from adapters.wire import MAX_ID
 
 NAME = "mt940"
@@ -54,8 +56,8 @@ class _Field:
     value: str
 
 
-class _BadFieldError(Exception):
-    pass
+def _bad_line(problem: Message) -> UnreadableRowError:
+    return UnreadableRowError(":61:", problem)
 
 
 def is_mt940(data: bytes) -> bool:
@@ -79,12 +81,12 @@ def read_messages(data: bytes) -> tuple[Statement, ...]:
     try:
         text = _decode(data)
     except UnicodeDecodeError as error:
-        raise FileError("bad_encoding", "Không đọc được bảng mã của tệp MT940") from error
-    messages: list[Message] = []
+        raise FileError("bad_encoding", msg("Không đọc được bảng mã của tệp MT940")) from error
+    messages: list[AccountMessage] = []
     fields: list[_Field] = []
     for count, found in enumerate(_fields(text)):
         if count >= MAX_FIELDS:
-            raise FileError("too_many_rows", f"Tệp có hơn {MAX_FIELDS} trường")
+            raise FileError("too_many_rows", msg("Tệp có hơn {limit} trường", limit=MAX_FIELDS))
         if found.tag == "20" and fields:
             messages.append(_read_message(fields))
             fields = []
@@ -119,8 +121,8 @@ def _fields(text: str) -> Iterator[_Field]:
         yield _Field(row, tag, "\n".join(lines))
 
 
-def _read_message(fields: list[_Field]) -> Message:
-    message = Message()
+def _read_message(fields: list[_Field]) -> AccountMessage:
+    message = AccountMessage()
     line: _Field | None = None
     details = ""
     for found in (*fields, None):
@@ -143,11 +145,13 @@ def _read_message(fields: list[_Field]) -> Message:
             message.closing = _read_balance(_CLOSING, found)
     is_in_vnd = message.opening or message.closing or any(found.tag == "34F" for found in fields)
     if (message.lines or message.unreadable) and not is_in_vnd:
-        raise FileError("foreign_currency", f"Bản từ dòng {fields[0].row} không ghi loại tiền")
+        detail = msg("Bản từ dòng {row} không ghi loại tiền", row=fields[0].row)
+        raise FileError("foreign_currency", detail)
     if message.opening and message.closing is None:
-        raise FileError(
-            "truncated", f"Tệp bị cắt cụt: bản từ dòng {fields[0].row} không có số dư cuối (:62F:)"
+        detail = msg(
+            "Tệp bị cắt cụt: bản từ dòng {row} không có số dư cuối (:62F:)", row=fields[0].row
         )
+        raise FileError("truncated", detail)
     return message
 
 
@@ -163,27 +167,30 @@ def _read_balance(tag: BalanceBase, found: _Field) -> StatedBalance:
         amount: Amount = balance.amount
         check_currency(amount.currency or "")
         return StatedBalance(found.row, _vnd(amount))
-    except _BadFieldError as error:
-        raise FileError("bad_balance", f"Dòng {found.row} (:{found.tag}:): {error}") from error
+    except UnreadableRowError as error:
+        detail = msg(
+            "Dòng {row} (:{tag}:): {problem}", row=found.row, tag=found.tag, problem=error.problem
+        )
+        raise FileError("bad_balance", detail) from error
 
 
-def _add_line(message: Message, found: _Field, details: str) -> None:
+def _add_line(message: AccountMessage, found: _Field, details: str) -> None:
     cells = tuple(filter(None, (found.value, details)))
     try:
         message.lines.append(_read_line(found, details, cells))
-    except _BadFieldError as error:
-        message.unreadable.append(
-            UnreadableLine(row=found.row, column=":61:", problem=str(error), cells=cells)
-        )
+    except UnreadableRowError as error:
+        message.unreadable.append(error.line(found.row, cells))
 
 
 def _read_line(found: _Field, details: str, cells: tuple[str, ...]) -> StatementLine:
     data = _parse(_LINE, found.value)
     if not data["id"]:  # mandatory; without it the rest of "1.000.000" would be a reference
-        raise _BadFieldError(f"«{found.value[:80]}» không có loại giao dịch ngay sau số tiền")
+        raise _bad_line(
+            msg("«{value}» không có loại giao dịch ngay sau số tiền", value=found.value[:80])
+        )
     amount_vnd = _vnd(data["amount"])
     if not amount_vnd:
-        raise _BadFieldError("dòng không có số tiền")
+        raise _bad_line(msg("dòng không có số tiền"))
     day: date = data.get("entry_date") or data["date"]
     reference = (data["bank_reference"] or "").strip()
     return StatementLine(
@@ -208,18 +215,18 @@ def _content(details: str) -> str:
 def _parse(tag: Tag, value: str) -> dict[str, Any]:
     match = tag.re.match(value)  # not tag.parse: it logs what it cannot read, a parent's text
     if match is None:
-        raise _BadFieldError(f"«{value[:80]}» không đúng dạng của trường này")
+        raise _bad_line(msg("«{value}» không đúng dạng của trường này", value=value[:80]))
     try:
         return dict(tag(_CONTEXT, match.groupdict()))
     except (ValueError, InvalidOperation) as error:
-        raise _BadFieldError(f"«{value[:80]}» có ngày hoặc số không đúng") from error
+        raise _bad_line(msg("«{value}» có ngày hoặc số không đúng", value=value[:80])) from error
 
 
 def _vnd(amount: Amount) -> int:
     number: Decimal = amount.amount
     if not number.is_finite() or abs(number) > MAX_AMOUNT_VND:
-        raise _BadFieldError("số tiền lớn hơn mọi số tiền hợp lý")
+        raise _bad_line(msg("số tiền lớn hơn mọi số tiền hợp lý"))
     exponent = number.as_tuple().exponent
     if number != int(number) or (isinstance(exponent, int) and exponent < -2):
-        raise _BadFieldError(f"«{number}»: tiền đồng không có phần lẻ")
+        raise _bad_line(msg("«{value}»: tiền đồng không có phần lẻ", value=str(number)))
     return int(number)

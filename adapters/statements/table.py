@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from adapters.contract import Statement, StatementLine, UnreadableLine
+from adapters.messages import msg
 from adapters.statements.balances import check_balances
 from adapters.statements.headers import (
     MONEY,
-    Header,
-    Layout,
-    Role,
+    StatementHeader,
+    StatementLayout,
     find_header,
     find_split_header,
     is_titled,
+)
+from adapters.statements.headers import (
+    StatementColumn as Column,
 )
 from adapters.statements.labels import (
     Labels,
@@ -31,19 +34,20 @@ from adapters.statements.labels import (
     is_total_label,
     read_labels,
 )
-from adapters.tabular.spreadsheet import (
+from adapters.tabular.cells import (
     Cell,
     CellError,
-    Formula,
-    Row,
-    Sheet,
-    column_letter,
     is_blank,
+    is_nothing,
     parse_date,
     parse_text,
     parse_vnd,
     show,
+    shows_number,
 )
+from adapters.tabular.headers import counted_from
+from adapters.tabular.rows import RowReader, UnreadableRowError
+from adapters.tabular.workbook import Row, Sheet
 from adapters.wire import MAX_ID
 
 
@@ -61,18 +65,19 @@ class _Columns:
     width: int
 
     @staticmethod
-    def of(header: Header) -> _Columns:
+    def of(found: StatementHeader) -> _Columns:
         """The columns of a header."""
-        at = header.columns.get
+        at = found.header.index
+        used = [index for (index,) in found.header.columns.values()]
         return _Columns(
-            day=at(Role.DATE),
-            credit=at(Role.CREDIT),
-            debit=at(Role.DEBIT),
-            amount=at(Role.AMOUNT),
-            balance=at(Role.BALANCE),
-            content=at(Role.CONTENT),
-            transaction=at(Role.TRANSACTION),
-            width=1 + max((*header.columns.values(), *header.extras)),
+            day=at(Column.DATE),
+            credit=at(Column.CREDIT),
+            debit=at(Column.DEBIT),
+            amount=at(Column.AMOUNT),
+            balance=at(Column.BALANCE),
+            content=at(Column.CONTENT),
+            transaction=at(Column.TRANSACTION),
+            width=1 + max((*used, *found.extras)),
         )
 
 
@@ -80,36 +85,29 @@ class _Columns:
 class _Section:
     """One account's table while it is being read."""
 
-    header: Header
+    found: StatementHeader
     labels: Labels
-    header_row: int
     day: date | None = None
     lines: list[StatementLine] = field(default_factory=list)
     unreadable: list[UnreadableLine] = field(default_factory=list)
     columns: _Columns = field(init=False)
+    reader: RowReader[Column] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.columns = _Columns.of(self.header)
+        self.go_on_under(self.found)
 
-    def at(self, row: Row, role: Role) -> Cell:
-        column = self.header.columns.get(role)
-        return None if column is None else row.at(column)
+    def go_on_under(self, found: StatementHeader) -> None:
+        """Read the rows to come by this header: the first, or one repeated on a new page."""
+        self.found = found
+        self.columns = _Columns.of(found)
+        self.reader = RowReader(found.header)
 
-    def problem(self, at: Role | int, detail: str) -> _UnreadableError:
-        """Say what is wrong in a role's column, or in the column of that index (from 0)."""
-        column = self.header.columns.get(at, 0) if isinstance(at, Role) else at
-        name = self.header.names.get(column, "")
-        return _UnreadableError(f"{name} (cột {column_letter(column)})", detail)
-
-
-class _UnreadableError(Exception):
-    def __init__(self, column: str, detail: str) -> None:
-        super().__init__(detail)
-        self.column = column
-        self.detail = detail
+    def at(self, row: Row, column: Column) -> Cell:
+        """What a row says; None where the table has no such column."""
+        return self.found.header.cell(row, column)
 
 
-def read_table(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Statement, ...]:
+def read_table(sheet: Sheet, layouts: Sequence[StatementLayout]) -> tuple[Statement, ...]:
     """Read every account's section of a sheet; an empty tuple when no layout's header is in it.
 
     Raises:
@@ -136,16 +134,13 @@ def read_table(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Statement, ...]
         found = found or find_split_header(row, following, known)
         if found:
             if section is None or upcoming.account_number:
-                section = _Section(found, upcoming, row.number)
+                section = _Section(found, upcoming)
                 sections.append(section)
                 upcoming = Labels()
                 known = [found.layout]
             else:  # the same account goes on, on a new page
-                section.header, section.header_row = found, row.number
-                section.columns = _Columns.of(found)
-            if found.height == 2 and following:
-                skip_row = following.number
-                section.header_row = skip_row
+                section.go_on_under(found)
+            skip_row = found.header.row
             continue
         labels = read_labels(row)
         if section is None:
@@ -159,7 +154,9 @@ def read_table(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Statement, ...]
     return tuple(map(_finish, sections))
 
 
-def _with_titled(known: list[Layout], layouts: Sequence[Layout], row: Row) -> list[Layout]:
+def _with_titled(
+    known: list[StatementLayout], layouts: Sequence[StatementLayout], row: Row
+) -> list[StatementLayout]:
     """The layouts known so far and those whose bank this row names, in the order of `layouts`."""
     texts = [cell for cell in row.cells if isinstance(cell, str)]
     return [
@@ -175,7 +172,7 @@ def _finish(section: _Section) -> Statement:
         section.lines, [line.row for line in section.unreadable], labels.opening, labels.closing
     )
     return Statement(
-        layout=section.header.layout.name,
+        layout=section.found.layout.name,
         account_number=labels.account_number,
         opening_vnd=checked.opening_vnd,
         closing_vnd=checked.closing_vnd,
@@ -185,7 +182,6 @@ def _finish(section: _Section) -> Statement:
     )
 
 
-_DASHES = {"-", "–", "—"}
 _DATE_AND_ID = re.compile(
     r"\s*(?P<day>[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}(?:\s+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?)"
     r"(?:\s*[/|;,-]\s*|\s+|$)(?P<id>.*)",
@@ -195,37 +191,39 @@ _DATE_AND_ID = re.compile(
 
 def _starts_line(section: _Section, row: Row) -> bool:
     """Tell whether a row below the header is a transaction, readable or not."""
-    if row.number == section.header_row + 1 and _counts_columns(row):
+    if _counts_columns(section, row):
         return False
-    has_money = any(_shows_number(section.at(row, role)) for role in MONEY)
+    has_money = any(shows_number(section.at(row, column)) for column in MONEY)
     if _has_day(section, row):
         if has_money:
             return True
         titled = is_title_label(row.at(_first_filled(row)))
         return not titled and not any(map(is_balance_label, row.cells))
     if _names_sum(section, row):
-        return has_money and not _moves_both_ways(section, row)
+        return has_money and not _goes_both_ways(section, row)
     if has_money:
         # A title repeated on a new page may put an account number under an amount's header.
-        first, content = _first_filled(row), section.header.columns.get(Role.CONTENT)
-        if first == content:
+        first = _first_filled(row)
+        if first == section.columns.content:
             return True
         is_title = is_title_label(row.at(first)) and not _is_filled_in(section, row)
         return not (is_title or _is_label(row.at(first)))
     # No date and no amount that can be read: still a line if most of its columns are filled.
-    filled = [role for role in section.header.columns if not is_blank(section.at(row, role))]
-    numbers = any(_shows_number(section.at(row, role)) for role in (Role.DATE, Role.BALANCE))
+    filled = [c for c in section.found.header.columns if not is_blank(section.at(row, c))]
+    dated_or_balanced = (Column.DATE, Column.BALANCE)
+    numbers = any(shows_number(section.at(row, column)) for column in dated_or_balanced)
     return len(filled) >= 3 and numbers and not any(map(_is_label, row.cells))
 
 
 def _is_filled_in(section: _Section, row: Row) -> bool:
     """A text, and amounts that can be read: a damaged line, whatever its first cell says."""
-    if is_blank(section.at(row, Role.CONTENT)):
+    if is_blank(section.at(row, Column.CONTENT)):
         return False
-    if Role.BALANCE in section.header.columns and is_blank(section.at(row, Role.BALANCE)):
+    balance = Column.BALANCE
+    if section.columns.balance is not None and is_blank(section.at(row, balance)):
         return False
-    cells = [section.at(row, role) for role in (*MONEY, Role.BALANCE)]
-    return all(_is_nothing(cell) or _is_vnd(cell) for cell in cells)
+    cells = [section.at(row, column) for column in (*MONEY, balance)]
+    return all(is_nothing(cell) or _is_vnd(cell) for cell in cells)
 
 
 def _is_vnd(cell: Cell) -> bool:
@@ -238,12 +236,14 @@ def _is_vnd(cell: Cell) -> bool:
 
 def _names_sum(section: _Section, row: Row) -> bool:
     """An undated row whose transfer text is a total's or a balance's name: which of the two is it?"""
-    return is_blank(section.at(row, Role.DATE)) and _is_label(section.at(row, Role.CONTENT))
+    is_undated = is_blank(section.at(row, Column.DATE))
+    return is_undated and _is_label(section.at(row, Column.CONTENT))
 
 
-def _moves_both_ways(section: _Section, row: Row) -> bool:
+def _goes_both_ways(section: _Section, row: Row) -> bool:
     """Both sides above zero: a total, for no transaction does that."""
-    return all(_is_amount(section.at(row, role)) for role in (Role.CREDIT, Role.DEBIT))
+    both = (Column.CREDIT, Column.DEBIT)
+    return all(_is_amount(section.at(row, column)) for column in both)
 
 
 def _is_amount(cell: Cell) -> bool:
@@ -259,17 +259,9 @@ def _first_filled(row: Row) -> int:
     return next(i for i, cell in enumerate(row.cells) if not is_blank(cell))
 
 
-def _counts_columns(row: Row) -> bool:
+def _counts_columns(section: _Section, row: Row) -> bool:
     """The row "(1) | (2) | (3) …" that Vietnamese forms print under a header."""
-    digits = [re.sub(r"[^0-9]", "", show(cell)) for cell in row.cells if not is_blank(cell)]
-    return len(digits) >= 3 and digits in (
-        [str(n) for n in range(1, len(digits) + 1)],
-        [str(n) for n in range(len(digits))],
-    )
-
-
-def _shows_number(cell: Cell) -> bool:
-    return isinstance(cell, Formula) or any(c.isdigit() for c in show(cell))
+    return row.number == section.found.header.row + 1 and counted_from(row) in {0, 1}
 
 
 def _has_day(section: _Section, row: Row) -> bool:
@@ -281,8 +273,8 @@ def _has_day(section: _Section, row: Row) -> bool:
 
 
 def _day_and_id(section: _Section, row: Row) -> tuple[Cell, str]:
-    cell = section.at(row, Role.DATE)
-    if section.header.layout.date_carries_id and isinstance(cell, str):
+    cell = section.at(row, Column.DATE)
+    if section.found.layout.date_carries_id and isinstance(cell, str):
         match = _DATE_AND_ID.fullmatch(cell)
         if match:
             return match["day"], " ".join(match["id"].split())
@@ -297,24 +289,25 @@ def _plain_line(section: _Section, row: Row) -> StatementLine | None:
     at, cells = section.columns, row.cells
     if len(cells) < at.width:
         cells += (None,) * (at.width - len(cells))
-    if row.number == section.header_row + 1 or any(cells[i] for i in section.header.extras):
+    found = section.found
+    if row.number == found.header.row + 1 or any(cells[i] for i in found.extras):
         return None
     day_cell: Cell = None if at.day is None else cells[at.day]
     document = ""
-    if section.header.layout.date_carries_id:
+    if found.layout.date_carries_id:
         day_cell, document = _day_and_id(section, row)
     balance: Cell = None if at.balance is None else cells[at.balance]
     try:
         day = parse_date(day_cell)
-        credit_vnd = 0 if at.credit is None else _plain_vnd(cells[at.credit])
-        debit_vnd = 0 if at.debit is None else _plain_vnd(cells[at.debit])
+        credit_vnd = 0 if at.credit is None else _parse_unsigned(cells[at.credit])
+        debit_vnd = 0 if at.debit is None else _parse_unsigned(cells[at.debit])
         if at.amount is not None:
-            signed_vnd = _plain_vnd(cells[at.amount], allow_negative=True)
+            signed_vnd = _parse_signed(cells[at.amount])
             credit_vnd = credit_vnd or max(signed_vnd, 0)
             debit_vnd = debit_vnd or max(-signed_vnd, 0)
         if bool(credit_vnd) == bool(debit_vnd):
             return None
-        balance_vnd = None if _is_nothing(balance) else parse_vnd(balance, allow_negative=True)
+        balance_vnd = _parse_balance(balance)
         content = "" if at.content is None else parse_text(cells[at.content])
         number = "" if at.transaction is None else parse_text(cells[at.transaction])
     except CellError:
@@ -332,94 +325,85 @@ def _plain_line(section: _Section, row: Row) -> StatementLine | None:
     )
 
 
-def _plain_vnd(cell: Cell, *, allow_negative: bool = False) -> int:
-    return 0 if _is_nothing(cell) else parse_vnd(cell, allow_negative=allow_negative)
+def _parse_unsigned(cell: Cell) -> int:
+    return 0 if is_nothing(cell) else parse_vnd(cell)
+
+
+def _parse_signed(cell: Cell) -> int:
+    return 0 if is_nothing(cell) else parse_vnd(cell, allow_negative=True)
+
+
+def _parse_balance(cell: Cell) -> int | None:
+    return None if is_nothing(cell) else parse_vnd(cell, allow_negative=True)
+
+
+def _parse_content(cell: Cell) -> str:
+    """A transfer text that Excel took for a date is still only text."""
+    return show(cell) if isinstance(cell, date) else parse_text(cell)
 
 
 def _add_line(section: _Section, row: Row) -> None:
     cells = tuple(map(show, row.cells))
     try:
         section.lines.append(_read_line(section, row, cells))
-    except _UnreadableError as problem:
-        section.unreadable.append(
-            UnreadableLine(
-                row=row.number, column=problem.column, problem=problem.detail, cells=cells
-            )
-        )
+    except UnreadableRowError as error:
+        section.unreadable.append(error.line(row.number, cells))
 
 
 def _read_line(section: _Section, row: Row, cells: tuple[str, ...]) -> StatementLine:
+    reader = section.reader
     day_cell, document = _day_and_id(section, row)
-    if not is_blank(day_cell):
-        section.day = None  # an unreadable date is not filled down from the row above it
-        try:
-            section.day = parse_date(day_cell)
-        except CellError as error:
-            raise section.problem(Role.DATE, error.detail) from None
-    if _names_sum(section, row):
-        raise section.problem(Role.CONTENT, "ô ngày trống: không rõ là giao dịch hay dòng tổng")
-    if section.day is None:
-        raise section.problem(Role.DATE, "ô trống, cần ngày tháng")
-    for column in section.header.extras:
-        if _is_amount(row.at(column)):
-            raise section.problem(column, "không rõ số này đã nằm trong tiền vào/tiền ra hay chưa")
+    section.day = _read_day(section, row, day_cell)
+    for index in section.found.extras:
+        if _is_amount(row.at(index)):
+            problem = msg("không rõ số này đã nằm trong tiền vào/tiền ra hay chưa")
+            raise reader.problem_at(row, index, problem)
     credit_vnd, debit_vnd = _read_money(section, row)
-    balance_vnd = None
-    balance = section.at(row, Role.BALANCE)
-    if not _is_nothing(balance):
-        balance_vnd = _read_vnd(section, Role.BALANCE, balance, allow_negative=True)
+    balance_vnd = reader.read(row, Column.BALANCE, _parse_balance)
+    content = reader.read(row, Column.CONTENT, _parse_content)
+    number = reader.read(row, Column.TRANSACTION, _parse_content)
     return StatementLine(
         row=row.number,
         posted_on=section.day,
         credit_vnd=credit_vnd,
         debit_vnd=debit_vnd,
         balance_vnd=balance_vnd,
-        content=_read_text(section, Role.CONTENT, row),
-        bank_transaction_id=_read_id(section, row) or document,
+        content=content,
+        # a text longer than any bank's number is none, and stays in the cells
+        bank_transaction_id=(number if len(number) <= MAX_ID else "") or document,
         cells=cells,
     )
 
 
-def _read_id(section: _Section, row: Row) -> str:
-    """The bank's number; a text longer than any bank's number is none, and stays in the cells."""
-    found = _read_text(section, Role.TRANSACTION, row)
-    return found if len(found) <= MAX_ID else ""
+def _read_day(section: _Section, row: Row, cell: Cell) -> date:
+    """The row's day, or where the cell is blank the day of the row above it.
+
+    A date that cannot be read is not filled down.
+    """
+    day = section.day
+    if not is_blank(cell):
+        section.day = None
+        day = section.reader.read(row, Column.DATE, lambda _: parse_date(cell))
+    if _names_sum(section, row):
+        problem = msg("ô ngày trống: không rõ là giao dịch hay dòng tổng")
+        raise section.reader.problem(row, Column.CONTENT, problem)
+    if day is None:
+        problem = msg("ô trống, cần ngày tháng")
+        raise section.reader.problem(row, Column.DATE, problem)
+    return day
 
 
 def _read_money(section: _Section, row: Row) -> tuple[int, int]:
-    amounts = {
-        role: 0 if _is_nothing(cell) else _read_vnd(section, role, cell, role is Role.AMOUNT)
-        for role in MONEY
-        if role in section.header.columns
-        for cell in (section.at(row, role),)
-    }
-    signed = amounts.get(Role.AMOUNT, 0)
-    credit_vnd = amounts.get(Role.CREDIT, 0) or max(signed, 0)
-    debit_vnd = amounts.get(Role.DEBIT, 0) or max(-signed, 0)
-    first = next(role for role in MONEY if role in section.header.columns)
-    if credit_vnd and debit_vnd:
-        raise section.problem(first, "dòng có cả tiền vào lẫn tiền ra")
-    if not credit_vnd and not debit_vnd:
-        raise section.problem(first, "dòng không có số tiền")
+    reader = section.reader
+    credit_vnd = reader.read(row, Column.CREDIT, _parse_unsigned)
+    debit_vnd = reader.read(row, Column.DEBIT, _parse_unsigned)
+    signed_vnd = reader.read(row, Column.AMOUNT, _parse_signed)
+    credit_vnd = credit_vnd or max(signed_vnd, 0)
+    debit_vnd = debit_vnd or max(-signed_vnd, 0)
+    if bool(credit_vnd) == bool(debit_vnd):
+        problem = (
+            msg("dòng có cả tiền vào lẫn tiền ra") if credit_vnd else msg("dòng không có số tiền")
+        )
+        first = next(column for column in MONEY if column in section.found.header.columns)
+        raise reader.problem(row, first, problem)
     return credit_vnd, debit_vnd
-
-
-def _is_nothing(cell: Cell) -> bool:
-    return is_blank(cell) or (isinstance(cell, str) and cell.strip() in _DASHES)
-
-
-def _read_vnd(section: _Section, role: Role, cell: Cell, allow_negative: bool) -> int:
-    try:
-        return parse_vnd(cell, allow_negative=allow_negative)
-    except CellError as error:
-        raise section.problem(role, error.detail) from None
-
-
-def _read_text(section: _Section, role: Role, row: Row) -> str:
-    cell = section.at(row, role)
-    if isinstance(cell, date):  # a transfer text that Excel took for a date is still only text
-        return show(cell)
-    try:
-        return parse_text(cell)
-    except CellError as error:
-        raise section.problem(role, error.detail) from None

@@ -11,19 +11,19 @@ credit already hold it. Such a line is listed as unreadable, and the balance sho
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="techcombank",
     headers={
-        Role.DATE: ("ngay giao dich", "transaction date"),
-        Role.TRANSACTION: ("so but toan", "reference number"),
-        Role.CREDIT: ("co credit", "=co", "=credit"),
-        Role.DEBIT: ("no debit", "=no", "=debit"),
-        Role.BALANCE: ("so du", "running balance"),
-        Role.CONTENT: ("dien giai", "description"),
+        Column.DATE: ("ngay giao dich", "transaction date"),
+        Column.TRANSACTION: ("so but toan", "reference number"),
+        Column.CREDIT: ("co credit", "=co", "=credit"),
+        Column.DEBIT: ("no debit", "=no", "=debit"),
+        Column.BALANCE: ("so du", "running balance"),
+        Column.CONTENT: ("dien giai", "description"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
     beside=(
         *("ngay kh thuc hien", "requesting date"),
         *("remitter s bank", "remitter s account number", "remitter s account name"),

@@ -6,18 +6,18 @@ by `generic`, which knows the same words. A school called Tiên Phong does not n
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="tpbank",
     headers={
-        Role.DATE: ("ngay giao dich", "ngay hach toan", "ngay hieu luc", "=ngay"),
-        Role.TRANSACTION: ("ma giao dich", "so but toan", "so tham chieu", "so chung tu"),
-        Role.CREDIT: ("ghi co",),
-        Role.DEBIT: ("ghi no",),
-        Role.BALANCE: ("so du",),
-        Role.CONTENT: ("noi dung", "dien giai", "mo ta"),
+        Column.DATE: ("ngay giao dich", "ngay hach toan", "ngay hieu luc", "=ngay"),
+        Column.TRANSACTION: ("ma giao dich", "so but toan", "so tham chieu", "so chung tu"),
+        Column.CREDIT: ("ghi co",),
+        Column.DEBIT: ("ghi no",),
+        Column.BALANCE: ("so du",),
+        Column.CONTENT: ("noi dung", "dien giai", "mo ta"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
     titles=("tpbank", "ngan hang tmcp tien phong", "ngan hang thuong mai co phan tien phong"),
 )

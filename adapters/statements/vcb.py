@@ -8,23 +8,23 @@ effective date is never the posting date, and CashUp puts several accounts one b
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="vcb",
     headers={
-        Role.DATE: ("tnx date",),
-        Role.TRANSACTION: ("so ct", "doc no", "so chung tu", "so tham chieu", "reference"),
-        Role.CREDIT: ("so tien ghi co", "ghi co", "credit"),
-        Role.DEBIT: ("so tien ghi no", "ghi no", "debit"),
-        Role.BALANCE: ("so du", "balance"),
-        Role.CONTENT: (
+        Column.DATE: ("tnx date",),
+        Column.TRANSACTION: ("so ct", "doc no", "so chung tu", "so tham chieu", "reference"),
+        Column.CREDIT: ("so tien ghi co", "ghi co", "credit"),
+        Column.DEBIT: ("so tien ghi no", "ghi no", "debit"),
+        Column.BALANCE: ("so du", "balance"),
+        Column.CONTENT: (
             "noi dung chi tiet",
             "transactions in detail",
             "transaction in detail",
             "noi dung",
         ),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
     date_carries_id=True,
 )

@@ -6,18 +6,21 @@ by `generic`, which knows the same words.
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="vib",
     headers={
-        Role.DATE: ("ngay giao dich", "ngay hach toan", "ngay hieu luc", "=ngay"),
-        Role.TRANSACTION: ("so chung tu",),
-        Role.CREDIT: ("ghi co",),
-        Role.DEBIT: ("ghi no",),
-        Role.BALANCE: ("so du",),
-        Role.CONTENT: ("noi dung", "dien giai", "mo ta"),
+        Column.DATE: ("ngay giao dich", "ngay hach toan", "ngay hieu luc", "=ngay"),
+        Column.TRANSACTION: ("so chung tu",),
+        Column.CREDIT: ("ghi co",),
+        Column.DEBIT: ("ghi no",),
+        Column.BALANCE: ("so du",),
+        Column.CONTENT: ("noi dung", "dien giai", "mo ta"),
     },
-    required=frozenset({Role.DATE, Role.TRANSACTION, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
+    required=frozenset(
+        {Column.DATE, Column.TRANSACTION, Column.CREDIT, Column.DEBIT, Column.CONTENT}
+    ),
     titles=("vib", "ngan hang tmcp quoc te", "ngan hang thuong mai co phan quoc te"),
 )

@@ -7,17 +7,17 @@ number. Dates of a day's further lines are blank. The accounting date is the one
 
 from __future__ import annotations
 
-from adapters.statements.headers import Layout, Role
+from adapters.statements.headers import StatementColumn as Column
+from adapters.statements.headers import StatementLayout
 
-LAYOUT = Layout(
+LAYOUT = StatementLayout(
     name="vietinbank",
     headers={
-        Role.DATE: ("ngay hach toan", "accounting date"),
-        Role.TRANSACTION: ("so giao dich", "transaction number"),
-        Role.CREDIT: ("co credit", "=co", "=credit"),
-        Role.DEBIT: ("no debit", "=no", "=debit"),
-        Role.BALANCE: ("so du tk", "account balance", "so du"),
-        Role.CONTENT: ("mo ta giao dich", "transaction description"),
+        Column.DATE: ("ngay hach toan", "accounting date"),
+        Column.TRANSACTION: ("so giao dich", "transaction number"),
+        Column.CREDIT: ("co credit", "=co", "=credit"),
+        Column.DEBIT: ("no debit", "=no", "=debit"),
+        Column.BALANCE: ("so du tk", "account balance", "so du"),
+        Column.CONTENT: ("mo ta giao dich", "transaction description"),
     },
-    required=frozenset({Role.DATE, Role.CREDIT, Role.DEBIT, Role.CONTENT}),
 )

@@ -2,7 +2,7 @@
 
 Every reader of a school's or a bank's file comes here, so that "1.250.000 đ" means the same in a
 roster, a fee table and a statement. It never guesses: what could be read in two ways is refused
-with a `CellError` in the reader's language. It knows neither files, nor rows, nor columns.
+with a `CellError` that shows the value. It knows neither files, nor rows, nor columns.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+from adapters.messages import Message, msg
+
 MAX_AMOUNT_VND = 10**15
 """No amount of a school is above a million billion đồng; a longer number is a wrong column."""
 
+_NOTHING = frozenset({"", "-", "–", "—"})
 _LONGEST_NUMBER = 64
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 # A bare number is an Excel date only within 1940..2100: "2015" in a birthday column is a year.
@@ -40,22 +43,15 @@ Cell = str | int | Decimal | date | datetime | bool | Formula | None
 
 
 class CellError(Exception):
-    """A cell that cannot be read. `code` is stable; `detail` (Vietnamese) shows the value."""
+    """A cell that cannot be read. `code` is stable; `message` says why, as a part of a sentence."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+    def __init__(self, code: str, message: Message) -> None:
+        super().__init__(code)
         self.code = code
-        self.detail = detail
+        self.message = message
 
-
-def column_letter(index: int) -> str:
-    """Name a column as spreadsheets do: 0 -> "A", 25 -> "Z", 26 -> "AA"."""
-    letters = ""
-    index += 1
-    while index > 0:
-        index, digit = divmod(index - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return letters
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
 
 
 @lru_cache(maxsize=4096)
@@ -93,6 +89,16 @@ def is_blank(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
+def is_nothing(cell: Cell) -> bool:
+    """Tell whether a cell states no amount: it is blank, or a dash as accountants write it."""
+    return cell is None or (isinstance(cell, str) and cell.strip() in _NOTHING)
+
+
+def shows_number(cell: Cell) -> bool:
+    """Tell whether a cell holds a digit anywhere, or computes."""
+    return isinstance(cell, Formula) or any(c.isdigit() for c in show(cell))
+
+
 def parse_text(cell: Cell) -> str:
     """Read text: trimmed; a number becomes its digits without ".0"; "" for an empty cell.
 
@@ -105,7 +111,10 @@ def parse_text(cell: Cell) -> str:
     if isinstance(cell, date):
         raise CellError(
             "date_as_text",
-            f"«{show(cell)}» là ngày tháng, trong khi ô này phải là chữ; hãy định dạng cột là Text",
+            msg(
+                "«{value}» là ngày tháng, trong khi ô này phải là chữ; hãy định dạng cột là Text",
+                value=show(cell),
+            ),
         )
     return show(cell).strip()
 
@@ -134,7 +143,7 @@ def parse_vnd(cell: Cell, *, allow_negative: bool = False) -> int:
     if isinstance(cell, Formula):
         raise _formula(cell)
     if is_blank(cell):
-        raise CellError("empty", "ô trống, cần một số tiền")
+        raise CellError("empty", msg("ô trống, cần một số tiền"))
     if isinstance(cell, str):
         amount = _read_amount(cell)
     elif isinstance(cell, Decimal):
@@ -142,11 +151,11 @@ def parse_vnd(cell: Cell, *, allow_negative: bool = False) -> int:
     elif isinstance(cell, int) and not isinstance(cell, bool):
         amount = cell
     else:
-        raise CellError("not_a_number", f"«{show(cell)}» không phải số tiền")
+        raise _not_a_number(show(cell))
     if abs(amount) > MAX_AMOUNT_VND:
-        raise CellError("overflow", f"«{show(cell)[:40]}» lớn hơn mọi số tiền hợp lý")
+        raise _overflow(show(cell)[:40])
     if amount < 0 and not allow_negative:
-        raise CellError("negative", f"«{show(cell)}» là số âm")
+        raise CellError("negative", msg("«{value}» là số âm", value=show(cell)))
     return amount
 
 
@@ -164,27 +173,42 @@ def _read_amount(text: str) -> int:
         inner = inner[1:-1].strip()
     match = _AMOUNT.fullmatch(inner) if len(shown) <= _LONGEST_NUMBER else None
     if match is None or (in_brackets and match["sign"]):
-        raise CellError("not_a_number", f"«{shown[:_LONGEST_NUMBER]}» không phải số tiền")
+        raise _not_a_number(shown[:_LONGEST_NUMBER])
     number = match["number"]
     fraction = _FRACTION.fullmatch(number)
     if fraction and fraction["mark"] not in fraction["whole"]:
         if fraction["fraction"].strip("0"):
-            raise CellError("fraction", f"«{shown}» có phần lẻ; tiền đồng là số nguyên")
+            raise _fraction(shown)
         number = fraction["whole"]
     if not (_PLAIN.fullmatch(number) or _GROUPED.fullmatch(number)):
-        raise CellError("ambiguous", f"«{shown}» có thể đọc theo nhiều cách; hãy ghi 1.250.000")
+        raise CellError(
+            "ambiguous",
+            msg("«{value}» có thể đọc theo nhiều cách; hãy ghi 1.250.000", value=shown),
+        )
     value = int(re.sub(r"[^0-9]", "", number))
     return -value if in_brackets or match["sign"] in {"-", "−"} else value
 
 
 def _whole(number: Decimal) -> int:
     if not number.is_finite():
-        raise CellError("not_a_number", f"«{number}» không phải số tiền")
+        raise _not_a_number(str(number))
     if abs(number) > MAX_AMOUNT_VND:
-        raise CellError("overflow", f"«{number:.6E}» lớn hơn mọi số tiền hợp lý")
+        raise _overflow(f"{number:.6E}")
     if number != int(number):
-        raise CellError("fraction", f"«{number:f}» có phần lẻ; tiền đồng là số nguyên")
+        raise _fraction(f"{number:f}")
     return int(number)
+
+
+def _not_a_number(value: str) -> CellError:
+    return CellError("not_a_number", msg("«{value}» không phải số tiền", value=value))
+
+
+def _overflow(value: str) -> CellError:
+    return CellError("overflow", msg("«{value}» lớn hơn mọi số tiền hợp lý", value=value))
+
+
+def _fraction(value: str) -> CellError:
+    return CellError("fraction", msg("«{value}» có phần lẻ; tiền đồng là số nguyên", value=value))
 
 
 _TIME = r"(?:(?:\s+|T)[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?"
@@ -205,7 +229,7 @@ def parse_date(cell: Cell) -> date:
     if isinstance(cell, Formula):
         raise _formula(cell)
     if is_blank(cell):
-        raise CellError("empty", "ô trống, cần ngày tháng")
+        raise CellError("empty", msg("ô trống, cần ngày tháng"))
     if isinstance(cell, datetime):
         return cell.date()
     if isinstance(cell, date):
@@ -215,8 +239,8 @@ def parse_date(cell: Cell) -> date:
     if isinstance(cell, int | Decimal) and not isinstance(cell, bool):
         if _FIRST_SERIAL <= cell < _LAST_SERIAL:
             return _EXCEL_EPOCH + timedelta(days=int(cell))
-        raise CellError("bad_date", f"«{show(cell)[:40]}» không phải ngày tháng")
-    raise CellError("bad_date", f"«{show(cell)}» không phải ngày tháng")
+        raise _not_a_date(show(cell)[:40])
+    raise _not_a_date(show(cell))
 
 
 @lru_cache(maxsize=4096)
@@ -226,21 +250,35 @@ def _read_date(text: str) -> date:
     elif match := _YEAR_FIRST.fullmatch(text):
         year, month, day = int(match[1]), int(match[3]), int(match[4])
     elif _SHORT_YEAR.fullmatch(text):
-        raise CellError("two_digit_year", f"«{text}»: hãy ghi năm đủ bốn chữ số (dd/mm/yyyy)")
+        raise CellError(
+            "two_digit_year",
+            msg("«{value}»: hãy ghi năm đủ bốn chữ số (dd/mm/yyyy)", value=text),
+        )
     else:
-        raise CellError("bad_date", f"«{text[:40]}» không phải ngày tháng dạng dd/mm/yyyy")
+        raise CellError(
+            "bad_date", msg("«{value}» không phải ngày tháng dạng dd/mm/yyyy", value=text[:40])
+        )
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
-        raise CellError("bad_date", f"«{text}»: năm {year} không hợp lý")
+        raise CellError(
+            "bad_date", msg("«{value}»: năm {year} không hợp lý", value=text, year=year)
+        )
     try:
         return date(year, month, day)
     except ValueError:
         raise CellError(
-            "bad_date", f"«{text}»: không có ngày này (ngày đứng trước tháng)"
+            "bad_date", msg("«{value}»: không có ngày này (ngày đứng trước tháng)", value=text)
         ) from None
+
+
+def _not_a_date(value: str) -> CellError:
+    return CellError("bad_date", msg("«{value}» không phải ngày tháng", value=value))
 
 
 def _formula(cell: Formula) -> CellError:
     return CellError(
         "formula",
-        f"«{show(cell)[:80]}» là công thức; hãy dán giá trị (Paste Values) thay công thức",
+        msg(
+            "«{value}» là công thức; hãy dán giá trị (Paste Values) thay công thức",
+            value=show(cell)[:80],
+        ),
     )

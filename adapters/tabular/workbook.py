@@ -1,286 +1,250 @@
-"""Look through an XLSX before it is opened: is it whole, honest about its size, and where are formulas?
+"""A table that somebody sends, as XLSX, XLS, CSV or TSV bytes, becomes sheets of cells: the one way in.
 
-The engine that reads cells (calamine) lays each sheet out as one dense block and does not tell
-formulas from values. So a few bytes could ask for gigabytes, and a computed amount would look like a
-typed one. This room walks the raw file first, in bounded memory, and refuses it with a `FileError`
-before anything grows. It reads no values of its own and expands no XML entity.
+Values are kept as they stand: text stays text (leading zeros too), whole numbers are `int`, other
+numbers `Decimal` by their shortest form, never `float`; a cell that computes is a `Formula` and a
+row keeps its number in the file, so that whoever imports can refuse it by row and column. The kind
+of file is known by its bytes, never by its name. Nothing is unpacked before `xlsx_scan` has looked.
+
+Merged cells are not filled: the value stays in the first cell. A title merged over eight columns must
+not become eight headers, nor a merged total eight amounts; who wants dates filled down does it where
+it is known to be right.
 """
 
 from __future__ import annotations
 
+import csv
 import io
-import posixpath
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from xml.parsers import expat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
-from adapters.contract import FileError
+import python_calamine as calamine
 
-MAX_ROWS = 200_000
-MAX_COLUMNS = 200
-MAX_BLOCK_CELLS = 8_000_000  # rows × columns over all sheets: what the engine allocates
-MAX_TEXT_CHARS = 200_000_000  # one long shared string may be shown by a million cells
-MAX_UNPACKED_BYTES = 200 * 1024 * 1024
-MAX_RATIO = 200
-MAX_ENTRIES = 2_000
-MAX_COUNT = 2_000_000  # a declared count is memory set aside before anything is read
+from adapters.contract import FileError, naming_file
+from adapters.messages import msg
+from adapters.tabular import xls, xlsx_scan
+from adapters.tabular.cells import Cell, Formula, is_blank
 
-ZIP_MAGIC = b"PK\x03\x04"
-
-NOT_A_WORKBOOK = "Tệp không phải bảng tính Excel (.xlsx, .xls) hay CSV"
-TRUNCATED = "Tệp bị cắt cụt hoặc hỏng; hãy tải lại"
-TOO_LARGE = "Bảng tính quá lớn; hãy chia thành nhiều tệp"
-ENCRYPTED = "Tệp có mật khẩu; hãy bỏ mật khẩu rồi tải lại"
+MAX_FILE_BYTES = 10 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class SheetScan:
-    """What one sheet holds. Keys are (row, column), both from 0.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that holds something. `number` counts from 1, as Excel shows it; trailing blanks are cut."""
 
-    `formulas` maps to the formula's text ("" if unknown), `errors` to a text such as "#N/A".
-    """
+    number: int
+    cells: tuple[Cell, ...]
 
-    formulas: dict[tuple[int, int], str] = field(default_factory=dict)
-    errors: dict[tuple[int, int], str] = field(default_factory=dict)
-    rows: int = 0
-    columns: int = 0
-
-    def meet(self, row: int, column: int) -> None:
-        """Note a cell that holds something; refuse it beyond the bounds."""
-        if row >= self.rows:
-            self.rows = row + 1
-            if self.rows > MAX_ROWS:
-                raise FileError("too_many_rows", f"Bảng có hơn {MAX_ROWS} dòng")
-        if column >= self.columns:
-            self.columns = column + 1
-            if self.columns > MAX_COLUMNS:
-                raise FileError("too_many_columns", f"Bảng có hơn {MAX_COLUMNS} cột")
+    def at(self, index: int) -> Cell:
+        """The cell in column `index` (0 = A); None beyond the end."""
+        return self.cells[index] if index < len(self.cells) else None
 
 
-def scan_xlsx(data: bytes) -> dict[str, SheetScan]:
-    """Walk an XLSX and give what each sheet holds, by sheet name.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet by its name ("" for CSV). Rows with nothing in them are left out."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+
+def read_sheets(data: bytes, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> tuple[Sheet, ...]:
+    """Read every sheet that holds something, hidden ones too.
+
+    `name` is the file's name, for messages only; `max_bytes` bounds the file as it was sent.
 
     Raises:
-        FileError: "truncated", "encrypted", "not_a_spreadsheet", "zip_bomb", "too_many_rows",
-            "too_many_columns", "too_many_cells".
+        FileError: "file_too_large", "empty", "zip_bomb", "truncated", "encrypted",
+            "not_a_spreadsheet", "bad_encoding", "bad_csv", "too_many_rows", "too_many_columns",
+            "too_many_cells". The detail names the file.
     """
+    with naming_file(name):
+        sheets = tuple(sheet for sheet in _read_any(data, max_bytes) if sheet.rows)
+        if not sheets:
+            raise FileError("empty", msg("Tệp không có dòng nào"))
+        return sheets
+
+
+def _read_any(data: bytes, max_bytes: int) -> tuple[Sheet, ...]:
+    if len(data) > max_bytes:
+        detail = msg("Tệp lớn hơn {limit} MB", limit=max_bytes // (1024 * 1024))
+        raise FileError("file_too_large", detail)
+    if data.startswith(xlsx_scan.ZIP_MAGIC):
+        return _read_xlsx(data, xlsx_scan.scan_xlsx(data))
+    if data.startswith(xls.CFB_MAGIC):
+        return tuple(
+            Sheet(sheet_name, _workbook_rows(rows, scan))
+            for sheet_name, rows, scan in xls.read_xls(data)
+        )
+    return (_read_csv(_decode(data)),)
+
+
+def _read_xlsx(data: bytes, scans: dict[str, xlsx_scan.SheetScan]) -> tuple[Sheet, ...]:
+    sheets = []
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            parts = _check_archive(archive, len(data))
-            return _scan_parts(archive, parts)
-    except (
-        *(zipfile.BadZipFile, zlib.error, expat.ExpatError),
-        *(EOFError, OSError, NotImplementedError, ValueError, LookupError),
-    ) as error:
-        raise FileError("truncated", TRUNCATED) from error
+        with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
+            for index, about in enumerate(book.sheets_metadata):
+                if about.typ is not calamine.SheetTypeEnum.WorkSheet:
+                    continue
+                rows = book.get_sheet_by_index(index).to_python(skip_empty_area=False)
+                sheets.append(Sheet(about.name, _workbook_rows(rows, scans[about.name])))
+    except calamine.PasswordError as error:
+        raise FileError("encrypted", xlsx_scan.ENCRYPTED) from error
+    except (calamine.CalamineError, LookupError, ValueError) as error:
+        raise FileError("truncated", xlsx_scan.TRUNCATED) from error
+    except BaseException as error:
+        # A panic in calamine arrives as a BaseException that no module exports: only its name is known.
+        if type(error).__name__ == "PanicException":
+            detail = msg("Tệp bị hỏng; hãy mở và lưu lại dạng .xlsx")
+            raise FileError("truncated", detail) from error
+        raise
+    return tuple(sheets)
 
 
-def _check_archive(archive: zipfile.ZipFile, packed_bytes: int) -> dict[str, zipfile.ZipInfo]:
-    entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        raise FileError("zip_bomb", f"Tệp nén có hơn {MAX_ENTRIES} mục")
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed_bytes, 1):
-        raise FileError("zip_bomb", f"Tệp giải nén ra quá lớn ({unpacked} byte)")
-    parts = {e.filename.replace("\\", "/").lstrip("/").lower(): e for e in entries}
-    if len(parts) != len(entries):
-        raise FileError("not_a_spreadsheet", "Tệp nén có mục trùng tên")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise FileError("encrypted", ENCRYPTED)
-    if "xl/workbook.xml" not in parts:
-        raise FileError("not_a_spreadsheet", f"{NOT_A_WORKBOOK}; hãy lưu lại dạng .xlsx")
-    for (
-        entry
-    ) in entries:  # the sizes above are only declared: unpack once, the checksum proves them
-        with archive.open(entry) as stream:
-            while stream.read(1 << 20):
-                pass
-    return parts
+def _workbook_rows(rows: Iterable[Iterable[object]], scan: xlsx_scan.SheetScan) -> tuple[Row, ...]:
+    table = [[_plain(value) for value in row] for row in rows]
+    special = [(at, text, True) for at, text in scan.formulas.items()]
+    special += [(at, text, False) for at, text in scan.errors.items() if at not in scan.formulas]
+    for (row, column), text, computes in special:  # calamine shows errors as empty cells
+        while len(table) <= row:
+            table.append([])
+        cells = table[row]
+        cells.extend([None] * (column + 1 - len(cells)))
+        cached = cells[column]
+        if not computes:
+            cells[column] = text
+        elif not isinstance(cached, Formula):
+            cells[column] = Formula(text, cached)
+    return _numbered(table)
 
 
-def _scan_parts(
-    archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo]
-) -> dict[str, SheetScan]:
-    def read(path: str) -> bytes:
-        if path.lower() not in parts:
-            raise FileError("truncated", f"{TRUNCATED} (thiếu {path[:80]})")
-        return archive.read(parts[path.lower()])
-
-    targets = {
-        attributes["Id"]: attributes.get("Target", "")
-        for tag, attributes in _elements(read("xl/_rels/workbook.xml.rels"))
-        if tag == "Relationship" and "Id" in attributes
-    }
-    lengths: list[int] = []
-    if "xl/sharedstrings.xml" in parts:
-        lengths = _shared_lengths(read("xl/sharedStrings.xml"))
-    if "xl/styles.xml" in parts:
-        _elements(read("xl/styles.xml"))
-    sheets: dict[str, SheetScan] = {}
-    block_cells = text_chars = 0
-    for tag, attributes in _elements(read("xl/workbook.xml")):
-        if tag != "sheet":
-            continue
-        link = next((v for k, v in attributes.items() if k.rpartition(":")[2] == "id"), "")
-        path = posixpath.normpath(posixpath.join("/xl", targets.get(link, ""))).lstrip("/")
-        scan, chars = _scan_sheet(read(path), lengths)
-        sheets[attributes.get("name", "")] = scan
-        block_cells += scan.rows * scan.columns
-        text_chars += chars
-        if block_cells > MAX_BLOCK_CELLS or text_chars > MAX_TEXT_CHARS:
-            raise FileError("too_many_cells", TOO_LARGE)
-    return sheets
+def _plain(value: object) -> Cell:
+    match value:
+        case "" | None:
+            return None
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case float():
+            return int(value) if value.is_integer() else Decimal(repr(value))
+        case bool() | int() | date():
+            return value
+        case _:  # a time of day or a duration
+            return str(value)
 
 
-def _parser() -> expat.XMLParserType:
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-
-    def refuse(*_: object) -> None:
-        raise FileError("not_a_spreadsheet", "Tệp XML có khai báo DTD")
-
-    parser.StartDoctypeDeclHandler = refuse
-    return parser
-
-
-def _elements(xml: bytes) -> Iterator[tuple[str, dict[str, str]]]:
-    found: list[tuple[str, dict[str, str]]] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        _check_counts(attributes)
-        found.append((_local(name), attributes))
-
-    parser = _parser()
-    parser.StartElementHandler = start
-    parser.Parse(xml, True)
-    return iter(found)
+def _numbered(table: Iterable[list[Cell]]) -> tuple[Row, ...]:
+    rows = []
+    for number, cells in enumerate(table, start=1):
+        end = len(cells)
+        while end and cells[end - 1] is None:
+            end -= 1
+        if any(not is_blank(cell) for cell in cells):
+            rows.append(Row(number, tuple(cells[:end])))
+    return tuple(rows)
 
 
-def _shared_lengths(xml: bytes) -> list[int]:
-    lengths: list[int] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        _check_counts(attributes)
-        if _local(name) == "si":
-            lengths.append(0)
-
-    def text(data: str) -> None:
-        if lengths:
-            lengths[-1] += len(data)
-
-    parser = _parser()
-    parser.StartElementHandler = start
-    parser.CharacterDataHandler = text
-    parser.Parse(xml, True)
-    return lengths
+_FOREIGN = ((b"%PDF", "PDF"), (b"{\\rtf", "RTF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"))
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|table|\?xml|meta|head)\b", re.IGNORECASE)
+_TONES = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
+_VOWELS = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
+_VIETNAMESE = frozenset(unicodedata.normalize("NFC", v + t) for v in _VOWELS for t in _TONES)
+_TYPOGRAPHY = frozenset("đĐ₫–—‘’“”…•\u00a0")
+_BAD_ENCODING = msg("Không đọc được bảng mã của tệp; hãy lưu lại dạng CSV UTF-8")
 
 
-def _check_counts(attributes: dict[str, str]) -> None:
-    # calamine reserves memory for uniqueCount as written (its issue 684).
-    for name in ("count", "uniqueCount"):
-        if name in attributes and not 0 <= int(attributes[name]) <= MAX_COUNT:
-            raise FileError("too_many_cells", "Bảng tính khai báo số lượng quá lớn")
+def _decode(data: bytes) -> str:
+    """UTF-8 or UTF-16 when the bytes say so; Windows-1258 only if all of it is Vietnamese."""
+    for magic, kind in _FOREIGN:
+        if data.startswith(magic):
+            detail = msg("{problem}, mà là {kind}", problem=xlsx_scan.NOT_A_WORKBOOK, kind=kind)
+            raise FileError("not_a_spreadsheet", detail)
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            text = data.decode("utf-16")
+        elif b"\0" in data[:200]:
+            text = data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be")
+        else:
+            text = _decode_bytes(data)
+    except UnicodeDecodeError as error:
+        raise FileError("bad_encoding", _BAD_ENCODING) from error
+    if _CONTROL.search(text):
+        raise FileError("not_a_spreadsheet", xlsx_scan.NOT_A_WORKBOOK)
+    if _WEB_PAGE.match(text):
+        raise FileError(
+            "not_a_spreadsheet",
+            msg(
+                "Tệp là trang web (HTML/XML) mang đuôi bảng tính; hãy mở bằng Excel rồi lưu lại .xlsx"
+            ),
+        )
+    return unicodedata.normalize("NFC", text)
 
 
-_LETTERS = re.compile(r"[A-Za-z]{1,4}")
-_ROW_NUMBER = re.compile(r"[0-9]{1,8}")
+def _decode_bytes(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = unicodedata.normalize("NFC", data.decode("cp1258"))
+        # Damaged UTF-8 also decodes as Windows-1258, into signs such as º ¥ °: no Vietnamese has them.
+        if any(ord(c) > 127 and c not in _VIETNAMESE | _TYPOGRAPHY for c in set(text)):
+            raise
+        return text
 
 
-class _SheetWalk:
-    """Where the XML parser stands in a sheet: one callback per element and no more (40 MB in 3 s).
+_EXCEL_HINT = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
+_GROUPING_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_QUOTED_DIGITS = re.compile(r'="(\d*)"')  # how exporters keep a leading zero from Excel
 
-    The text of an element is settled when the next one starts, and is listened to only where it is
-    needed. `text_chars` is what all text cells show together.
+
+def _read_csv(text: str) -> Sheet:
+    """Rows are counted as records, as Excel numbers them: a line break inside quotes adds none."""
+    hint = _EXCEL_HINT.match(text)
+    delimiter = hint[1] if hint else _sniff(text)
+    table: list[list[Cell]] = []
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            if len(table) >= xlsx_scan.MAX_ROWS:
+                raise xlsx_scan.too_many_rows()
+            if len(record) > xlsx_scan.MAX_COLUMNS:
+                raise xlsx_scan.too_many_columns()
+            table.append([value or None for value in record])
+    except csv.Error as error:
+        detail = msg(
+            "Dòng {row}: dấu ngoặc kép không khớp ({reason})", row=len(table) + 1, reason=str(error)
+        )
+        raise FileError("bad_csv", detail) from error
+    if hint:
+        table[0] = []
+    if '="' in text:
+        table = [[_unquoted(cell) for cell in cells] for cells in table]
+    return Sheet("", _numbered(table))
+
+
+def _unquoted(cell: Cell) -> Cell:
+    quoted = _QUOTED_DIGITS.fullmatch(cell) if isinstance(cell, str) else None
+    return quoted[1] if quoted else cell
+
+
+def _sniff(text: str, sample: int = 60) -> str:
+    """The delimiter under which most records have the same, largest number of cells.
+
+    A comma between thousands counts for none, unless there is nothing else.
     """
+    head = text[:200_000]
+    ungrouped = _GROUPING_COMMA.sub("", head)
 
-    def __init__(self, shared_lengths: list[int]) -> None:
-        self.shared_lengths = shared_lengths
-        self.scan = SheetScan()
-        self.text_chars = 0
-        self.row = self.column = -1
-        self.kind = ""  # the cell's type: s(hared), str, inlineStr, b, e(rror), n
-        self.heard = ""  # the element whose text is being collected: v, f, is
-        self.buffer: list[str] = []
-        self.parser = _parser()
-        self.parser.StartElementHandler = self.start
+    def score(text: str, delimiter: str) -> int:
+        widths: Counter[int] = Counter()
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            for record, _ in zip(reader, range(sample), strict=False):
+                widths[len(record)] += 1
+        except csv.Error:
+            return 0
+        return max(((width - 1) * count for width, count in widths.items()), default=0)
 
-    def walk(self, xml: bytes) -> None:
-        self.parser.Parse(xml, True)
-        self.settle()
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = _local(name)
-        if self.heard and tag not in {"t", "r"}:  # t and r: the parts of an inline string
-            self.settle()
-        if tag == "c":
-            self.kind = attributes.get("t", "n")
-            reference = attributes.get("r")
-            if reference:
-                self.row, self.column = _position(reference)
-            else:
-                self.column += 1
-        elif tag in {"v", "f", "is"}:
-            self.scan.meet(self.row, self.column)
-            if tag != "v" or self.kind in {"s", "e", "str"}:
-                self.heard = tag
-                self.parser.CharacterDataHandler = self.buffer.append
-        elif tag == "row":
-            self.row = _row_index(attributes["r"]) if "r" in attributes else self.row + 1
-            self.column = -1
-        elif attributes:
-            _check_counts(attributes)
-
-    def settle(self) -> None:
-        text, tag = "".join(self.buffer), self.heard
-        self.buffer.clear()
-        self.heard = ""
-        self.parser.CharacterDataHandler = None
-        if tag == "f":
-            self.scan.formulas[self.row, self.column] = text.strip()
-        elif tag == "v" and self.kind == "s":
-            index = int(text) if text.strip().isdecimal() else len(self.shared_lengths)
-            if index < len(self.shared_lengths):
-                self.text_chars += self.shared_lengths[index]
-        elif tag == "v" and self.kind == "e":
-            self.scan.errors[self.row, self.column] = text.strip()
-        elif tag:
-            self.text_chars += len(text)
-
-
-def _scan_sheet(xml: bytes, shared_lengths: list[int]) -> tuple[SheetScan, int]:
-    walk = _SheetWalk(shared_lengths)
-    walk.walk(xml)
-    return walk.scan, walk.text_chars
-
-
-@lru_cache(maxsize=256)
-def _local(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _position(reference: str) -> tuple[int, int]:
-    letters = reference.rstrip("0123456789")
-    number = reference[len(letters) :]
-    if not 1 <= len(number) <= 8:
-        raise FileError("truncated", TRUNCATED)
-    return int(number) - 1, _column_index(letters)
-
-
-def _row_index(number: str) -> int:
-    if not _ROW_NUMBER.fullmatch(number):
-        raise FileError("truncated", TRUNCATED)
-    return int(number) - 1
-
-
-@lru_cache(maxsize=1024)
-def _column_index(letters: str) -> int:
-    if not _LETTERS.fullmatch(letters):
-        raise FileError("truncated", TRUNCATED)
-    index = 0
-    for letter in letters.upper():
-        index = index * 26 + ord(letter) - ord("A") + 1
-    return index - 1
+    return max("\t;,", key=lambda mark: (score(ungrouped, mark), score(head, mark)))

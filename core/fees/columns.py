@@ -7,17 +7,21 @@ meaning are a fault, never a silent choice: the wrong one might be money.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import MappingProxyType
+from typing import Final
 
-from adapters.tabular.spreadsheet import Row, Sheet, column_letter, normalise_header
+from adapters.messages import Message, msg
+from adapters.tabular.cells import normalise_header
+from adapters.tabular.headers import ColumnPlace, Header, claim_columns
+from adapters.tabular.workbook import Row, Sheet
+from core.kit.errors import fault
 from core.kit.faults import Fault
 
 _HEADER_WITHIN = 50
 
 
-class Role(StrEnum):
+class FeeColumn(StrEnum):
     """What a column means."""
 
     CODE = "code"
@@ -48,163 +52,144 @@ class Role(StrEnum):
     SERVICE_NAME = "service_name"
 
 
-# "=x" matches the whole header only, "x" also its beginning: "don gia" finds "Đơn giá (đồng)"
-WORDS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
-    {
-        Role.CODE: (
-            *("ma khoan thu", "ma khoan", "ma phi", "ma dich vu", "=ma", "=ma so"),
-            *("item code", "fee code", "fee item code", "=code", "=item"),
-        ),
-        Role.NAME: (
-            *("ten khoan thu", "ten khoan", "=khoan thu", "=noi dung", "noi dung thu", "=ten"),
-            *("=cac khoan thu", "item name", "fee name", "=fee", "=name", "=description"),
-        ),
-        Role.NATURE: ("tinh chat", "loai khoan thu", "=loai", "=nhom", "=nature", "=type"),
-        Role.UNIT: ("don vi tinh", "=don vi", "dvt", "=unit"),
-        Role.PRICE: ("don gia", "muc thu", "=gia", "unit price", "price", "=rate"),
-        Role.QUANTITY: ("so luong", "=sl", "quantity", "=qty"),
-        Role.AMOUNT: ("thanh tien", "=so tien", "amount"),
-        Role.ACCOUNT: (
-            *("tai khoan nhan", "so tai khoan", "=tai khoan", "tk nhan", "=so tk", "tai khoan thu"),
-            *("payee account", "account number", "=account", "bank account"),
-        ),
-        Role.OPTIONAL: ("tu nguyen", "khong bat buoc", "optional", "voluntary"),
-        Role.SCOPE: (
-            "pham vi",
-            "ap dung",
-            "doi tuong",
-            "lop khoi",
-            "khoi lop",
-            "scope",
-            "applies to",
-        ),
-        Role.CLASS: ("=lop", "lop ap dung", "=cac lop", "=class", "=classes"),
-        Role.GRADE: ("=khoi", "khoi ap dung", "=grade", "=grades"),
-        Role.MONTH: ("=thang", "thang thu", "=ky thu", "month"),
-        Role.MONTHS: (
-            "so thang",
-            "thu cho may thang",
-            "=months",
-            "number of months",
-            "period months",
-        ),
-        Role.DUE: ("han nop", "han thanh toan", "han dong", "due date", "=due", "due on"),
-        Role.LEGAL: ("can cu", "co so phap ly", "van ban", "legal"),
-        Role.STUDENT: (
-            *(
-                "ma hoc sinh",
-                "ma hs",
-                "ma so hoc sinh",
-                "ma dinh danh",
-                "student code",
-                "student id",
-            ),
-            *("=student", "=ma so hs"),
-        ),
-        # what a pupil need not pay, by whose decision and from when until when
-        Role.PERCENT: (
-            *("ty le", "muc giam", "muc mien giam", "phan tram", "% mien giam", "=%"),
-            *("percent", "percentage"),
-        ),
-        Role.BORNE_BY: (
-            "nguon",
-            "nguon bu dap",
-            "ben chiu",
-            "do ai chi tra",
-            "borne by",
-            "paid by",
-        ),
-        Role.DECISION: ("so quyet dinh", "quyet dinh", "so qd", "decision"),
-        Role.FROM: ("tu ngay", "hieu luc tu", "ap dung tu", "from", "valid from"),
-        Role.UNTIL: (
-            "den ngay",
-            "den het",
-            "hieu luc den",
-            "ap dung den",
-            "until",
-            "valid until",
-            "to date",
-        ),
-        # the administrative procedure and the service that the national portal knows the fee by
-        Role.PROCEDURE_CODE: ("ma tthc", "ma thu tuc", "procedure code"),
-        Role.PROCEDURE_NAME: ("ten tthc", "ten thu tuc", "=thu tuc hanh chinh", "procedure name"),
-        Role.SERVICE_CODE: ("ma dvc", "ma dich vu cong", "public service code"),
-        Role.SERVICE_NAME: ("ten dvc", "ten dich vu cong", "=dich vu cong", "public service name"),
-    }
-)
+# "=x" is the whole header, "x" also begins it: "don gia" finds "Đơn giá (đồng)"
+_WORDS: Final = {
+    FeeColumn.CODE: (
+        "ma khoan thu, ma khoan, ma phi, ma dich vu, =ma, =ma so, item code, fee code, "
+        "fee item code, =code, =item"
+    ),
+    FeeColumn.NAME: (
+        "ten khoan thu, ten khoan, =khoan thu, =noi dung, noi dung thu, =ten, =cac khoan thu, "
+        "item name, fee name, =fee, =name, =description"
+    ),
+    FeeColumn.NATURE: "tinh chat, loai khoan thu, =loai, =nhom, =nature, =type",
+    FeeColumn.UNIT: "don vi tinh, =don vi, dvt, =unit",
+    FeeColumn.PRICE: "don gia, muc thu, =gia, unit price, price, =rate",
+    FeeColumn.QUANTITY: "so luong, =sl, quantity, =qty",
+    FeeColumn.AMOUNT: "thanh tien, =so tien, amount",
+    FeeColumn.ACCOUNT: (
+        "tai khoan nhan, so tai khoan, =tai khoan, tk nhan, =so tk, tai khoan thu, "
+        "payee account, account number, =account, bank account"
+    ),
+    FeeColumn.OPTIONAL: "tu nguyen, khong bat buoc, optional, voluntary",
+    FeeColumn.SCOPE: "pham vi, ap dung, doi tuong, lop khoi, khoi lop, scope, applies to",
+    FeeColumn.CLASS: "=lop, lop ap dung, =cac lop, =class, =classes",
+    FeeColumn.GRADE: "=khoi, khoi ap dung, =grade, =grades",
+    FeeColumn.MONTH: "=thang, thang thu, =ky thu, month",
+    FeeColumn.MONTHS: "so thang, thu cho may thang, =months, number of months, period months",
+    FeeColumn.DUE: "han nop, han thanh toan, han dong, due date, =due, due on",
+    FeeColumn.LEGAL: "can cu, co so phap ly, van ban, legal",
+    FeeColumn.STUDENT: (
+        "ma hoc sinh, ma hs, ma so hoc sinh, ma dinh danh, student code, student id, =student, "
+        "=ma so hs"
+    ),
+    # what a pupil need not pay, by whose decision and from when until when
+    FeeColumn.PERCENT: (
+        "ty le, muc giam, muc mien giam, phan tram, % mien giam, =%, percent, percentage"
+    ),
+    FeeColumn.BORNE_BY: "nguon, nguon bu dap, ben chiu, do ai chi tra, borne by, paid by",
+    FeeColumn.DECISION: "so quyet dinh, quyet dinh, so qd, decision",
+    FeeColumn.FROM: "tu ngay, hieu luc tu, ap dung tu, from, valid from",
+    FeeColumn.UNTIL: "den ngay, den het, hieu luc den, ap dung den, until, valid until, to date",
+    # the administrative procedure and the service that the national portal knows the fee by
+    FeeColumn.PROCEDURE_CODE: "ma tthc, ma thu tuc, procedure code",
+    FeeColumn.PROCEDURE_NAME: "ten tthc, ten thu tuc, =thu tuc hanh chinh, procedure name",
+    FeeColumn.SERVICE_CODE: "ma dvc, ma dich vu cong, public service code",
+    FeeColumn.SERVICE_NAME: "ten dvc, ten dich vu cong, =dich vu cong, public service name",
+}
+WORDS: Final[Mapping[FeeColumn, tuple[str, ...]]] = {
+    column: tuple(words.split(", ")) for column, words in _WORDS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column: where it stands and how a message names it, e.g. "Đơn giá (E)"."""
-
-    index: int
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
+class FeeTable:
     """A sheet taken apart: what stands above the header, the columns by meaning, the rows below."""
 
     sheet: Sheet
     header_row: int
     title_rows: tuple[Row, ...]
-    columns: Mapping[Role, Column]
+    columns: Mapping[FeeColumn, ColumnPlace]
     rows: tuple[Row, ...]
     faults: tuple[Fault, ...]
 
+    def missing(self, needed: Mapping[FeeColumn, Message]) -> list[Fault]:
+        """A fault for each needed column, by its name, that the header does not have."""
+        return [
+            fault(
+                "column_missing",
+                msg("Thiếu cột «{column}».", column=name),
+                row=self.header_row,
+                column=str(name),
+            )
+            for column, name in needed.items()
+            if column not in self.columns
+        ]
 
-def find_table(sheet: Sheet, needed: Set[Role]) -> Table | None:
+
+def find_table(sheet: Sheet, needed: Set[FeeColumn]) -> FeeTable | None:
     """The table whose header names all of `needed`; None when the sheet has none.
 
     A table with pupils is never a table of items: who pays for what is not a price.
     """
+    of_pupils = FeeColumn.STUDENT in needed
+    prefix = f"{sheet.name} › " if of_pupils and sheet.name else ""
     for at, row in enumerate(sheet.rows[:_HEADER_WITHIN]):
-        found = _roles(row)
-        if needed <= found.keys() and (Role.STUDENT in found) == (Role.STUDENT in needed):
-            prefix = f"{sheet.name} › " if Role.STUDENT in needed and sheet.name else ""
-            columns = {
-                role: Column(at_columns[0], f"{prefix}{_label(row, at_columns[0])}")
-                for role, at_columns in found.items()
-            }
-            faults = tuple(
-                Fault(
-                    code="ambiguous_column",
-                    vi=f"Hai cột cùng nghĩa: {_label(row, at_columns[0])} và {_label(row, other)}.",
-                    en=f"Columns {column_letter(at_columns[0])} and {column_letter(other)} mean the same.",
-                    row=row.number,
-                    column=f"{prefix}{_label(row, other)}",
-                )
-                for at_columns in found.values()
-                for other in at_columns[1:]
+        header = _priced(claim_columns(row, _meaning_of))
+        if needed <= header.columns.keys() and (FeeColumn.STUDENT in header.columns) == of_pupils:
+            return FeeTable(
+                sheet,
+                row.number,
+                title_rows=sheet.rows[:at],
+                columns={
+                    meaning: _place(header, found[0], prefix)
+                    for meaning, found in header.columns.items()
+                },
+                rows=sheet.rows[at + 1 :],
+                faults=tuple(_ambiguous(header, prefix)),
             )
-            above, below = sheet.rows[:at], sheet.rows[at + 1 :]
-            return Table(sheet, row.number, above, columns, below, faults)
     return None
 
 
-def _roles(row: Row) -> dict[Role, list[int]]:
-    found: dict[Role, list[int]] = {}
-    for index, cell in enumerate(row.cells):
-        role = _role_of(normalise_header(cell)) if isinstance(cell, str) else None
-        if role:
-            found.setdefault(role, []).append(index)
-    if Role.PRICE not in found and Role.QUANTITY not in found and Role.AMOUNT in found:
-        found[Role.PRICE] = found.pop(Role.AMOUNT)  # one amount per item and nothing to multiply
-    return found
+def _priced(header: Header[FeeColumn]) -> Header[FeeColumn]:
+    """One amount for each item and nothing to multiply: the amount is the price."""
+    columns = dict(header.columns)
+    if columns.keys() & {FeeColumn.PRICE, FeeColumn.QUANTITY, FeeColumn.AMOUNT} == {
+        FeeColumn.AMOUNT
+    }:
+        columns[FeeColumn.PRICE] = columns.pop(FeeColumn.AMOUNT)
+    return replace(header, columns=columns)
 
 
-def _role_of(header: str) -> Role | None:
+def _ambiguous(header: Header[FeeColumn], prefix: str) -> list[Fault]:
+    return [
+        fault(
+            "ambiguous_column",
+            msg(
+                "Hai cột cùng nghĩa: {one} và {other}.",
+                one=header.place(found[0]).label,
+                other=header.place(other).label,
+            ),
+            row=header.row,
+            column=_place(header, other, prefix).label,
+        )
+        for found in header.columns.values()
+        for other in found[1:]
+    ]
+
+
+def _place(header: Header[FeeColumn], index: int, prefix: str) -> ColumnPlace:
+    return ColumnPlace(index, f"{prefix}{header.place(index).label}")
+
+
+def _meaning_of(text: str) -> FeeColumn | None:
     """The meaning of a header: the longest words that fit decide."""
-    best: tuple[int, Role] | None = None
-    for role, words in WORDS.items():
+    header = normalise_header(text)
+    best: tuple[int, FeeColumn] | None = None
+    for meaning, words in WORDS.items():
         for word in words:
-            text = word.removeprefix("=")
-            fits = header == text or (text == word and header.startswith(f"{text} "))
-            if fits and (best is None or len(text) > best[0]):
-                best = (len(text), role)
+            bare = word.removeprefix("=")
+            fits = header == bare or (bare == word and header.startswith(f"{bare} "))
+            if fits and (best is None or len(bare) > best[0]):
+                best = (len(bare), meaning)
     return best[1] if best else None
-
-
-def _label(row: Row, index: int) -> str:
-    return f"{' '.join(str(row.at(index)).split())[:40]} ({column_letter(index)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.messages import msg
+from adapters.messages import Message, msg
 from core.kit.errors import (
     ConflictError,
     ForbiddenError,
@@ -13,7 +13,6 @@ from core.kit.errors import (
     NotFoundError,
 )
 from core.kit.faults import Fault
-from core.kit.texts import en_of
 
 
 class ScheduleNotFoundError(NotFoundError):
@@ -52,21 +51,12 @@ class ActorMissingError(MalformedError):
 
 @dataclass(eq=False)
 class UnreadableFeeFileError(InvalidError):
-    """A file that cannot be read as a whole. `code` and `detail` (Vietnamese) are the reader's own."""
+    """A file that cannot be read as a whole. `code` and `detail` are the reader's own."""
 
     title = msg("Không đọc được tệp.")
+    text = msg("{detail}.")
     code: str
-    detail: str
-
-    @property
-    def vi(self) -> str:
-        """The reader's sentence."""
-        return f"{self.detail}."
-
-    @property
-    def en(self) -> str:
-        """The code in words: the reader has no English sentence."""
-        return en_of(msg("Không đọc được tệp ({reason}).", reason=self.code.replace("_", " ")))
+    detail: Message
 
 
 @dataclass(eq=False)

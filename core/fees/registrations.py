@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.tabular.spreadsheet import Sheet, normalise_header
-from core.fees.cell_parsers import fault_at, parse_code, parse_words, read_cell
-from core.fees.columns import Role, Table
+from adapters.messages import msg
+from adapters.tabular.cells import normalise_header
+from adapters.tabular.workbook import Sheet
+from core.fees.cell_parsers import parse_code, parse_words
+from core.fees.columns import FeeColumn, FeeTable
 from core.fees.items import FeeLine, is_section, is_total
+from core.kit.errors import fault
 from core.kit.faults import Fault
+from core.kit.table_cells import fault_at, read_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +29,19 @@ class Registration:
 
 
 def read_registrations(
-    tables: Sequence[Table], lines: Sequence[FeeLine], faults: list[Fault]
+    tables: Sequence[FeeTable], lines: Sequence[FeeLine], faults: list[Fault]
 ) -> tuple[Registration, ...]:
     """Who asked for what: one pupil and one or more item codes (", " between) per row."""
     optional = {line.item_code: line.is_optional for line in lines}
     is_whole = not faults  # a faulty row above may be the very item asked for below
     found: dict[tuple[str, str], Registration] = {}
     for table in tables:
-        code_column = table.columns[Role.CODE]
+        code_column = table.columns[FeeColumn.CODE]
         faults += table.faults
         for row in table.rows:
             if is_section(row) or is_total(row, table):
                 continue
-            student = read_cell(row, table.columns[Role.STUDENT], parse_code, faults)
+            student = read_cell(row, table.columns[FeeColumn.STUDENT], parse_code, faults)
             codes = read_cell(row, code_column, parse_words, faults)
             if not student or not codes:
                 continue
@@ -46,30 +50,35 @@ def read_registrations(
                 same = found.setdefault((student, item_code), asked)
                 if same is not asked:
                     code = "duplicate_registration"
-                    vi = f"Học sinh này đã đăng ký khoản «{item_code}» ở dòng {same.row}."
-                    en = f"This pupil registered for {item_code!r} in row {same.row} already."
+                    text = msg(
+                        "Học sinh này đã đăng ký khoản «{item}» ở dòng {row}.",
+                        item=item_code,
+                        row=same.row,
+                    )
                 elif item_code not in optional and is_whole:
                     code = "unknown_item"
-                    vi = f"Không có khoản thu «{item_code}» trong bảng khoản thu."
-                    en = f"There is no item {item_code!r} in the fee table."
+                    text = msg("Không có khoản thu «{item}» trong bảng khoản thu.", item=item_code)
                 elif not optional.get(item_code, True):
                     code = "item_not_optional"
-                    vi = f"Khoản «{item_code}» không phải khoản tự nguyện nên không cần đăng ký."
-                    en = f"Item {item_code!r} is not optional."
+                    text = msg(
+                        "Khoản «{item}» không phải khoản tự nguyện nên không cần đăng ký.",
+                        item=item_code,
+                    )
                 else:
                     continue
-                faults.append(fault_at(row, code_column, code=code, vi=vi, en=en))
+                faults.append(fault_at(row, code_column, code, text))
     return tuple(found.values())
 
 
-def unread_registrations(sheets: Sequence[Sheet], tables: Sequence[Table]) -> list[Fault]:
-    """A sheet that calls itself registrations but has no such header: said, never skipped."""
+def unread_registrations(sheets: Sequence[Sheet], tables: Sequence[FeeTable]) -> list[Fault]:
+    """A sheet that calls itself registrations but has no such header: a fault, never skipped."""
     read = {table.sheet.name for table in tables}
     return [
-        Fault(
-            code="registrations_unread",
-            vi=f"Trang «{sheet.name}» cần dòng tiêu đề có Mã học sinh và Mã khoản thu.",
-            en=f"The sheet {sheet.name!r} needs a header with student code and item code.",
+        fault(
+            "registrations_unread",
+            msg(
+                "Trang «{sheet}» cần dòng tiêu đề có Mã học sinh và Mã khoản thu.", sheet=sheet.name
+            ),
             row=sheet.rows[0].number,
             column=sheet.name,
         )

@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from adapters.contract import FileError
-from adapters.tabular.spreadsheet import is_blank, parse_date, read_sheets
-from core.fees.cell_parsers import parse_month, read_cell
-from core.fees.columns import Role, Table, find_table
+from adapters.messages import Message, msg, pmsg
+from adapters.tabular.cells import is_blank, parse_date
+from adapters.tabular.workbook import read_sheets
+from core.fees.cell_parsers import parse_month
+from core.fees.columns import FeeColumn, FeeTable, find_table
 from core.fees.items import Claim, FeeLine, item_rows, read_lines
 from core.fees.registrations import Registration, read_registrations, unread_registrations
 from core.fees.scopes import APPLICATION, class_key
 from core.fees.titles import FIRST_MONTH, Stated, read_titles
+from core.kit.errors import fault
 from core.kit.faults import Fault
+from core.kit.table_cells import read_cell
 
 _LATEST_DUE = timedelta(days=366)
 
@@ -71,13 +75,15 @@ def read_schedule(data: bytes, file_name: str) -> ScheduleFile:
     items = [table for sheet in sheets if (table := find_table(sheet, _ITEM_HEADER))]
     asked = [table for sheet in sheets if (table := find_table(sheet, _REGISTRATION_HEADER))]
     if not items:
-        raise FileError(
-            "no_fee_table",
-            f"{file_name}: không thấy dòng tiêu đề có Mã khoản thu, Tên khoản thu và Đơn giá",
+        detail = msg(
+            "{file}: không thấy dòng tiêu đề có Mã khoản thu, Tên khoản thu và Đơn giá",
+            file=file_name,
         )
+        raise FileError("no_fee_table", detail)
     if len(items) > 1:
-        names = ", ".join(f"«{table.sheet.name}»" for table in items)
-        raise FileError("several_fee_tables", f"{file_name}: có nhiều bảng khoản thu ({names})")
+        names = tuple(f"«{table.sheet.name}»" for table in items)
+        detail = msg("{file}: có nhiều bảng khoản thu ({sheets})", file=file_name, sheets=names)
+        raise FileError("several_fee_tables", detail)
     faults: list[Fault] = []
     stated = _read_stated(items[0], faults)
     lines, claims = read_lines(items[0], faults)
@@ -98,20 +104,21 @@ def read_schedule(data: bytes, file_name: str) -> ScheduleFile:
 
 
 def _of_a_service(
-    stated: _Header, table: Table, registrations: Sequence[Registration]
+    stated: _ScheduleTitle, table: FeeTable, registrations: Sequence[Registration]
 ) -> list[Fault]:
     """Applicants read a service's name, and say themselves what they want: nobody registers for it."""
-    unnamed = Fault(
-        code="name_missing",
-        vi="Dịch vụ thu theo hồ sơ cần có tên; hãy ghi một dòng «Tên dịch vụ: …» phía trên bảng.",
-        en="A service needs a name; write a row “Tên dịch vụ: …” above the table.",
+    unnamed = fault(
+        "name_missing",
+        msg("Dịch vụ thu theo hồ sơ cần có tên; hãy ghi một dòng «Tên dịch vụ: …» phía trên bảng."),
         row=table.header_row,
     )
+    unasked = msg(
+        "Dịch vụ thu theo hồ sơ không có danh sách đăng ký; hãy nhập hồ sơ sau khi đợt thu được duyệt."
+    )
     return [unnamed] * (not stated.is_named) + [
-        Fault(
-            code="registration_for_service",
-            vi="Dịch vụ thu theo hồ sơ không có danh sách đăng ký; hãy nhập hồ sơ sau khi đợt thu được duyệt.",
-            en="A service takes no registrations; import the applications once it is approved.",
+        fault(
+            "registration_for_service",
+            unasked,
             row=asked.row,
             column="Mã học sinh",
             value=asked.student_code,
@@ -120,12 +127,12 @@ def _of_a_service(
     ]
 
 
-_ITEM_HEADER = frozenset({Role.CODE, Role.NAME, Role.PRICE})
-_REGISTRATION_HEADER = frozenset({Role.STUDENT, Role.CODE})
+_ITEM_HEADER = frozenset({FeeColumn.CODE, FeeColumn.NAME, FeeColumn.PRICE})
+_REGISTRATION_HEADER = frozenset({FeeColumn.STUDENT, FeeColumn.CODE})
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
+class _ScheduleTitle:
     name: str
     is_named: bool
     school_year: str
@@ -133,32 +140,39 @@ class _Header:
     due_on: date | None
 
 
-def _read_stated(table: Table, faults: list[Fault]) -> _Header:
+def _read_stated(table: FeeTable, faults: list[Fault]) -> _ScheduleTitle:
     """Month, due date, school year and name, wherever they stand; all places must agree."""
     titles = read_titles(table.title_rows)
     faults += titles.faults
     months, due_dates = list(titles.months), list(titles.due_dates)
     for row in item_rows(table):
         for role, parse, found in (
-            (Role.MONTH, parse_month, months),
-            (Role.DUE, parse_date, due_dates),
+            (FeeColumn.MONTH, parse_month, months),
+            (FeeColumn.DUE, parse_date, due_dates),
         ):
             column = table.columns.get(role)
             if column and not is_blank(row.at(column.index)):
                 value = read_cell(row, column, parse, faults)
                 if value is not None:
                     found.append(Stated(row.number, column.label, value))
-    month = _agreed(months, faults, "month", "Tháng", "The month", {"bad_month"})
+    month = _agreed(months, faults, "month", pmsg("of a fee file", "Tháng"), {"bad_month"})
     due_on = _agreed(
-        due_dates, faults, "due_on", "Hạn nộp", "The due date", {"bad_date", "two_digit_year"}
+        due_dates,
+        faults,
+        "due_on",
+        pmsg("of a fee file", "Hạn nộp"),
+        {"bad_date", "two_digit_year"},
     )
     if month and due_on and not _is_near(month, due_on):
         place = due_dates[0]
         faults.append(
-            Fault(
-                code="due_date_far_from_month",
-                vi=f"Hạn nộp {due_on:%d/%m/%Y} quá xa tháng {month:%m/%Y}; hãy kiểm tra lại năm và tháng.",
-                en=f"The due date {due_on} is too far from the month {month:%m/%Y}.",
+            fault(
+                "due_date_far_from_month",
+                msg(
+                    "Hạn nộp {due_on:date} quá xa tháng {month:month}; hãy kiểm tra lại năm và tháng.",
+                    due_on=due_on,
+                    month=month,
+                ),
                 row=place.row,
                 column=place.column,
                 value=f"{due_on:%d/%m/%Y}",
@@ -169,17 +183,20 @@ def _read_stated(table: Table, faults: list[Fault]) -> _Header:
         school_year = titles.school_year.value
     elif month and titles.school_year:
         faults.append(
-            Fault(
-                code="month_outside_school_year",
-                vi=f"Tháng {month:%m/%Y} thuộc năm học {school_year}, không phải năm học ghi trong tệp.",
-                en=f"{month:%m/%Y} belongs to the school year {school_year}, not to the one stated.",
+            fault(
+                "month_outside_school_year",
+                msg(
+                    "Tháng {month:month} thuộc năm học {school_year}, không phải năm học ghi trong tệp.",
+                    month=month,
+                    school_year=school_year,
+                ),
                 row=titles.school_year.row,
                 column=titles.school_year.column,
                 value=titles.school_year.value,
             )
         )
     name = titles.name or (f"Khoản thu tháng {month:%m/%Y}" if month else "")
-    return _Header(name, bool(titles.name), school_year, month, due_on)
+    return _ScheduleTitle(name, bool(titles.name), school_year, month, due_on)
 
 
 def school_year_of(month: date) -> str:
@@ -205,8 +222,7 @@ def _agreed(
     found: Sequence[Stated[date]],
     faults: list[Fault],
     code: str,
-    vi: str,
-    en: str,
+    name: Message,
     unreadable: Set[str],
 ) -> date | None:
     """The one value that all places state; a fault for each place that differs from the first.
@@ -216,20 +232,25 @@ def _agreed(
     if not found:
         if not any(fault.code in unreadable for fault in faults):
             faults.append(
-                Fault(
-                    code=f"{code}_missing",
-                    vi=f"{vi} không có trong tệp; hãy ghi ở dòng tiêu đề hoặc một cột.",
-                    en=f"{en} is missing; write it in a title row or a column.",
-                    column=vi,
+                fault(
+                    f"{code}_missing",
+                    msg(
+                        "{what} không có trong tệp; hãy ghi ở dòng tiêu đề hoặc một cột.", what=name
+                    ),
+                    column=str(name),
                 )
             )
         return None
     first = found[0]
     faults += [
-        Fault(
-            code=f"{code}_differs",
-            vi=f"{vi} khác với dòng {first.row} ({first.value:%d/%m/%Y}); một tệp chỉ có một đợt thu.",
-            en=f"{en} differs from row {first.row} ({first.value}).",
+        fault(
+            f"{code}_differs",
+            msg(
+                "{what} khác với dòng {row} ({day:date}); một tệp chỉ có một đợt thu.",
+                what=name,
+                row=first.row,
+                day=first.value,
+            ),
             row=other.row,
             column=other.column,
             value=f"{other.value:%d/%m/%Y}",

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from adapters.tabular.spreadsheet import CellError
+from adapters.messages import msg
+from adapters.tabular.cells import CellError
 from core.kit.text import unaccent
 
 ALL = "all"
@@ -103,7 +104,10 @@ def _class(name: str, words: str, *, is_grade: bool) -> list[str]:
 def _unknown(text: str) -> CellError:
     return CellError(
         "unknown_scope",
-        f"«{text[:40]}» không phải phạm vi áp dụng; hãy ghi Toàn trường, Khối 3, tên lớp (3A, 3B) hoặc Hồ sơ",
+        msg(
+            "«{value}» không phải phạm vi áp dụng; hãy ghi Toàn trường, Khối 3, tên lớp (3A, 3B) hoặc Hồ sơ",
+            value=text[:40],
+        ),
     )
 
 
@@ -162,7 +166,7 @@ def forecast(
     class_of: Mapping[str, str],
 ) -> Forecast:
     """Count before anything is written. `registered`: student code -> item codes; `class_of`: student
-    code -> class name, for those that registered. Registered items are told apart from mandatory ones
+    code -> class name, for those that registered. Registered and mandatory items differ
     by the line.
     """
     counts = dict.fromkeys(map(id, lines), 0)

@@ -1,7 +1,7 @@
 """What stands above a fee table: the month, the due date, the school year, a name. Pure.
 
 Titles are free text, so each is taken only from words that name it ("Hạn nộp: 25/09/2026", "KHOẢN
-THU THÁNG 9 NĂM 2026"); the date of the paper itself ("ngày 25 tháng 8 năm 2026") is none of them.
+THU THÁNG 9 NĂM 2026"); the date of the document itself ("ngày 25 tháng 8 năm 2026") is none of them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
 
-from adapters.tabular.spreadsheet import (
-    Cell,
-    CellError,
-    Row,
-    column_letter,
-    is_blank,
-    normalise_header,
-    parse_date,
-)
-from core.fees.cell_parsers import fault_at, parse_month, read_cell
-from core.fees.columns import Column
+from adapters.tabular.cells import Cell, CellError, is_blank, normalise_header, parse_date
+from adapters.tabular.headers import ColumnPlace, column_letter
+from adapters.tabular.workbook import Row
+from core.fees.cell_parsers import parse_month
 from core.kit.faults import Fault
+from core.kit.table_cells import fault_at, read_cell
 from core.kit.text import unaccent
 
 T = TypeVar("T")
@@ -36,7 +30,7 @@ _TITLE = (
     *("fee schedule", "school fees"),
 )
 _MONTH_IN_TEXT = re.compile(r"(?<![a-z])thang\s*(\d{1,2}\s*(?:[/.-]|nam)\s*\d{4})(?!\d)")
-_PAPER_DATE = re.compile(r"ngay\s*\d{1,2}\s*thang\s*\d{1,2}\s*nam\s*\d{4}")
+_DOCUMENT_DATE = re.compile(r"ngay\s*\d{1,2}\s*thang\s*\d{1,2}\s*nam\s*\d{4}")
 _DATE = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}-\d{1,2}-\d{1,2}")
 _LONG_DATE = re.compile(r"ngay\s*(\d{1,2})\s*thang\s*(\d{1,2})\s*nam\s*(\d{4})")
 _YEARS = re.compile(r"(20\d\d)\s*[-–/]\s*(20\d\d)")
@@ -82,7 +76,7 @@ def read_titles(rows: Sequence[Row]) -> Titles:
             if not isinstance(cell, str) or is_blank(cell):
                 continue
             words = normalise_header(cell)
-            column = Column(index, column_letter(index))
+            column = ColumnPlace(index, column_letter(index))
             value = _value_column(row, index)
             years += _school_years_in(row, column, cell, value)
             if _starts(words, _DUE):
@@ -110,15 +104,15 @@ def _is_title(words: str) -> bool:
     return any(phrase in words for phrase in _TITLE)
 
 
-def _value_column(row: Row, index: int) -> Column | None:
+def _value_column(row: Row, index: int) -> ColumnPlace | None:
     """The next filled cell after a label."""
     for at in range(index + 1, len(row.cells)):
         if not is_blank(row.at(at)):
-            return Column(at, column_letter(at))
+            return ColumnPlace(at, column_letter(at))
     return None
 
 
-def _after_colon(cell: str, row: Row, value: Column | None) -> str:
+def _after_colon(cell: str, row: Row, value: ColumnPlace | None) -> str:
     _, colon, rest = cell.partition(":")
     if colon and rest.strip():
         return " ".join(rest.split())
@@ -127,7 +121,7 @@ def _after_colon(cell: str, row: Row, value: Column | None) -> str:
 
 
 def _school_years_in(
-    row: Row, column: Column, cell: str, value: Column | None
+    row: Row, column: ColumnPlace, cell: str, value: ColumnPlace | None
 ) -> list[Stated[str]]:
     """ "Năm học 2026-2027", in one cell or in two."""
     text = unaccent(cell).lower()
@@ -139,9 +133,9 @@ def _school_years_in(
     ]
 
 
-def _months_in(row: Row, column: Column, cell: str, faults: list[Fault]) -> list[Stated[date]]:
-    """ "THÁNG 9/2026", "tháng 9 năm 2026" or, as school papers have it, "tháng 9 năm học 2026-2027"."""
-    text = _PAPER_DATE.sub(" ", unaccent(cell).lower())
+def _months_in(row: Row, column: ColumnPlace, cell: str, faults: list[Fault]) -> list[Stated[date]]:
+    """ "THÁNG 9/2026", "tháng 9 năm 2026" or, as schools write it, "tháng 9 năm học 2026-2027"."""
+    text = _DOCUMENT_DATE.sub(" ", unaccent(cell).lower())
     written = [match[1] for match in _MONTH_IN_TEXT.finditer(text)]
     written += [
         f"{match[1]}/{match[2] if int(match[1]) >= FIRST_MONTH else match[3]}"
@@ -152,16 +146,14 @@ def _months_in(row: Row, column: Column, cell: str, faults: list[Fault]) -> list
         try:
             found.append(Stated(row.number, column.label, parse_month(month)))
         except CellError as error:
-            faults.append(
-                fault_at(row, column, code=error.code, vi=f"{error.detail}.", en="Not a month.")
-            )
+            faults.append(fault_at(row, column, error.code, error.message))
     return found
 
 
 def _read_due(
     row: Row,
-    column: Column,
-    value: Column | None,
+    column: ColumnPlace,
+    value: ColumnPlace | None,
     due_dates: list[Stated[date]],
     faults: list[Fault],
 ) -> None:

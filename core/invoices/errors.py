@@ -18,7 +18,8 @@ class CancelReasonMissingError(MalformedError):
     """An invoice is to be cancelled without a reason."""
 
     code = "reason_missing"
-    title = msg("Hãy ghi lý do huỷ.")
+    title = msg("Thiếu lý do.")
+    text = msg("Hãy ghi lý do huỷ.")
 
 
 class AlreadyCancelledError(ConflictError):
@@ -50,7 +51,8 @@ class ScheduleNotApprovedError(ConflictError):
     """The schedule is a draft."""
 
     code = "not_approved"
-    title = msg("Đợt thu chưa được duyệt nên chưa phát hành được.")
+    title = msg("Chưa được duyệt.")
+    text = msg("Đợt thu chưa được duyệt nên chưa phát hành được.")
 
 
 class NobodyToChargeError(ConflictError):

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Select, and_, literal_column, select
 
+from core.invoices.payment_states import RECEIVABLE, SETTLED_VND
 from core.invoices.selects import (
     CLASS_NAME,
     INVOICES,
@@ -156,19 +157,14 @@ SELECT f.code AS item_code, l.description, l.unit, l.unit_price_vnd, l.quantity,
 # what was reversed is gone
 PAID_PARTS = Query(
     PaidPart,
-    """
-SELECT p.id AS payment_id,
-       sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint AS amount_vnd,
-       p.paid_at
-  FROM transfer t
+    f"""
+SELECT p.id AS payment_id, {SETTLED_VND} AS amount_vnd, p.paid_at
+  FROM transfer t {RECEIVABLE}
   JOIN payment p ON p.school_id = t.school_id AND p.id = t.payment_id
-  JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
-   AND r.id IN (t.credit_account_id, t.debit_account_id)
  WHERE t.school_id = $1 AND t.invoice_id = $2
- GROUP BY p.id, p.paid_at
-HAVING sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END) <> 0
+ GROUP BY p.id, p.paid_at HAVING {SETTLED_VND} <> 0
  ORDER BY p.paid_at, p.id
-""",
+""",  # noqa: S608 - constants of this package
 )
 
 

@@ -54,17 +54,23 @@ CASE WHEN p.suspense_reason IS NOT NULL THEN 'received_unconfirmed'
      ELSE 'received_unconfirmed' END
 """  # noqa: S608 - constants of this module
 
+SETTLED_VND: Final = (
+    "sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint"
+)
+"""SQL: what transfers `t` settle, VND: credits of the receivable `r`, less their reversals."""
+RECEIVABLE: Final = """
+JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
+                     AND r.id IN (t.credit_account_id, t.debit_account_id)
+"""
 _SETTLING = """
 SELECT paid.invoice_id, paid.amount_vnd, p.channel, {state} AS state, {at_bank} AS is_at_bank
-  FROM (SELECT t.school_id, t.invoice_id, t.payment_id,
-               sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint
-                 AS amount_vnd
+  FROM (SELECT t.school_id, t.invoice_id, t.payment_id, {settled} AS amount_vnd
           FROM ledger_account r
           JOIN transfer t ON t.school_id = r.school_id AND r.id IN (t.credit_account_id, t.debit_account_id)
          WHERE r.school_id = {school} AND r.kind = 'receivable' AND t.payment_id IS NOT NULL
            AND t.invoice_id {invoices}
          GROUP BY t.school_id, t.invoice_id, t.payment_id
-        HAVING sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END) > 0) paid
+        HAVING {settled} > 0) paid
   JOIN payment p ON p.school_id = paid.school_id AND p.id = paid.payment_id
 """
 _LEAST_FIRST = ", ".join(f"'{one}'" for one in PaymentState)
@@ -79,7 +85,9 @@ def settling(*, school: str, invoices: str) -> str:
 
     `school` is an expression; `invoices` a condition on the invoice's number, such as `= ANY($2::bigint[])`.
     """
-    return _SETTLING.format(state=PAYMENT_STATE, at_bank=AT_BANK, school=school, invoices=invoices)
+    return _SETTLING.format(
+        state=PAYMENT_STATE, at_bank=AT_BANK, settled=SETTLED_VND, school=school, invoices=invoices
+    )
 
 
 @dataclass(frozen=True, slots=True)

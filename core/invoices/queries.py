@@ -14,6 +14,7 @@ from typing import Final, TypedDict
 
 from adapters import CREATE, REDIRECT
 from adapters.banks import bank
+from core.invoices.selects import InvoiceStatus, status_of
 from core.invoices.virtual import VA_PREFIX, virtual_or
 from core.kit.database import Driver, Query
 from core.kit.text import mask_name
@@ -114,13 +115,18 @@ class PublicInvoice:
         return state_of(self.total_vnd, self.paid_vnd, is_cancelled=self.is_cancelled)
 
 
+_STATE_OF: Final = {
+    InvoiceStatus.UNPAID: State.OPEN,
+    InvoiceStatus.PART: State.PARTIAL,
+    InvoiceStatus.PAID: State.PAID,
+    InvoiceStatus.CANCELLED: State.CANCELLED,
+}
+
+
 def state_of(total_vnd: int, paid_vnd: int, *, is_cancelled: bool) -> State:
     """How an invoice of `total_vnd` stands when `paid_vnd` was received for it."""
-    if is_cancelled:
-        return State.CANCELLED
-    if paid_vnd >= total_vnd:
-        return State.PAID
-    return State.PARTIAL if paid_vnd > 0 else State.OPEN
+    status = status_of(total_vnd=total_vnd, paid_vnd=paid_vnd, is_cancelled=is_cancelled)
+    return _STATE_OF[status]
 
 
 LINES: Final = """

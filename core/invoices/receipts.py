@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
+from core.invoices.payment_states import RECEIVABLE, SETTLED_VND
 from core.invoices.queries import CLASS_NAME, LINES, LineParts, PublicLine
 from core.kit.database import Driver, Query
 from core.kit.text import mask_name
@@ -78,15 +79,6 @@ class PublicReceipt(ReceivedPayment):
         return self.amount_vnd - self.refunded_vnd - sum(part.amount_vnd for part in self.parts)
 
 
-# What payments settle: credits of the receivable, less their reversals. Given `t` by the caller.
-_SETTLED = """
-sum(CASE WHEN t.credit_account_id = r.id THEN t.amount_vnd ELSE -t.amount_vnd END)::bigint
-"""
-_RECEIVABLE = """
-JOIN ledger_account r ON r.school_id = t.school_id AND r.kind = 'receivable'
-                     AND r.id IN (t.credit_account_id, t.debit_account_id)
-"""
-
 _HAS_OFFICIAL = """
 EXISTS (SELECT FROM official_receipt o WHERE o.school_id = p.school_id AND o.payment_id = p.id
            AND o.content IS NOT NULL)
@@ -96,8 +88,8 @@ RECEIPTS_OF_INVOICE = Query(
     ReceiptLink,
     f"""
 SELECT p.token, settled.amount_vnd, p.paid_at, {_HAS_OFFICIAL} AS has_official
-  FROM (SELECT t.school_id, t.payment_id, {_SETTLED} AS amount_vnd
-          FROM transfer t {_RECEIVABLE}
+  FROM (SELECT t.school_id, t.payment_id, {SETTLED_VND} AS amount_vnd
+          FROM transfer t {RECEIVABLE}
          WHERE t.school_id = $1 AND t.invoice_id = $2 AND t.payment_id IS NOT NULL
          GROUP BY t.school_id, t.payment_id) settled
   JOIN payment p ON p.school_id = settled.school_id AND p.id = settled.payment_id
@@ -147,8 +139,8 @@ RECEIPT_PARTS = Query(
     f"""
 SELECT i.reference, f.name AS title, p.full_name, {CLASS_NAME} AS class_name, i.total_vnd, settled.amount_vnd,
        {LINES} AS lines
-  FROM (SELECT t.school_id, t.invoice_id, {_SETTLED} AS amount_vnd
-          FROM transfer t {_RECEIVABLE}
+  FROM (SELECT t.school_id, t.invoice_id, {SETTLED_VND} AS amount_vnd
+          FROM transfer t {RECEIVABLE}
          WHERE t.school_id = $1 AND t.payment_id = $2 AND t.invoice_id IS NOT NULL
          GROUP BY t.school_id, t.invoice_id) settled
   JOIN invoice i ON i.school_id = settled.school_id AND i.id = settled.invoice_id

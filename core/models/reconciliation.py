@@ -253,8 +253,8 @@ day_close = Table(
 
 # The reconciliation of a school's day: its progress, or its last result. The jobs to be run are in the
 # queue (procrastinate's tables, beside ours); this is what people see, and what need not run again.
-night_run = Table(
-    "night_run",
+reconciliation_run = Table(
+    "reconciliation_run",
     metadata,
     school_column(),
     Column("business_date", Date, nullable=False),

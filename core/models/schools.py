@@ -42,11 +42,11 @@ school = Table(
     # a refund above this needs a second person; 0: every one does
     Column("refund_approval_above_vnd", BigInteger, nullable=False, server_default="0"),
     # the hour in Vietnam at which its reconciliation begins; NULL: the installation's own
-    Column("night_hour", SmallInteger, nullable=True),
+    Column("reconciliation_hour", SmallInteger, nullable=True),
     # the last business date that is closed: nothing is posted on it or before; NULL: none is
     Column("books_locked_until", Date, nullable=True),
     created_at(),
-    CheckConstraint("night_hour BETWEEN 0 AND 23", name="night_hour_of_a_day"),
+    CheckConstraint("reconciliation_hour BETWEEN 0 AND 23", name="reconciliation_hour_of_a_day"),
 )
 
 bank_account = Table(

@@ -35,7 +35,7 @@ from core.portal.errors import (
     ServiceNotFoundError,
     SeveralAccountsError,
 )
-from core.portal.forms import Form, FormFile, ServiceLine, Wanted, read_forms, settle
+from core.portal.forms import Form, FormFile, PricedForm, ServiceLine, price_forms, read_forms
 from core.portal.queries import ApplicationRow, applications_by_code
 from core.students.changes import new_references
 from core.students.errors import file_error
@@ -73,7 +73,7 @@ class FormsPreview:
     total_vnd: int
     ignored_columns: tuple[str, ...]
     faults: tuple[Fault, ...]
-    sample: tuple[Wanted, ...]
+    sample: tuple[PricedForm, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ async def preview_forms(
     """
     service = await open_service(db, school_id, service_id)
     file = await _read(data, file_name, service)
-    wanted, faults = settle(file.forms, service.lines)
+    wanted, faults = price_forms(file.forms, service.lines)
     new, known, used = await _compare(db, school_id, service, wanted)
     return FormsPreview(
         service=service,
@@ -266,7 +266,7 @@ async def submit(
     await lock_fees(db, school_id)
     await lock_roster(db, school_id)
     service = await open_service(db, school_id, service_id)
-    wanted, faults = settle(forms, service.lines)
+    wanted, faults = price_forms(forms, service.lines)
     refuse(faults)
     new, _, used = await _compare(db, school_id, service, wanted)
     if used:
@@ -298,8 +298,8 @@ def refuse(faults: Sequence[Fault]) -> None:
 
 
 async def _compare(
-    db: Driver, school_id: int, service: OpenService, wanted: Sequence[Wanted]
-) -> tuple[list[Wanted], list[Wanted], list[Fault]]:
+    db: Driver, school_id: int, service: OpenService, wanted: Sequence[PricedForm]
+) -> tuple[list[PricedForm], list[PricedForm], list[Fault]]:
     """The applications that are new, those that are here already, and those whose code is taken."""
     found = await db.fetch(
         CODES_IN_USE,
@@ -318,7 +318,7 @@ async def _compare(
     )
 
 
-def _code_used(one: Wanted, use: CodeInUse) -> Fault:
+def _code_used(one: PricedForm, use: CodeInUse) -> Fault:
     if use.is_application:
         code = "other_application"
         text = msg(
@@ -331,7 +331,12 @@ def _code_used(one: Wanted, use: CodeInUse) -> Fault:
 
 
 async def _write(
-    db: Driver, keys: Keys, school_id: int, service: OpenService, new: Sequence[Wanted], on: date
+    db: Driver,
+    keys: Keys,
+    school_id: int,
+    service: OpenService,
+    new: Sequence[PricedForm],
+    on: date,
 ) -> None:
     """Group, applicants, invoices with their lines and transfers, applications: one statement each."""
     books = await books_of(db, school_id)

@@ -38,7 +38,8 @@ class ServiceNotApprovedError(ConflictError):
     """The service is a draft."""
 
     code = "not_approved"
-    title = msg("Dịch vụ chưa được duyệt nên chưa nhận hồ sơ.")
+    title = msg("Chưa được duyệt.")
+    text = msg("Dịch vụ chưa được duyệt nên chưa nhận hồ sơ.")
 
 
 class SeveralAccountsError(ConflictError):

@@ -1,7 +1,7 @@
 """Applications (hồ sơ) as they are handed in: read from a school's file or from JSON, and checked. Pure.
 
 A service's lines are what was approved; an application says who applies, under which file code, and
-how many of each (wishes, subjects, copies). It never guesses: a blank number is a fault, what a column
+how many of each (choices, subjects, copies). It never guesses: a blank number is a fault, what a column
 does not say is the quantity that was approved, and an optional item is charged only where it is asked.
 """
 
@@ -10,25 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from adapters.contract import FileError
-from adapters.tabular.spreadsheet import (
-    Cell,
-    CellError,
-    Row,
-    Sheet,
-    column_letter,
-    is_blank,
-    normalise_header,
-    parse_text,
-    read_sheets,
-)
-from core.fees.cell_parsers import fault_at, parse_quantity, read_cell
-from core.fees.columns import Column
+from adapters.messages import Message, msg
+from adapters.tabular.cells import Cell, CellError, is_blank, normalise_header, parse_text
+from adapters.tabular.headers import ColumnPlace, Header, claim_columns
+from adapters.tabular.workbook import Row, Sheet, read_sheets
+from core.fees.cell_parsers import parse_quantity
+from core.kit.errors import fault
 from core.kit.faults import Fault
-from core.kit.money import MAX_VND, format_vnd
-from core.students.values import ValueFault, read_name
+from core.kit.money import MAX_VND
+from core.kit.table_cells import fault_at, read_cell
+from core.students.values import read_name
 
 T = TypeVar("T")
 
@@ -36,6 +31,13 @@ MAX_QUANTITY: Final = 1_000
 MAX_APPLICATIONS: Final = 20_000
 _HEADER_WITHIN: Final = 30
 _FILE_CODE: Final = re.compile(r"[0-9A-Z./-]{4,50}")
+
+
+class _FormColumn(StrEnum):
+    CODE = "file_code"
+    NAME = "full_name"
+
+
 _CODE_WORDS: Final = ("ma ho so", "so ho so", "ma so ho so", "file code", "application code")
 _NAME_WORDS: Final = (
     *("ho va ten", "ho ten", "nguoi nop", "nguoi dang ky", "ten nguoi nop", "ten nguoi dang ky"),
@@ -85,23 +87,22 @@ def parse_file_code(cell: Cell) -> str:
     """The school's or the portal's code of a file, in upper case. Raises CellError."""
     code = parse_text(cell).strip().upper()
     if not code:
-        raise CellError("empty", "ô trống")
+        raise CellError("empty", msg("ô trống"))
     if not _FILE_CODE.fullmatch(code):
         raise CellError(
             "bad_file_code",
-            "mã hồ sơ gồm 4 đến 50 chữ cái không dấu, chữ số và dấu . / -, không có khoảng trắng",
+            msg(
+                "mã hồ sơ gồm 4 đến 50 chữ cái không dấu, chữ số và dấu . / -, không có khoảng trắng"
+            ),
         )
     return code
 
 
 def parse_applicant(cell: Cell) -> str:
     """The applicant's full name. Raises CellError."""
-    try:
-        name = read_name(cell)
-    except ValueFault as error:
-        raise CellError(error.code, error.vi.rstrip(".")) from error
+    name = read_name(cell)
     if not name:
-        raise CellError("empty", "ô trống")
+        raise CellError("empty", msg("ô trống"))
     return name
 
 
@@ -117,24 +118,25 @@ def form_of_json(
     named: dict[str, int] = {}
     form = Form(
         row=place,
-        file_code=read_cell(row, Column(0, "file_code"), parse_file_code, faults) or "",
-        full_name=read_cell(row, Column(1, "full_name"), parse_applicant, faults) or "",
+        file_code=read_cell(row, ColumnPlace(0, _FormColumn.CODE), parse_file_code, faults) or "",
+        full_name=read_cell(row, ColumnPlace(1, _FormColumn.NAME), parse_applicant, faults) or "",
         quantities=named,
     )
     for text, number in quantities.items():
         code = text.strip().upper()
         if code in named:
-            vi, en = "Khoản này được ghi hai lần.", "This item is named twice."
-            faults.append(_of_form(form, "duplicate_item", vi, en, str(number), column=code[:40]))
+            repeated = msg("Khoản này được ghi hai lần.")
+            faults.append(_of_form(form, "duplicate_item", repeated, str(number), code[:40]))
         named[code] = number
     return form
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    code: Column
-    name: Column
-    quantities: Mapping[str, Column]  # item code -> where it stands
+class _FormTable:
+    code: ColumnPlace
+    name: ColumnPlace
+    quantities: Mapping[str, ColumnPlace]  # item code -> where it stands
+    rows: tuple[Row, ...]
     ignored: tuple[str, ...]
     faults: tuple[Fault, ...]
 
@@ -146,107 +148,105 @@ def read_forms(data: bytes, file_name: str, lines: Sequence[ServiceLine]) -> For
     with file code and full name.
     """
     sheets = read_sheets(data, file_name)
-    tables = [(sheet, *found) for sheet in sheets if (found := _find_header(sheet, lines))]
+    tables = [table for sheet in sheets if (table := _find_table(sheet, lines))]
     if not tables:
-        raise FileError(
-            "no_application_table",
-            f"{file_name}: không thấy dòng tiêu đề có Mã hồ sơ và Họ và tên",
-        )
+        detail = msg("{file}: không thấy dòng tiêu đề có Mã hồ sơ và Họ và tên", file=file_name)
+        raise FileError("no_application_table", detail)
     faults: list[Fault] = []
     forms: list[Form] = []
-    for sheet, at, header in tables:
-        faults += header.faults
-        for row in sheet.rows[at + 1 :]:
-            if not (is_blank(row.at(header.code.index)) and is_blank(row.at(header.name.index))):
-                forms += _read_row(row, header, lines, faults)
-    if len(forms) > MAX_APPLICATIONS or not (forms or faults):
-        faults.append(
-            Fault(
-                code="too_many_applications" if forms else "no_rows",
-                vi=f"Tệp có hơn {MAX_APPLICATIONS} hồ sơ." if forms else "Tệp không có hồ sơ nào.",
-                en=f"More than {MAX_APPLICATIONS} applications." if forms else "No applications.",
-            )
-        )
-    ignored = dict.fromkeys(name for _, _, header in tables for name in header.ignored)
+    for table in tables:
+        faults += table.faults
+        for row in table.rows:
+            if not (is_blank(row.at(table.code.index)) and is_blank(row.at(table.name.index))):
+                forms += _read_row(row, table, lines, faults)
+    if len(forms) > MAX_APPLICATIONS:
+        text = msg("Tệp có hơn {limit} hồ sơ.", limit=MAX_APPLICATIONS)
+        faults.append(fault("too_many_applications", text))
+    elif not forms and not faults:
+        faults.append(fault("no_rows", msg("Tệp không có hồ sơ nào.")))
+    ignored = dict.fromkeys(name for table in tables for name in table.ignored)
     return FormFile(tuple(forms), tuple(faults), tuple(ignored))
 
 
-def _find_header(sheet: Sheet, lines: Sequence[ServiceLine]) -> tuple[int, _Header] | None:
+def _meaning_of(header: str) -> _FormColumn | None:
+    words = normalise_header(header)
+    if words in _CODE_WORDS:
+        return _FormColumn.CODE
+    return _FormColumn.NAME if words in _NAME_WORDS else None
+
+
+def _find_table(sheet: Sheet, lines: Sequence[ServiceLine]) -> _FormTable | None:
     for at, row in enumerate(sheet.rows[:_HEADER_WITHIN]):
-        words = {
-            index: normalise_header(cell)
-            for index, cell in enumerate(row.cells)
-            if isinstance(cell, str) and cell.strip()
-        }
-        codes = [index for index, said in words.items() if said in _CODE_WORDS]
-        names = [index for index, said in words.items() if said in _NAME_WORDS]
-        if codes and names:
-            return at, _read_header(row, words, codes, names, lines)
+        header = claim_columns(row, _meaning_of)
+        if len(header.columns) == len(_FormColumn):
+            return _read_header(row, header, sheet.rows[at + 1 :], lines)
     return None
 
 
 def _read_header(
     row: Row,
-    words: Mapping[int, str],
-    codes: Sequence[int],
-    names: Sequence[int],
+    header: Header[_FormColumn],
+    below: tuple[Row, ...],
     lines: Sequence[ServiceLine],
-) -> _Header:
-    def column(index: int) -> Column:
-        return Column(
-            index, f"{' '.join(str(row.at(index)).split())[:40]} ({column_letter(index)})"
-        )
-
-    def fault(index: int, code: str, vi: str, en: str) -> Fault:
-        return fault_at(row, column(index), code=code, vi=vi, en=en)
-
+) -> _FormTable:
+    """Where the quantities stand beside code and name, and what is wrong with the header."""
+    codes, names = header.columns[_FormColumn.CODE], header.columns[_FormColumn.NAME]
+    twice = msg("Hai cột cùng nghĩa.")
     faults = [
-        fault(index, "ambiguous_column", "Hai cột cùng nghĩa.", "Two columns mean the same.")
+        fault_at(row, header.place(index), "ambiguous_column", twice)
         for index in (*codes[1:], *names[1:])
     ]
     known = {normalise_header(text): line for line in lines for text in (line.name, line.item_code)}
-    quantities: dict[str, Column] = {}
+    quantities: dict[str, ColumnPlace] = {}
     ignored = []
-    for index, said in words.items():
+    for index, name in header.names.items():
         if index in {*codes, *names}:
             continue
-        line = known.get(said)
-        if line is None and said in _QUANTITY_WORDS:
+        words = normalise_header(name)
+        line = known.get(words)
+        if line is None and words in _QUANTITY_WORDS:
             if len(lines) != 1:
-                codes_of = ", ".join(line.item_code for line in lines)
-                vi = f"Dịch vụ có nhiều khoản; hãy đặt tên cột theo mã khoản ({codes_of})."
-                en = f"The service has several fees; name the column by the item's code ({codes_of})."
-                faults.append(fault(index, "which_item", vi, en))
+                text = msg(
+                    "Dịch vụ có nhiều khoản; hãy đặt tên cột theo mã khoản ({items}).",
+                    items=tuple(line.item_code for line in lines),
+                )
+                faults.append(fault_at(row, header.place(index), "which_item", text))
                 continue
             line = lines[0]
         if line is None:
-            ignored.append(" ".join(str(row.at(index)).split())[:60])
+            ignored.append(name[:60])
         elif line.item_code in quantities:
-            vi = f"Hai cột cùng nói về khoản «{line.item_code}»."
-            en = f"Two columns tell of item {line.item_code!r}."
-            faults.append(fault(index, "ambiguous_column", vi, en))
+            text = msg("Hai cột cùng nói về khoản «{item}».", item=line.item_code)
+            faults.append(fault_at(row, header.place(index), "ambiguous_column", text))
         else:
-            quantities[line.item_code] = column(index)
-    return _Header(column(codes[0]), column(names[0]), quantities, tuple(ignored), tuple(faults))
+            quantities[line.item_code] = header.place(index)
+    return _FormTable(
+        code=header.place(codes[0]),
+        name=header.place(names[0]),
+        quantities=quantities,
+        rows=below,
+        ignored=tuple(ignored),
+        faults=tuple(faults),
+    )
 
 
 def _read_row(
-    row: Row, header: _Header, lines: Sequence[ServiceLine], faults: list[Fault]
+    row: Row, table: _FormTable, lines: Sequence[ServiceLine], faults: list[Fault]
 ) -> list[Form]:
     before = len(faults)
 
-    def read(column: Column, parse: Callable[[Cell], T]) -> T | None:
+    def read(column: ColumnPlace, parse: Callable[[Cell], T]) -> T | None:
         return read_cell(row, column, parse, faults)
 
-    code = read(header.code, parse_file_code)
-    name = read(header.name, parse_applicant)
+    code = read(table.code, parse_file_code)
+    name = read(table.name, parse_applicant)
     quantities = {
         line.item_code: read(
-            header.quantities[line.item_code],
+            table.quantities[line.item_code],
             _parse_choice if line.is_optional else parse_quantity,
         )
         for line in lines
-        if line.item_code in header.quantities
+        if line.item_code in table.quantities
     }
     if len(faults) > before:
         return []
@@ -260,8 +260,8 @@ def _parse_choice(cell: Cell) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """An application with every quantity settled; items that are not wanted are left out."""
+class PricedForm:
+    """An application with every quantity decided and what it costs; items not asked for are left out."""
 
     row: int
     file_code: str
@@ -270,24 +270,21 @@ class Wanted:
     total_vnd: int
 
 
-def settle(
+def price_forms(
     forms: Sequence[Form], lines: Sequence[ServiceLine]
-) -> tuple[tuple[Wanted, ...], tuple[Fault, ...]]:
+) -> tuple[tuple[PricedForm, ...], tuple[Fault, ...]]:
     """What each application comes to, and everything that contradicts the service or another row."""
     by_code = {line.item_code: line for line in lines}
     first_row: dict[str, int] = {}
     faults: list[Fault] = []
-    wanted = []
+    priced = []
     for form in forms:
-        said = _contradictions(form, by_code)
+        wrong = _contradictions(form, by_code)
         row = first_row.get(form.file_code)
         first_row.setdefault(form.file_code, form.row)
-        if (
-            form.file_code and row is not None
-        ):  # on another sheet it may be a row of the same number
-            vi = f"Mã hồ sơ này đã có ở dòng {row}."
-            en = f"This file code stands in row {row} already."
-            said.append(_of_form(form, "duplicate_file_code", vi, en, form.file_code))
+        if form.file_code and row is not None:  # on another sheet: perhaps of the same number
+            text = msg("Mã hồ sơ này đã có ở dòng {row}.", row=row)
+            wrong.append(_of_form(form, "duplicate_file_code", text, form.file_code))
         quantities = {
             line.item_code: number
             for line in lines
@@ -297,14 +294,13 @@ def settle(
                 )
             )
         }
-        if not said:
+        if not wrong:
             total_vnd = sum(by_code[code].unit_price_vnd * n for code, n in quantities.items())
             if not 0 < total_vnd <= MAX_VND:
-                vi = f"Tổng tiền của hồ sơ phải từ 1 đ đến {format_vnd(MAX_VND, 'vi')}."
-                en = f"An application comes to 1 to {MAX_VND} VND."
-                said.append(_of_form(form, "bad_total", vi, en, str(total_vnd)))
-            wanted.append(
-                Wanted(
+                text = msg("Tổng tiền của hồ sơ phải từ 1 đ đến {limit:vnd}.", limit=MAX_VND)
+                wrong.append(_of_form(form, "bad_total", text, str(total_vnd)))
+            priced.append(
+                PricedForm(
                     row=form.row,
                     file_code=form.file_code,
                     full_name=form.full_name,
@@ -312,8 +308,8 @@ def settle(
                     total_vnd=total_vnd,
                 )
             )
-        faults += said
-    return tuple(wanted), tuple(faults)
+        faults += wrong
+    return tuple(priced), tuple(faults)
 
 
 def _contradictions(form: Form, lines: Mapping[str, ServiceLine]) -> list[Fault]:
@@ -321,16 +317,13 @@ def _contradictions(form: Form, lines: Mapping[str, ServiceLine]) -> list[Fault]
     for code, number in form.quantities.items():
         line = lines.get(code)
         if line is None:
-            vi, en = f"Dịch vụ không có khoản «{code[:40]}».", "The service has no such item."
-            faults.append(_of_form(form, "unknown_item", vi, en, code[:40], column=code[:40]))
+            text = msg("Dịch vụ không có khoản «{item}».", item=code[:40])
+            faults.append(_of_form(form, "unknown_item", text, code[:40], code[:40]))
         elif not (0 if line.is_optional else 1) <= number <= MAX_QUANTITY:
-            vi = f"Số lượng là số nguyên từ 1 đến {MAX_QUANTITY}."
-            en = f"The quantity is a whole number from 1 to {MAX_QUANTITY}."
-            faults.append(_of_form(form, "bad_quantity", vi, en, str(number), column=code))
+            text = msg("Số lượng là số nguyên từ 1 đến {limit}.", limit=MAX_QUANTITY)
+            faults.append(_of_form(form, "bad_quantity", text, str(number), code))
     return faults
 
 
-def _of_form(
-    form: Form, code: str, vi: str, en: str, value: str, column: str = "Mã hồ sơ"
-) -> Fault:
-    return Fault(code=code, vi=vi, en=en, row=form.row, column=column, value=value)
+def _of_form(form: Form, code: str, text: Message, value: str, column: str = "Mã hồ sơ") -> Fault:
+    return fault(code, text, row=form.row, column=column, value=value)

@@ -87,7 +87,7 @@ class RefundReasonMissingError(InvalidError):
     """A refund needs a reason of a bounded length."""
 
     code = "reason_missing"
-    title = msg("Thiếu lý do hoàn tiền.")
+    title = msg("Thiếu lý do.")
     text = msg("Hãy ghi lý do hoàn tiền (tối đa {max_length} ký tự).")
     max_length: int
 
@@ -144,7 +144,8 @@ class ProviderStillAskedError(ConflictError):
     """A person decides on a provider's refund only after days of doubt."""
 
     code = "refund_under_way"
-    title = msg("Đơn vị thanh toán còn đang được hỏi; chỉ kết luận bằng tay sau ba ngày chưa rõ.")
+    title = msg("Đang hoàn tiền.")
+    text = msg("Đơn vị thanh toán còn đang được hỏi; chỉ kết luận bằng tay sau ba ngày chưa rõ.")
 
 
 @dataclass(eq=False)

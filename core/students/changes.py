@@ -28,7 +28,7 @@ class RowChange:
     is_changed: bool
 
 
-# one row for each of the list, in its order; NULL in the list: it says nothing of that
+# one row for each of the list, in its order; NULL in the list: not given
 COMPARE = Query(
     RowChange,
     """
@@ -97,7 +97,7 @@ ON CONFLICT (school_id, student_id) DO UPDATE
 
 @dataclass(frozen=True, slots=True)
 class RosterColumns:
-    """The rows as one array per column, for unnest. None: the list says nothing."""
+    """The rows as one array per column, for unnest. None: not given."""
 
     codes: list[str]
     names: list[str]

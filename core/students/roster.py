@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
 
-from adapters.tabular.spreadsheet import (
-    Cell,
-    Row,
-    Sheet,
-    is_blank,
-    normalise_header,
-    read_sheets,
-    show,
-)
+from adapters.messages import msg
+from adapters.tabular.cells import Cell, is_blank, normalise_header
+from adapters.tabular.headers import ColumnPlace, Header, counted_from
+from adapters.tabular.workbook import Row, Sheet, read_sheets
+from core.kit.errors import fault
 from core.kit.faults import Fault
-from core.students.headers import Field, Header, column_name, find_header
+from core.kit.table_cells import read_cell
+from core.students.headers import NAMES, RosterColumn, find_header, missing, place_of, twice
 from core.students.values import (
-    ValueFault,
     read_birth_date,
     read_class,
     read_code,
@@ -35,8 +31,6 @@ from core.students.values import (
 )
 
 T = TypeVar("T")
-
-MAX_VALUE_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +69,13 @@ def read_roster(data: bytes, file_name: str, *, today: date) -> RosterFile:
     found = [(sheet, header) for sheet in sheets if (header := find_header(sheet.rows))]
     if not found:
         return RosterFile(rows=(), faults=(_no_header(sheets),))
-    reading = _Reading(today, has_sheets=len(found) > 1)
+    reading = _RosterReading(today, has_sheets=len(found) > 1)
     for sheet, header in found:
         reading.read_sheet(sheet, header)
     rows = tuple(reading.rows)
     faults = [*reading.faults, *_doubles(reading.codes)]
     if not rows and not faults:
-        faults.append(
-            Fault(
-                code="no_rows",
-                vi="Danh sách không có học sinh nào dưới dòng tiêu đề.",
-                en="The list has no pupil below its header.",
-            )
-        )
+        faults.append(fault("no_rows", msg("Danh sách không có học sinh nào dưới dòng tiêu đề.")))
     return RosterFile(
         rows=rows,
         faults=tuple(faults),
@@ -97,15 +85,11 @@ def read_roster(data: bytes, file_name: str, *, today: date) -> RosterFile:
 
 
 def _no_header(sheets: Sequence[Sheet]) -> Fault:
-    return Fault(
-        code="no_header",
-        vi="Không tìm thấy dòng tiêu đề có các cột Mã học sinh, Họ và tên, Lớp.",
-        en="No header row with student code, full name and class was found.",
-        row=sheets[0].rows[0].number,
-    )
+    text = msg("Không tìm thấy dòng tiêu đề có các cột Mã học sinh, Họ và tên, Lớp.")
+    return fault("no_header", text, row=sheets[0].rows[0].number)
 
 
-class _Reading:
+class _RosterReading:
     """What accumulates while the sheets are read."""
 
     def __init__(self, today: date, *, has_sheets: bool) -> None:
@@ -117,116 +101,95 @@ class _Reading:
         self.warnings: list[Fault] = []
         self.ignored: list[str] = []
 
-    def read_sheet(self, sheet: Sheet, header: Header) -> None:
-        place = f"{sheet.name} · " if self.has_sheets else ""
-        self.ignored += header.ignored
-        self.faults += _header_faults(header, place)
-        if header.missing or header.twice:
+    def read_sheet(self, sheet: Sheet, header: Header[RosterColumn]) -> None:
+        prefix = f"{sheet.name} · " if self.has_sheets else ""
+        places = {
+            column: replace(place, label=f"{prefix}{place.label}")
+            for column in RosterColumn
+            for place in (place_of(header, column),)
+        }
+        self.ignored += header.unknown
+        if faults := list(_header_faults(header, places)):
+            self.faults += faults
             return
         for row in sheet.rows:
             if row.number > header.row and not _is_not_a_pupil(row, header):
-                self._read_row(row, header, place)
+                self._read_row(row, header, places)
 
-    def _read_row(self, row: Row, header: Header, place: str) -> None:
+    def _read_row(
+        self,
+        row: Row,
+        header: Header[RosterColumn],
+        places: dict[RosterColumn, ColumnPlace],
+    ) -> None:
         before = len(self.faults)
 
-        def value(field: Field, read: Callable[[Cell], T], default: T, *, warn: bool = False) -> T:
-            cell = _first_filled(row, header.columns.get(field, ()))
-            try:
-                return read(cell)
-            except ValueFault as error:
-                (self.warnings if warn else self.faults).append(
-                    Fault(
-                        code=error.code,
-                        vi=error.vi,
-                        en=error.en,
-                        row=row.number,
-                        column=place + column_name(header, field),
-                        value=show(cell)[:MAX_VALUE_SHOWN],
-                    )
-                )
-                return default
+        def value(
+            column: RosterColumn, read: Callable[[Cell], T], default: T, *, warn: bool = False
+        ) -> T:
+            at = header.columns.get(column, ())
+            index = next((i for i in at if not is_blank(row.at(i))), len(row.cells))
+            faults = self.warnings if warn else self.faults
+            found = read_cell(row, replace(places[column], index=index), read, faults)
+            return default if found is None else found
 
         def birth_date(cell: Cell) -> date | None:
             return None if is_blank(cell) else read_birth_date(cell, self.today)
 
-        code = value(Field.CODE, read_code, "")
-        full_name = self._name(row, header, place)
-        class_name, grade = value(Field.CLASS, read_class, ("", 0))
+        code = value(RosterColumn.CODE, read_code, "")
+        full_name = self._name(row, header, places)
+        class_name, grade = value(RosterColumn.CLASS, read_class, ("", 0))
         pupil = RosterRow(
             row=row.number,
             code=code,
             full_name=full_name,
-            birth_date=value(Field.BIRTH_DATE, birth_date, None),
+            birth_date=value(RosterColumn.BIRTH_DATE, birth_date, None),
             class_name=class_name,
             grade=grade,
-            guardian=value(Field.GUARDIAN, read_name, ""),
-            phone=value(Field.PHONE, read_phone, ""),
-            email=value(Field.EMAIL, read_email, ""),
-            personal_id=value(Field.PERSONAL_ID, read_personal_id, "", warn=True),
+            guardian=value(RosterColumn.GUARDIAN, read_name, ""),
+            phone=value(RosterColumn.PHONE, read_phone, ""),
+            email=value(RosterColumn.EMAIL, read_email, ""),
+            personal_id=value(RosterColumn.PERSONAL_ID, read_personal_id, "", warn=True),
         )
         if code:
-            self.codes.append((code, row.number, place + column_name(header, Field.CODE)))
+            self.codes.append((code, row.number, places[RosterColumn.CODE].label))
         if len(self.faults) == before:
             self.rows.append(pupil)
 
-    def _name(self, row: Row, header: Header, place: str) -> str:
+    def _name(
+        self,
+        row: Row,
+        header: Header[RosterColumn],
+        places: dict[RosterColumn, ColumnPlace],
+    ) -> str:
         """The full name, from one column, from a merged pair, or from family and given name."""
-        full, given = (
-            header.columns.get(Field.FULL_NAME, ()),
-            header.columns.get(Field.GIVEN_NAME, ()),
-        )
-        first = full or header.columns.get(Field.FAMILY_NAME, ())
+        full = header.columns.get(RosterColumn.FULL_NAME, ())
+        given = header.columns.get(RosterColumn.GIVEN_NAME, ())
+        first = full or header.columns.get(RosterColumn.FAMILY_NAME, ())
+        place = places[RosterColumn.FULL_NAME if full else RosterColumn.GIVEN_NAME]
         words: list[str] = []
-        named = Field.FULL_NAME if full else Field.GIVEN_NAME
         for index in (*first, *given):
-            try:
-                part = read_name(row.at(index))
-            except ValueFault as error:
-                self.faults.append(
-                    Fault(
-                        code=error.code,
-                        vi=error.vi,
-                        en=error.en,
-                        row=row.number,
-                        column=place + column_name(header, named),
-                        value=show(row.at(index))[:MAX_VALUE_SHOWN],
-                    )
-                )
+            part = read_cell(row, replace(place, index=index), read_name, self.faults)
+            if part is None:
                 return ""
             # beside a full name, a column "Tên" often repeats its last word, for sorting
             if part and not (full and index in given and words and words[-1] == part):
                 words += part.split()
         if not words:
-            self.faults.append(
-                Fault(
-                    code="missing_name",
-                    vi="Thiếu họ tên học sinh; hãy điền họ tên.",
-                    en="The pupil's name is missing.",
-                    row=row.number,
-                    column=place + column_name(header, named),
-                )
-            )
+            text = msg("Thiếu họ tên học sinh; hãy điền họ tên.")
+            self.faults.append(fault("missing_name", text, row=row.number, column=place.label))
         return " ".join(words)
 
 
-def _header_faults(header: Header, place: str) -> Iterable[Fault]:
-    for missing in header.missing:
-        yield Fault(
-            code="missing_column",
-            vi=f"Thiếu cột «{missing}»; hãy thêm cột này vào danh sách.",
-            en=f"The column {missing.name.lower()} is missing.",
-            row=header.row,
-            column=place + missing,
-        )
-    for twice, _ in header.twice:
-        yield Fault(
-            code="column_twice",
-            vi=f"Có hai cột cùng nghĩa «{twice}»; hãy giữ một cột.",
-            en=f"Two columns mean {twice.name.lower()}; keep one.",
-            row=header.row,
-            column=place + column_name(header, twice),
-        )
+def _header_faults(
+    header: Header[RosterColumn], places: dict[RosterColumn, ColumnPlace]
+) -> Iterable[Fault]:
+    for column in missing(header):
+        text = msg("Thiếu cột «{column}»; hãy thêm cột này vào danh sách.", column=NAMES[column])
+        yield fault("missing_column", text, row=header.row, column=places[column].label)
+    for column in twice(header):
+        text = msg("Có hai cột cùng nghĩa «{column}»; hãy giữ một cột.", column=NAMES[column])
+        yield fault("column_twice", text, row=header.row, column=places[column].label)
 
 
 _FOOTER = re.compile(
@@ -235,30 +198,17 @@ _FOOTER = re.compile(
 )
 
 
-def _is_not_a_pupil(row: Row, header: Header) -> bool:
+def _is_not_a_pupil(row: Row, header: Header[RosterColumn]) -> bool:
     """A row of other cells only, of column numbers, a header repeated on a new page, or a footer."""
     used = [index for at in header.columns.values() for index in at]
     filled = [row.at(index) for index in used if not is_blank(row.at(index))]
     if not filled:
         return True
-    if row.number == header.row + 1 and _counts_columns(row):
+    if row.number == header.row + 1 and counted_from(row) is not None:
         return True
     if len(filled) == 1 and isinstance(filled[0], str):
         return bool(_FOOTER.fullmatch(normalise_header(filled[0])))
     return find_header([row]) is not None and len(filled) > 2
-
-
-def _counts_columns(row: Row) -> bool:
-    """A row "(1) (2) (3)" or "1 2 3" under the header."""
-    texts = [normalise_header(show(cell)) for cell in row.cells if not is_blank(cell)]
-    numbers = [int(text) for text in texts if text.isascii() and text.isdigit()]
-    return len(numbers) == len(texts) > 2 and numbers == list(
-        range(numbers[0], numbers[0] + len(numbers))
-    )
-
-
-def _first_filled(row: Row, at: Sequence[int]) -> Cell:
-    return next((row.at(index) for index in at if not is_blank(row.at(index))), None)
 
 
 def _doubles(codes: Sequence[tuple[str, int, str]]) -> Iterable[Fault]:
@@ -266,14 +216,12 @@ def _doubles(codes: Sequence[tuple[str, int, str]]) -> Iterable[Fault]:
     for code, number, column in codes:
         if code in first:
             row, place = first[code]
-            yield Fault(
-                code="duplicate_student",
-                vi=f"Mã học sinh trùng với dòng {row}, {place}; mỗi học sinh chỉ có một dòng.",
-                en=f"The student code is that of row {row}, {place}; each pupil has one row.",
-                row=number,
-                column=column,
-                value=code,
+            text = msg(
+                "Mã học sinh trùng với dòng {row}, {column}; mỗi học sinh chỉ có một dòng.",
+                row=row,
+                column=place,
             )
+            yield fault("duplicate_student", text, row=number, column=column, value=code)
         first.setdefault(code, (number, column))
 
 
@@ -281,11 +229,9 @@ def _shared_ids(rows: Sequence[RosterRow]) -> Iterable[Fault]:
     first: dict[str, int] = {}
     for row in rows:
         if row.personal_id and row.personal_id in first:
-            yield Fault(
-                code="personal_id_shared",
-                vi=f"Số định danh trùng với dòng {first[row.personal_id]}; hãy kiểm tra lại.",
-                en=f"The personal id is that of row {first[row.personal_id]}; check both.",
-                row=row.row,
-                column=str(Field.PERSONAL_ID),
+            text = msg(
+                "Số định danh trùng với dòng {row}; hãy kiểm tra lại.", row=first[row.personal_id]
             )
+            column = str(NAMES[RosterColumn.PERSONAL_ID])
+            yield fault("personal_id_shared", text, row=row.row, column=column)
         first.setdefault(row.personal_id, row.row)

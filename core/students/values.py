@@ -1,7 +1,7 @@
 """How one value of a class list is read: class and grade, phone, email, codes and names.
 
-Each reader returns the tidy value or raises `ValueFault` with what is wrong and what to do, in
-Vietnamese and English. Pure; it must never repair a value into another that could also be meant.
+Each reader returns the tidy value or raises `CellError` with what is wrong and what to do. Pure; it must
+never repair a value into another that could also be meant.
 """
 
 from __future__ import annotations
@@ -9,37 +9,16 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from adapters.tabular.spreadsheet import Cell, CellError, parse_date, parse_text
+from adapters.messages import msg
+from adapters.tabular.cells import Cell, CellError, parse_date, parse_text
 from core.kit.text import unaccent
 
 NURSERY_GRADE = 0
 
 
-class ValueFault(Exception):  # noqa: N818  # a fault of a value, as `Fault` is of a row
-    """A value that cannot be used; `code` is stable."""
-
-    def __init__(self, code: str, vi: str, en: str) -> None:
-        super().__init__(f"{code}: {en}")
-        self.code = code
-        self.vi = vi
-        self.en = en
-
-
-_CELL_ERRORS = {
-    "formula": "The cell is a formula; paste its value instead (Paste Values).",
-    "date_as_text": "Excel turned this text into a date; format the column as Text and type it again.",
-    "empty": "The cell is empty.",
-    "two_digit_year": "Write the year with four digits (dd/mm/yyyy).",
-    "bad_date": "This is no date; write it as dd/mm/yyyy.",
-}
-
-
 def read_text(cell: Cell) -> str:
     """Text of a cell on one line; "" where there is none. What cannot be printed is left out."""
-    try:
-        text = parse_text(cell)
-    except CellError as error:
-        raise _of_cell(error) from error
+    text = parse_text(cell)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split()).lstrip("'")
 
 
@@ -50,14 +29,11 @@ def read_code(cell: Cell) -> str:
     """A pupil's code: up to 20 unaccented letters, digits and . _ / - in upper case (TT 42/2021)."""
     code = read_text(cell).upper()
     if not code:
-        raise ValueFault(
-            "missing_code", "Thiếu mã học sinh; hãy điền mã.", "The student code is missing."
-        )
+        raise CellError("missing_code", msg("Thiếu mã học sinh; hãy điền mã."))
     if not _CODE.fullmatch(code):
-        raise ValueFault(
+        raise CellError(
             "bad_code",
-            "Mã học sinh gồm tối đa 20 chữ cái không dấu và chữ số, không có khoảng trắng.",
-            "A student code has at most 20 unaccented letters and digits, without spaces.",
+            msg("Mã học sinh gồm tối đa 20 chữ cái không dấu và chữ số, không có khoảng trắng."),
         )
     return code
 
@@ -68,24 +44,15 @@ def read_name(cell: Cell) -> str:
     if name and (
         not any(c.isalpha() for c in name) or any(c.isdigit() for c in name) or len(name) > 100
     ):
-        raise ValueFault(
-            "bad_name", "Đây không phải họ tên người; hãy kiểm tra lại ô.", "This is no name."
-        )
+        raise CellError("bad_name", msg("Đây không phải họ tên người; hãy kiểm tra lại ô."))
     return name
 
 
 def read_birth_date(cell: Cell, today: date) -> date:
     """A birth date before `today` (Vietnam's business date)."""
-    try:
-        born = parse_date(cell)
-    except CellError as error:
-        raise _of_cell(error) from error
+    born = parse_date(cell)
     if born > today:
-        raise ValueFault(
-            "date_in_future",
-            "Ngày sinh ở tương lai; hãy kiểm tra lại năm.",
-            "The birth date lies in the future.",
-        )
+        raise CellError("date_in_future", msg("Ngày sinh ở tương lai; hãy kiểm tra lại năm."))
     return born
 
 
@@ -104,7 +71,7 @@ def read_class(cell: Cell) -> tuple[str, int]:
     """
     name = _CLASS_WORD.sub("", read_text(cell), count=1)
     if not name:
-        raise ValueFault("missing_class", "Thiếu tên lớp; hãy điền lớp.", "The class is missing.")
+        raise CellError("missing_class", msg("Thiếu tên lớp; hãy điền lớp."))
     if short := _SHORT_CLASS.fullmatch(name):
         name = short[1] + short[2].upper()
     name = name[0].upper() + name[1:]
@@ -113,10 +80,11 @@ def read_class(cell: Cell) -> tuple[str, int]:
         return name, int(grade[1])
     if _NURSERY.match(unaccent(name)) and len(name) <= 30:
         return name, NURSERY_GRADE
-    raise ValueFault(
+    raise CellError(
         "unknown_class",
-        "Không có lớp này: tên lớp bắt đầu bằng khối 1-12 (3A, 10A1, 6/2) hoặc Mầm, Chồi, Lá, Nhà trẻ.",
-        "There is no such class: a class name begins with its grade 1-12 (3A, 10A1, 6/2) or names a nursery group.",
+        msg(
+            "Không có lớp này: tên lớp bắt đầu bằng khối 1-12 (3A, 10A1, 6/2) hoặc Mầm, Chồi, Lá, Nhà trẻ."
+        ),
     )
 
 
@@ -143,10 +111,8 @@ def read_phone(cell: Cell) -> str:
         digits = f"0{digits.lstrip('0')}"
     if _MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits):
         return digits
-    raise ValueFault(
-        "bad_phone",
-        "Số điện thoại Việt Nam có 10 chữ số, bắt đầu bằng 0 (ví dụ 0912345678).",
-        "A Vietnamese phone number has 10 digits and begins with 0.",
+    raise CellError(
+        "bad_phone", msg("Số điện thoại Việt Nam có 10 chữ số, bắt đầu bằng 0 (ví dụ 0912345678).")
     )
 
 
@@ -159,10 +125,9 @@ def read_email(cell: Cell) -> str:
     """An address in lower case; "" where there is none."""
     text = read_text(cell).lower()
     if text and (len(text) > 254 or ".." in text or not _EMAIL.fullmatch(text)):
-        raise ValueFault(
+        raise CellError(
             "bad_email",
-            "Địa chỉ email không hợp lệ; hãy ghi một địa chỉ như ten@truong.edu.vn.",
-            "The email address is not valid; write one address.",
+            msg("Địa chỉ email không hợp lệ; hãy ghi một địa chỉ như ten@truong.edu.vn."),
         )
     return text
 
@@ -181,14 +146,8 @@ def read_personal_id(cell: Cell) -> str:
     if isinstance(cell, int) and 9 <= len(text) <= 11:
         text = text.zfill(12)
     if not _PERSONAL_ID.fullmatch(text):
-        raise ValueFault(
+        raise CellError(
             "bad_personal_id",
-            "Số định danh cá nhân có 12 chữ số, bắt đầu bằng 0; ô này không được ghi vào.",
-            "A personal id has 12 digits and begins with 0; this cell is left out.",
+            msg("Số định danh cá nhân có 12 chữ số, bắt đầu bằng 0; ô này không được ghi vào."),
         )
     return text
-
-
-def _of_cell(error: CellError) -> ValueFault:
-    vi = f"{error.detail[0].upper()}{error.detail[1:]}."
-    return ValueFault(error.code, vi, _CELL_ERRORS.get(error.code, "The cell cannot be read."))

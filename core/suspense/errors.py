@@ -10,7 +10,8 @@ class RefundUnderWayError(ConflictError):
     """The payment is being refunded: its money stays where it is until that ends."""
 
     code = "refund_under_way"
-    title = msg("Khoản thu này đang được hoàn tiền. Hãy chờ kết quả hoặc rút đề nghị hoàn tiền.")
+    title = msg("Đang hoàn tiền.")
+    text = msg("Khoản thu này đang được hoàn tiền. Hãy chờ kết quả hoặc rút đề nghị hoàn tiền.")
 
 
 class MovedSinceError(ConflictError):

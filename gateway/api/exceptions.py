@@ -18,6 +18,7 @@ from litestar.params import FromQuery, JSONBody, PathParameter
 from core.exceptions.errors import NoSuchExceptionError
 from core.exceptions.resolutions import BY_WORD
 from core.identity.service import ApiCaller
+from core.invoices.errors import InvoiceNotFoundError
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, Query, borrowed, transaction
 from core.payments.ingest.group_commit import announce_paid
@@ -26,7 +27,6 @@ from gateway.context import AppContext
 from reconciliation.review.actions import Action
 from reconciliation.review.allocations import allocate_exception
 from reconciliation.review.decisions import resolve_exception
-from reconciliation.review.errors import NoSuchInvoiceError
 from reconciliation.review.notes import MAX_TEXT, add_note
 from reconciliation.review.queue import exceptions_of, list_exception_ids
 
@@ -158,7 +158,7 @@ async def post_allocation(
             INVOICE_OF, caller.school_id, data.invoice_reference.upper()
         )
         if invoice_id is None:
-            raise NoSuchInvoiceError
+            raise InvoiceNotFoundError
         step = await allocate_exception(
             db,
             caller.school_id,

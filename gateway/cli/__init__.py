@@ -1,1 +1,1 @@
-"""The words of `hocphi`, one file per subject. A command reads its options and calls a service."""
+"""The commands of `hocphi`, one file per subject. A command reads its options and calls a service."""

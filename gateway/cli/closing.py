@@ -1,6 +1,6 @@
 """`hocphi close-day`, `hocphi reopen-day`: the books of a school closed through a day, and opened again.
 
-The operator acts as the person named by `--as`; reopening takes two of them.
+The operator acts as the person named by `--as`; reopening must never take fewer than two of them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from datetime import datetime
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.kit.errors import Problem
+from adapters.messages import Message, msg
+from core.kit.texts import en_of, vi_of
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.errors import RequestOrApproveError
 from gateway.context import keys_of
 from gateway.settings import settings
 from reconciliation.closing.records import DayClose
-from reconciliation.closing.service import ask_to_reopen, close_day, reopen_day
+from reconciliation.closing.service import close_day, reopen_day, request_reopening
 
 day_option = click.option(
     "--date",
@@ -39,11 +41,8 @@ def close_day_command(day: datetime, school_code: str | None, actor: str, as_jso
         return await close_day(engine, keys_of(settings()), school_id, day.date(), actor=actor)
 
     record = run(work)
-    _say(
-        record,
-        as_json=as_json,
-        vi=f"Đã chốt sổ đến hết ngày {record.day:%d/%m/%Y}",
-        en=f"The books are closed through {record.day.isoformat()}",
+    _print_record(
+        record, msg("Đã chốt sổ đến hết ngày {day:date}", day=record.day), as_json=as_json
     )
 
 
@@ -61,31 +60,22 @@ def reopen_day_command(
 
     async def work(engine: AsyncEngine) -> DayClose:
         if approve == bool(reason):
-            raise Problem(
-                "ask_or_approve",
-                vi="Hãy dùng --reason để đề nghị, hoặc --approve để duyệt.",
-                en="Give --reason to ask, or --approve to approve.",
-                status=422,
-            )
+            raise RequestOrApproveError
         school_id = await school_id_of(engine, school_code)
         keys, on = keys_of(settings()), day.date()
         if approve:
             return await reopen_day(engine, keys, school_id, on, actor=actor)
-        return await ask_to_reopen(engine, keys, school_id, on, actor=actor, reason=reason)
+        return await request_reopening(engine, keys, school_id, on, actor=actor, reason=reason)
 
     record = run(work)
-    shown = f"{record.day:%d/%m/%Y}"
-    _say(
-        record,
-        as_json=as_json,
-        vi=f"Đã mở lại ngày {shown}" if approve else f"Đã đề nghị mở lại ngày {shown}",
-        en=f"{record.day.isoformat()} is reopened"
-        if approve
-        else f"Reopening {record.day.isoformat()} is asked for",
-    )
+    if approve:
+        outcome = msg("Đã mở lại ngày {day:date}", day=record.day)
+    else:
+        outcome = msg("Đã đề nghị mở lại ngày {day:date}", day=record.day)
+    _print_record(record, outcome, as_json=as_json)
 
 
-def _say(record: DayClose, *, as_json: bool, vi: str, en: str) -> None:
+def _print_record(record: DayClose, outcome: Message, *, as_json: bool) -> None:
     print_result(
         {
             "number": record.number,
@@ -97,7 +87,7 @@ def _say(record: DayClose, *, as_json: bool, vi: str, en: str) -> None:
         },
         as_json=as_json,
         lines=[
-            f"{vi}: biên bản số {record.number}.",
-            f"{en}: record {record.number}, {record.hash.hex()}.",
+            f"{vi_of(outcome)}: biên bản số {record.number}.",
+            f"{en_of(outcome)}: record {record.number}, {record.hash.hex()}.",
         ],
     )

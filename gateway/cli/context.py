@@ -1,7 +1,7 @@
 """What every command needs: a migrated database, the school it is about, and one way to fail.
 
-A `Problem` is printed in Vietnamese and English with its faults, never as a stack trace; `--json`
-prints one JSON object on stdout and nothing else.
+A `DomainError` is printed in Vietnamese and English with its faults, and must never be shown as a stack
+trace; `--json` prints one JSON object on stdout and nothing else.
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
-from core.kit.database import create_engine, transaction
-from core.kit.errors import DomainError, Problem
+from core.kit.database import Driver, Query, create_engine, transaction
+from core.kit.errors import DomainError
+from gateway.cli.errors import SchoolNotChosenError, UnknownSchoolError
 from gateway.embedded import running
 from gateway.settings import Settings, settings
 
 T = TypeVar("T")
+
+SCHOOL_IDS = Query(
+    int, "SELECT id FROM school WHERE $1::text IS NULL OR code = $1 ORDER BY id LIMIT 2"
+)
+BANK_ACCOUNT_ID = Query(int, "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2")
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object, nothing else."
@@ -65,7 +71,7 @@ def run(work: Callable[[AsyncEngine], Awaitable[T]], *, pool_size: int = 8) -> T
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Turn a Problem into messages on stderr and exit status 1."""
+    """Turn a DomainError into messages on stderr and exit status 1."""
     try:
         yield
     except DomainError as problem:
@@ -77,21 +83,19 @@ def report_errors() -> Iterator[None]:
 
 
 async def school_id_of(engine: AsyncEngine, code: str | None) -> int:
-    """The school named by `--school`, or the only one. Raises Problem."""
+    """The school named by `--school`, or the only one. Raises SchoolNotChosenError, UnknownSchoolError."""
     async with transaction(engine) as db:
-        rows = await db.raw.fetch(
-            "SELECT id, code FROM school WHERE $1::text IS NULL OR code = $1 ORDER BY id LIMIT 2",
-            code,
-        )
-    if len(rows) != 1:
-        raise Problem(
-            "school_not_chosen",
-            vi="Hãy chọn trường bằng --school." if rows else "Không có trường này.",
-            en="Choose a school with --school." if rows else "There is no such school.",
-            status=404,
-        )
-    found: int = rows[0]["id"]
-    return found
+        ids = await db.fetch(SCHOOL_IDS, code)
+    if not ids:
+        raise UnknownSchoolError
+    if len(ids) > 1:
+        raise SchoolNotChosenError
+    return ids[0]
+
+
+async def bank_account_id_of(db: Driver, school_id: int, number: str) -> int | None:
+    """The bank account of this number, or None."""
+    return await db.fetch_value(BANK_ACCOUNT_ID, school_id, number)
 
 
 def print_result(result: dict[str, object], *, as_json: bool, lines: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`hocphi doctor`: is this installation whole? It reads and reports, it never repairs."""
+"""`hocphi doctor`: whether this installation is whole. It reads and reports, and must never repair anything."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.identity.audit import verify_chain
-from core.kit.database import Driver, transaction
+from core.kit.database import Command, Driver, Query, transaction
 from core.kit.seal import Keys, SealBrokenError, unseal_secrets
 from core.ledger.queries import disagreements
 from gateway.cli.context import json_option, print_result, run
 from gateway.context import keys_of
 from gateway.settings import settings
-from reconciliation.closing.records import verify_closes
+from reconciliation.closing.verification import verify_closes
 
 OLDEST_SERVER = 150_000
 
@@ -27,6 +27,21 @@ class Finding:
     check: str
     ok: bool
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolCode:
+    """A school and its code."""
+
+    id: int
+    code: str
+
+
+READ_ONLY = Command("SET TRANSACTION READ ONLY")
+SERVER_VERSION = Query(int, "SELECT current_setting('server_version_num')::int AS version")
+IS_DURABLE = Query(bool, "SELECT current_setting('fsync')::boolean AS is_durable")
+SCHOOLS = Query(SchoolCode, "SELECT id, code FROM school ORDER BY id")
+SEALED = Query(bytes, "SELECT sealed_secrets FROM merchant_account WHERE enabled")
 
 
 @click.command("doctor")
@@ -47,49 +62,49 @@ def doctor(as_json: bool) -> None:
 async def examine(engine: AsyncEngine, keys: Keys) -> list[Finding]:
     """Every check, in one read-only look at the database."""
     async with transaction(engine) as db:
-        await db.raw.execute("SET TRANSACTION READ ONLY")
-        version = int(await db.raw.fetchval("SHOW server_version_num"))
-        durable = await db.raw.fetchval("SHOW fsync") == "on"
-        schools = await db.raw.fetch("SELECT id, code FROM school ORDER BY id")
+        await db.execute(READ_ONLY)
+        version = await db.fetch_only(SERVER_VERSION)
+        durable = await db.fetch_only(IS_DURABLE)
+        schools = await db.fetch(SCHOOLS)
         findings = [
             Finding("postgresql", version >= OLDEST_SERVER, f"server {version}"),
             Finding("durability", durable, "fsync is on" if durable else "fsync is off"),
             await _credentials(db, keys),
         ]
         for school in schools:
-            findings += await _books(db, keys, school["id"], school["code"])
+            findings += await _books(db, keys, school)
     return findings
 
 
 async def _credentials(db: Driver, keys: Keys) -> Finding:
-    rows = await db.raw.fetch(
-        "SELECT account_key, sealed_secrets FROM merchant_account WHERE enabled"
-    )
+    sealed = await db.fetch(SEALED)
     broken = 0
-    for row in rows:
+    for secrets in sealed:
         try:
-            unseal_secrets(keys, row["sealed_secrets"])
+            unseal_secrets(keys, secrets)
         except SealBrokenError:
             broken += 1
     return Finding(
-        "credentials", not broken, f"{len(rows)} merchant accounts, {broken} do not open"
+        "credentials", not broken, f"{len(sealed)} merchant accounts, {broken} do not open"
     )
 
 
-async def _books(db: Driver, keys: Keys, school_id: int, code: str) -> list[Finding]:
-    wrong = await disagreements(db, school_id)
-    chain = await verify_chain(db, school_id)
-    closes = await verify_closes(db, keys, school_id)
+async def _books(db: Driver, keys: Keys, school: SchoolCode) -> list[Finding]:
+    wrong = await disagreements(db, school.id)
+    chain = await verify_chain(db, school.id)
+    closes = await verify_closes(db, keys, school.id)
     return [
-        Finding(f"books of {code}", not wrong, f"{len(wrong)} invoices disagree with the ledger"),
         Finding(
-            f"audit chain of {code}",
+            f"books of {school.code}", not wrong, f"{len(wrong)} invoices disagree with the ledger"
+        ),
+        Finding(
+            f"audit chain of {school.code}",
             chain.broken_at is None,
             f"{chain.entries} entries"
             + (f", broken at {chain.broken_at}" if chain.broken_at else ""),
         ),
         Finding(
-            f"closed days of {code}",
+            f"closed days of {school.code}",
             not closes.faults,
             "; ".join((f"{closes.records} records", *closes.faults)),
         ),

@@ -1,4 +1,4 @@
-"""`hocphi …`: the operator's door. Every command is a few lines over a service.
+"""`hocphi …`: the operator's commands, each a few lines over a service.
 
 A package above this one adds a command of its own by the entry point group `hocphi.commands`.
 """

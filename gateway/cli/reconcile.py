@@ -1,11 +1,11 @@
-"""`hocphi reconcile`: the night by hand, for a day or a period, one school or all of them."""
+"""`hocphi reconcile`: a day or a period reconciled by hand, for one school or all of them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 import click
@@ -21,20 +21,40 @@ from rich.progress import (
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.kit.database import transaction
-from core.kit.errors import Problem
+from core.kit.database import Query, transaction
 from core.kit.money import format_vnd
 from core.kit.texts import en_of, vi_of
 from gateway.cli.context import json_option, print_result, run
+from gateway.cli.errors import NoSchoolError, SchoolsNotChosenError, UnknownSchoolsError
 from gateway.console.frame.labels import label
 from gateway.settings import settings
-from reconciliation.jobs.period import SchoolNights, Told, days_between, hash_of, reconcile_period
+from reconciliation.jobs.period import (
+    PeriodProgress,
+    SchoolPeriod,
+    days_between,
+    hash_of,
+    reconcile_period,
+)
 from reconciliation.jobs.queue import worker_name
 from reconciliation.proof.day import DayResult
 from reconciliation.proof.proof import Proof
 
 DAY = click.DateTime(["%Y-%m-%d"])
 MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolCode:
+    """A school by its code."""
+
+    code: str
+    id: int
+
+
+SCHOOLS = Query(
+    SchoolCode,
+    "SELECT code, id FROM school WHERE $1::text[] = '{}' OR code = ANY ($1) ORDER BY code",
+)
 
 
 @click.command("reconcile")
@@ -60,36 +80,36 @@ def reconcile_days(
     """Đối soát một ngày hoặc nhiều ngày. / Reconcile a day or a period and prove it.
 
     Days run in their order, schools side by side. Running it again changes nothing and prints the same
-    result. Status 1 when a night was refused, 2 when a day does not close.
+    result. Status 1 when a day was refused, 2 when a day does not close.
     """
     days = _days(day, first, last)
     chosen = settings()
 
-    async def work(engine: AsyncEngine) -> list[SchoolNights]:
+    async def work(engine: AsyncEngine) -> list[SchoolPeriod]:
         schools = await _schools(engine, codes, is_everyone=is_everyone)
-        with _progress(len(schools) * len(days)) as tell:
+        with _progress(len(schools) * len(days)) as report:
             return await reconcile_period(
                 engine,
                 schools,
                 days,
-                at_once=chosen.nights_at_once,
+                at_once=chosen.reconciliations_at_once,
                 worker=worker_name(),
-                tell=tell,
+                on_progress=report,
             )
 
-    nights = run(work, pool_size=2 * chosen.nights_at_once + 1)
-    if day and len(nights) == 1:
-        _print_day(nights[0], as_json=as_json)
+    periods = run(work, pool_size=2 * chosen.reconciliations_at_once + 1)
+    if day and len(periods) == 1:
+        _print_day(periods[0], as_json=as_json)
     else:
         print_result(
-            _period_as_json(days, nights), as_json=as_json, lines=[_period_as_text(nights)]
+            _period_as_json(days, periods), as_json=as_json, lines=[_period_as_text(periods)]
         )
-    for one in nights:
+    for one in periods:
         if one.problem:
             click.echo(f"{one.code}: {one.problem.vi}\n{one.code}: {one.problem.en}", err=True)
-    if any(one.problem for one in nights):
+    if any(one.problem for one in periods):
         sys.exit(1)
-    sys.exit(0 if all(one.is_closed for one in nights) else 2)
+    sys.exit(0 if all(one.is_closed for one in periods) else 2)
 
 
 def _days(day: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:
@@ -109,39 +129,27 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
 async def _schools(
     engine: AsyncEngine, codes: Sequence[str], *, is_everyone: bool
 ) -> dict[str, int]:
-    """Code -> id of the schools named, of all, or of the only one. Raises Problem."""
+    """Code -> id of the schools named, of all, or of the only one.
+
+    Raises UnknownSchoolsError, SchoolsNotChosenError or NoSchoolError.
+    """
     if codes and is_everyone:
         raise click.UsageError("Name schools by --school, or --all-schools.")
     async with transaction(engine) as db:
-        rows = await db.raw.fetch(
-            "SELECT code, id FROM school WHERE $1::text[] = '{}' OR code = ANY ($1) ORDER BY code",
-            list(codes),
-        )
-    schools: dict[str, int] = {row["code"]: row["id"] for row in rows}
+        found = await db.fetch(SCHOOLS, list(codes))
+    schools = {school.code: school.id for school in found}
     if unknown := sorted({*codes} - schools.keys()):
-        raise Problem(
-            "school_not_chosen",
-            vi=f"Không có trường {', '.join(unknown)}.",
-            en=f"There is no school {', '.join(unknown)}.",
-            status=404,
-        )
-    if not schools or (len(schools) > 1 and not codes and not is_everyone):
-        raise Problem(
-            "school_not_chosen",
-            vi="Hãy chọn trường bằng --school hoặc --all-schools."
-            if schools
-            else "Chưa có trường nào.",
-            en="Choose schools with --school or --all-schools."
-            if schools
-            else "There is no school yet.",
-            status=404,
-        )
+        raise UnknownSchoolsError(codes=tuple(unknown))
+    if not schools:
+        raise NoSchoolError
+    if len(schools) > 1 and not codes and not is_everyone:
+        raise SchoolsNotChosenError
     return schools
 
 
 @contextmanager
-def _progress(nights: int) -> Iterator[Told]:
-    """On a terminal a bar for all nights and one for each that runs; elsewhere nothing is drawn."""
+def _progress(days: int) -> Iterator[PeriodProgress]:
+    """On a terminal a bar for all days and one for each that runs; elsewhere nothing is drawn."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -151,12 +159,12 @@ def _progress(nights: int) -> Iterator[Told]:
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        whole = progress.add_task("Các đêm / nights", total=nights)
+        whole = progress.add_task("Các đêm / nights", total=days)
         rows: dict[str, TaskID] = {}
         begun: set[tuple[str, date]] = set()
 
-        def tell(code: str, day: date, step: str, done: int, total: int) -> None:
-            name = label("night_step", step)
+        def report(code: str, day: date, step: str, done: int, total: int) -> None:
+            name = label("run_step", step)
             title = f"{code} {day:%d/%m/%Y} {vi_of(name)} / {en_of(name)}"
             if code not in rows:
                 rows[code] = progress.add_task(title, total=total)
@@ -164,12 +172,12 @@ def _progress(nights: int) -> Iterator[Told]:
             if step == "prove" and (code, day) not in begun:
                 begun.add((code, day))
                 progress.advance(whole)
-                progress.update(rows[code], visible=len(begun) < nights)
+                progress.update(rows[code], visible=len(begun) < days)
 
-        yield tell
+        yield report
 
 
-def _print_day(school: SchoolNights, *, as_json: bool) -> None:
+def _print_day(school: SchoolPeriod, *, as_json: bool) -> None:
     for result in school.days:
         print_result(_day_as_json(result), as_json=as_json, lines=_day_as_lines(result))
 
@@ -195,11 +203,11 @@ def _day_as_json(result: DayResult) -> dict[str, object]:
     }
 
 
-def _period_as_json(days: Sequence[date], nights: Sequence[SchoolNights]) -> dict[str, object]:
+def _period_as_json(days: Sequence[date], periods: Sequence[SchoolPeriod]) -> dict[str, object]:
     return {
         "from": days[0].isoformat(),
         "to": days[-1].isoformat(),
-        "is_closed": all(one.is_closed for one in nights),
+        "is_closed": all(one.is_closed for one in periods),
         "schools": [
             {
                 "code": one.code,
@@ -207,9 +215,9 @@ def _period_as_json(days: Sequence[date], nights: Sequence[SchoolNights]) -> dic
                 "days": [_day_as_json(day) for day in one.days],
                 "problem": one.problem and one.problem.code,
             }
-            for one in nights
+            for one in periods
         ],
-        "result_hash": hash_of(nights),
+        "result_hash": hash_of(periods),
     }
 
 
@@ -234,10 +242,10 @@ def _proof_line(proof: Proof) -> str:
     return f"{proof.account}: đầu ngày {opening}, cuối ngày {closing}: {end}."
 
 
-def _period_as_text(nights: Sequence[SchoolNights]) -> str:
-    """A table with a row per night, and the hash over all of them."""
+def _period_as_text(periods: Sequence[SchoolPeriod]) -> str:
+    """A table with a row per day, and the hash over all of them."""
     table = Table("Trường", "Ngày", "Ghép", "Tạo", "Ngoại lệ", "Đóng", "Mã kết quả")
-    for one in nights:
+    for one in periods:
         for day in one.days:
             table.add_row(
                 one.code,
@@ -245,17 +253,17 @@ def _period_as_text(nights: Sequence[SchoolNights]) -> str:
                 str(sum(day.matches.values())),
                 str(day.created),
                 str(sum(day.exceptions.values())),
-                _standing(day),
+                _state_of(day),
                 day.result_hash,
             )
     console = Console(width=132, color_system=None)
     with console.capture() as captured:
         console.print(table)
-    return f"{captured.get()}Mã kết quả chung / result of all: {hash_of(nights)}"
+    return f"{captured.get()}Mã kết quả chung / result of all: {hash_of(periods)}"
 
 
-def _standing(day: DayResult) -> str:
-    """In a word: closed, differs, or no statement yet."""
+def _state_of(day: DayResult) -> str:
+    """Closed, differs, or no statement yet."""
     if day.is_closed:
         return "ĐÓNG"
     has_difference = any(proof.difference_vnd for proof in day.proofs)

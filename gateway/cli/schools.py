@@ -7,20 +7,18 @@ names a merchant account, as its IPN address does.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import asyncpg
 import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.identity.service import Role, create_api_key, create_user, revoke_api_key
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver, transaction
-from core.kit.errors import Problem, not_found
+from core.kit.database import Driver, Query, transaction
 from core.kit.faults import Fault
 from core.merchants.credentials import replace_credentials
 from core.merchants.directory import CACHE_S
@@ -35,7 +33,19 @@ from core.students.service import (
     preview_roster,
     school_year_of,
 )
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.context import (
+    bank_account_id_of,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
+from gateway.cli.errors import (
+    AccountKeyNotFoundError,
+    BadCredentialsFileError,
+    NothingToReplaceError,
+)
 from gateway.context import keys_of
 from gateway.settings import settings
 
@@ -145,11 +155,7 @@ def add_merchant_account_command(
         secrets, chosen = _read_credentials(credentials.read())
         school_id = await school_id_of(engine, school_code)
         async with transaction(engine) as db:
-            account_id = await db.raw.fetchval(
-                "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2",
-                school_id,
-                number,
-            )
+            account_id = await bank_account_id_of(db, school_id, number)
             return await add_merchant_account(
                 db,
                 keys_of(settings()),
@@ -182,12 +188,7 @@ def _read_credentials(data: str | bytes) -> tuple[dict[str, str], dict[str, str]
     except (ValueError, TypeError, AttributeError):
         given = secrets = chosen = None
     if given != {} or not isinstance(secrets, dict) or not isinstance(chosen, dict):
-        raise Problem(
-            "bad_credentials_file",
-            vi='Tệp thông tin kết nối phải là JSON: {"secrets": {…}, "settings": {…}}.',
-            en='The credentials must be JSON: {"secrets": {…}, "settings": {…}}.',
-            status=422,
-        )
+        raise BadCredentialsFileError
     return secrets, chosen
 
 
@@ -204,19 +205,14 @@ def set_credentials_command(account_key: str, credentials: BinaryIO, as_json: bo
     async def work(engine: AsyncEngine) -> tuple[str, ...]:
         secrets, chosen = _read_credentials(credentials.read())
         if not secrets and not chosen:
-            raise Problem(
-                "nothing_given",
-                vi="Hãy ghi ít nhất một giá trị cần đổi.",
-                en="Name at least one value to replace.",
-                status=422,
-            )
+            raise NothingToReplaceError
         async with transaction(engine) as db:
             named = await _merchant_named(db, account_key)
             return await replace_credentials(
                 db,
                 keys_of(settings()),
-                named["school_id"],
-                named["id"],
+                named.school_id,
+                named.id,
                 secrets=secrets,
                 settings=chosen,
                 actor=OPERATOR,
@@ -244,18 +240,18 @@ def register_webhook_command(account_key: str, as_json: bool) -> None:
     async def work(engine: AsyncEngine) -> tuple[str, str]:
         async with transaction(engine) as db:
             named = await _merchant_named(db, account_key)
-        url = _ipn_url(named["adapter"], account_key)
+        url = _ipn_url(named.adapter, account_key)
         async with provider_client() as http:
             await register_webhook(
                 engine,
                 keys_of(settings()),
                 http,
-                named["school_id"],
-                named["id"],
+                named.school_id,
+                named.id,
                 url=url,
                 actor=OPERATOR,
             )
-        return named["adapter"], url
+        return named.adapter, url
 
     adapter, url = run(work)
     print_result(
@@ -265,14 +261,26 @@ def register_webhook_command(account_key: str, as_json: bool) -> None:
     )
 
 
-async def _merchant_named(db: Driver, account_key: str) -> asyncpg.Record:
-    """school_id, id and adapter of a merchant account, on or off. Raises Problem (404)."""
-    rows = await db.raw.fetch(
-        "SELECT school_id, id, adapter FROM merchant_account WHERE account_key = $1", account_key
-    )
-    if len(rows) != 1:
-        raise not_found("kênh thu mang account_key này", "channel with this account_key")
-    return rows[0]
+@dataclass(frozen=True, slots=True)
+class NamedMerchant:
+    """A merchant account, on or off, that its key names."""
+
+    school_id: int
+    id: int
+    adapter: str
+
+
+MERCHANT_BY_KEY = Query(
+    NamedMerchant, "SELECT school_id, id, adapter FROM merchant_account WHERE account_key = $1"
+)
+
+
+async def _merchant_named(db: Driver, account_key: str) -> NamedMerchant:
+    """The merchant account of a key. Raises AccountKeyNotFoundError."""
+    found = await db.fetch(MERCHANT_BY_KEY, account_key)
+    if len(found) != 1:
+        raise AccountKeyNotFoundError
+    return found[0]
 
 
 def _ipn_url(adapter: str, account_key: str) -> str:
@@ -396,8 +404,8 @@ def import_roster_command(
             "unchanged": counts.unchanged,
             "absent": preview.absent,
             "new_classes": preview.new_classes,
-            "faults": [dataclasses.asdict(fault) for fault in preview.faults],
-            "warnings": [dataclasses.asdict(fault) for fault in preview.warnings],
+            "faults": [asdict(fault) for fault in preview.faults],
+            "warnings": [asdict(fault) for fault in preview.warnings],
         },
         as_json=as_json,
         lines=["Đã ghi danh sách. / The list was written."]

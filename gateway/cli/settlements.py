@@ -1,4 +1,4 @@
-"""`hocphi import-settlement`, `hocphi settlement-terms`: what providers that pay in a lump report and agreed."""
+"""`hocphi import-settlement`, `hocphi settlement-terms`: what providers that settle in batches report, and their terms."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.settlements import LAYOUTS
-from adapters.tabular.spreadsheet import MAX_FILE_BYTES
-from core.kit.database import Driver, transaction
-from core.kit.errors import Problem
+from adapters.tabular.workbook import MAX_FILE_BYTES
+from core.kit.database import Driver, Query, transaction
 from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
-from reconciliation.settlements.files import SettlementImported, import_settlement
-from reconciliation.settlements.terms import Terms, basis_points, set_terms
+from gateway.cli.errors import ChannelNotChosenError
+from reconciliation.settlements.files import ImportedSettlement, import_settlement
+from reconciliation.settlements.terms import SettlementTerms, basis_points, set_terms
 
 ACTOR = "operator"
+
+CHANNEL_IDS = Query(
+    int,
+    """
+SELECT id FROM merchant_account
+ WHERE school_id = $1 AND settlement = 'batch'
+   AND ($2::text IS NULL OR account_key = $2) AND ($3::text IS NULL OR adapter = $3)
+""",
+)
 
 channel_options = (
     click.option("--account-key", help="The key in the channel's IPN address."),
@@ -46,7 +55,7 @@ def import_settlement_file(
     with file.open("rb") as opened:
         data = opened.read(MAX_FILE_BYTES + 1)  # the reader refuses what is longer
 
-    async def work(engine: AsyncEngine) -> SettlementImported:
+    async def work(engine: AsyncEngine) -> ImportedSettlement:
         school_id = await school_id_of(engine, school_code)
         async with transaction(engine) as db:
             merchant_account_id = await _channel_id(db, school_id, account_key, channel)
@@ -98,7 +107,7 @@ def settlement_terms_command(
         points = basis_points(fee)
     except ValueError as error:
         raise click.BadParameter("a percentage such as 1.10", param_hint="--fee") from error
-    terms = Terms(
+    terms = SettlementTerms(
         valid_from=valid_from.date(),
         fee_basis_points=points,
         fixed_vnd=fixed_vnd,
@@ -125,20 +134,8 @@ def settlement_terms_command(
 async def _channel_id(
     db: Driver, school_id: int, account_key: str | None, channel: str | None
 ) -> int:
-    """The one channel that is meant. Raises Problem (422) where that is none or several."""
-    rows = await db.raw.fetch(
-        "SELECT id FROM merchant_account WHERE school_id = $1 AND settlement = 'batch'"
-        "   AND ($2::text IS NULL OR account_key = $2) AND ($3::text IS NULL OR adapter = $3)",
-        school_id,
-        account_key,
-        channel,
-    )
-    if len(rows) != 1:
-        raise Problem(
-            "channel_not_chosen",
-            vi="Hãy chọn đúng một kênh quyết toán theo lô bằng --account-key hoặc --channel.",
-            en="Choose the one channel that settles in batches with --account-key or --channel.",
-            status=422,
-        )
-    found: int = rows[0]["id"]
-    return found
+    """The one channel that is meant. Raises ChannelNotChosenError where that is none or several."""
+    ids = await db.fetch(CHANNEL_IDS, school_id, account_key, channel)
+    if len(ids) != 1:
+        raise ChannelNotChosenError
+    return ids[0]

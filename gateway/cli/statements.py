@@ -9,15 +9,26 @@ import click
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import FileError
-from adapters.statements import LAYOUTS, Layout, mapped
-from adapters.statements import Mapping as Columns
-from adapters.tabular.spreadsheet import MAX_FILE_BYTES
+from adapters.statements import LAYOUTS, StatementLayout, StatementMapping, mapped
+from adapters.tabular.workbook import MAX_FILE_BYTES
 from core.kit.database import transaction
-from core.kit.errors import Problem, not_found
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
-from reconciliation.statements.imports import Imported, import_statement
+from gateway.cli.context import (
+    bank_account_id_of,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
+from gateway.cli.errors import BadColumnsError
+from reconciliation.statements.errors import BankAccountNotFoundError
+from reconciliation.statements.imports import ImportedStatement, import_statement
 from reconciliation.statements.mappings import save_mapping
-from reconciliation.statements.notifications import Notified, import_notifications, is_notification
+from reconciliation.statements.notifications import (
+    ImportedNotifications,
+    import_notifications,
+    is_notification,
+)
 
 ACTOR = "operator"
 
@@ -60,17 +71,13 @@ def import_statement_file(
     with file.open("rb") as opened:
         data = opened.read(MAX_FILE_BYTES + 1)  # the reader refuses what is longer
 
-    async def work(engine: AsyncEngine) -> Imported | Notified:
+    async def work(engine: AsyncEngine) -> ImportedStatement | ImportedNotifications:
         school_id = await school_id_of(engine, school_code)
         chosen = _layout(layout, columns)
         async with transaction(engine) as db:
-            bank_account_id = await db.raw.fetchval(
-                "SELECT id FROM bank_account WHERE school_id = $1 AND number = $2",
-                school_id,
-                account.replace(" ", ""),
-            )
+            bank_account_id = await bank_account_id_of(db, school_id, account.replace(" ", ""))
             if bank_account_id is None:
-                raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+                raise BankAccountNotFoundError
             if is_notification(data):
                 return await import_notifications(db, school_id, bank_account_id, data, actor=ACTOR)
             if save:
@@ -94,11 +101,15 @@ def import_statement_file(
             )
 
     imported = run(work)
-    said = _told(imported) if isinstance(imported, Notified) else _imported(imported)
-    print_result(asdict(imported), as_json=as_json, lines=[f"{file.name}: {said}"])
+    outcome = (
+        _notifications_line(imported)
+        if isinstance(imported, ImportedNotifications)
+        else _statement_line(imported)
+    )
+    print_result(asdict(imported), as_json=as_json, lines=[f"{file.name}: {outcome}"])
 
 
-def _imported(imported: Imported) -> str:
+def _statement_line(imported: ImportedStatement) -> str:
     if not imported.is_new:
         return "đã nhập trước đây, không có gì thay đổi. / imported before, nothing changed."
     return (
@@ -107,11 +118,11 @@ def _imported(imported: Imported) -> str:
     )
 
 
-def _told(notified: Notified) -> str:
+def _notifications_line(imported: ImportedNotifications) -> str:
     return (
-        f"báo có camt.054: {notified.new} khoản mới, {notified.confirmed} khoản xác nhận,"
-        f" {notified.known} khoản đã biết, {notified.conflicts} mâu thuẫn,"
-        f" {notified.left} dòng chờ sao kê."
+        f"báo có camt.054: {imported.new} khoản mới, {imported.confirmed} khoản xác nhận,"
+        f" {imported.known} khoản đã biết, {imported.conflicts} mâu thuẫn,"
+        f" {imported.left} dòng chờ sao kê."
     )
 
 
@@ -119,16 +130,11 @@ def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
     return dict(column.split("=", 1) for column in columns)
 
 
-def _layout(name: str | None, columns: tuple[str, ...]) -> Layout | None:
-    """The layout named, or one made of `--column` words. Raises Problem."""
+def _layout(name: str | None, columns: tuple[str, ...]) -> StatementLayout | None:
+    """The layout named, or one made of `--column` words. Raises BadColumnsError."""
     if not columns:
         return LAYOUTS[name] if name else None
     try:
-        return mapped(Columns(**{"date": "", "content": "", **_pairs(columns)}))
+        return mapped(StatementMapping(**{"date": "", "content": "", **_pairs(columns)}))
     except (FileError, TypeError, ValueError) as error:  # a wrong header, role, or no "="
-        raise Problem(
-            "bad_mapping",
-            vi="--column cần dạng VAI=TIÊU ĐỀ, ít nhất date, content và credit (hoặc amount).",
-            en="--column needs ROLE=HEADER, at least date, content and credit (or amount).",
-            status=422,
-        ) from error
+        raise BadColumnsError from error

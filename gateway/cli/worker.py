@@ -1,7 +1,8 @@
-"""`hocphi worker`: what has no caller. It asks providers about checkouts, sends refunds and runs the nights.
+"""`hocphi worker`: what nobody calls for. It polls checkouts, sends refunds and runs the nightly reconciliation.
 
-Any number of workers may run: a checkout is taken by one of them, and so is a night, by the queue. A night
-that is begun twice is guarded by a lock in the database and changes nothing the second time.
+Any number of workers may run: a checkout is taken by one of them, and so is a reconciliation, by the queue.
+One that is begun twice is guarded by a lock in the database and changes nothing the second time. A failure
+of one round must never end the worker.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from gateway.cli.context import run
 from gateway.context import keys_of
 from gateway.logs import configure_logs
 from gateway.settings import Settings, settings
-from reconciliation.jobs.due import TOGETHER, queue_due, take_over
+from reconciliation.jobs.due import MAX_QUEUED, queue_due, take_over
 from reconciliation.jobs.queue import drain, make_queue, worker_name
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 60.0
-# for the rounds; a night takes one, and one more to tell how it goes
+# for the rounds; a reconciliation takes one, and one more for its progress
 CONNECTIONS = 4
 
 
@@ -46,7 +47,7 @@ def worker() -> None:
     keys = keys_of(chosen)
     run(
         lambda engine: work(engine, keys, chosen),
-        pool_size=CONNECTIONS + 2 * chosen.nights_at_once,
+        pool_size=CONNECTIONS + 2 * chosen.reconciliations_at_once,
     )
 
 
@@ -57,8 +58,8 @@ async def work(engine: AsyncEngine, keys: Keys, chosen: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with provider_client() as http, asyncio.TaskGroup() as group:
         group.create_task(call_providers(engine, keys, http, stop, is_sandbox=chosen.sandbox))
-        group.create_task(queue_nights(engine, chosen, stop))
-        group.create_task(run_nights(engine, chosen, stop))
+        group.create_task(queue_reconciliations(engine, chosen, stop))
+        group.create_task(run_reconciliations(engine, chosen, stop))
 
 
 async def call_providers(
@@ -69,49 +70,49 @@ async def call_providers(
     *,
     is_sandbox: bool,
 ) -> None:
-    """One round a minute of what is asked of providers, until `stop`."""
+    """One round of calls to providers a minute, until `stop`."""
     while not stop.is_set():
-        with carries_on("worker.asking_failed"):
-            # a full round means that more are due; whoever was asked is due much later
+        with logged_failure("worker.polling_failed"):
+            # a full round means that more are due; those that were polled are due much later
             while (
                 await ask_about_checkouts(engine, keys, http, at=now_utc()) == BATCH
                 and not stop.is_set()
             ):
                 continue
-        with carries_on("worker.withdrawing_failed"):
+        with logged_failure("worker.withdrawing_failed"):
             await withdraw_overtaken(engine, keys, http, at=now_utc())
-        with carries_on("worker.receipts_failed"):
+        with logged_failure("worker.receipts_failed"):
             await fetch_receipts(engine, keys, http, at=now_utc(), is_sandbox=is_sandbox)
-        with carries_on("worker.refunding_failed"):
+        with logged_failure("worker.refunding_failed"):
             await poll_refunds(engine, keys, http, at=now_utc())
         await pause(stop, EVERY_S)
 
 
-async def queue_nights(engine: AsyncEngine, chosen: Settings, stop: asyncio.Event) -> None:
+async def queue_reconciliations(engine: AsyncEngine, chosen: Settings, stop: asyncio.Event) -> None:
     """Queue what is due, and what a worker that is gone left behind, until `stop`."""
     while not stop.is_set():
-        with carries_on("worker.queueing_failed"):
+        with logged_failure("worker.queueing_failed"):
             async with transaction(engine) as db:
-                left = await take_over(db, chosen.worker_silence_s)
-                due = await queue_due(db, now_utc(), chosen.night_hour)
+                left = await take_over(db, chosen.worker_heartbeat_timeout_s)
+                due = await queue_due(db, now_utc(), chosen.reconciliation_hour)
             if due or left:
-                log.info("nights.queued", due=due, taken_over=left)
-            if due == TOGETHER:  # more are due
+                log.info("reconciliations.queued", due=due, taken_over=left)
+            if due == MAX_QUEUED:  # more are due
                 continue
-        await pause(stop, min(EVERY_S, chosen.worker_silence_s))
+        await pause(stop, min(EVERY_S, chosen.worker_heartbeat_timeout_s))
 
 
-async def run_nights(engine: AsyncEngine, chosen: Settings, stop: asyncio.Event) -> None:
+async def run_reconciliations(engine: AsyncEngine, chosen: Settings, stop: asyncio.Event) -> None:
     """Run what the queue holds, until `stop`; a queue that breaks down is opened again."""
     url = engine.url.render_as_string(hide_password=False)
     while not stop.is_set():
-        with carries_on("worker.queue_failed"):
+        with logged_failure("worker.queue_failed"):
             queue = make_queue(engine, url, worker_name())
             async with queue.open_async():
                 await drain(
                     queue,
-                    at_once=chosen.nights_at_once,
-                    silence_s=chosen.worker_silence_s,
+                    at_once=chosen.reconciliations_at_once,
+                    heartbeat_timeout_s=chosen.worker_heartbeat_timeout_s,
                     until=stop,
                 )
         await pause(stop, 1)
@@ -124,8 +125,8 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 @contextmanager
-def carries_on(event: str, **about: object) -> Iterator[None]:
-    """Log whatever goes wrong, without its text, and go on: the next round tries again."""
+def logged_failure(event: str, **about: object) -> Iterator[None]:
+    """Log whatever goes wrong, without its text, and continue: the next round tries again."""
     try:
         yield
     except DomainError as problem:

@@ -60,7 +60,7 @@ NOUNS: Final = {
     "12_settlements": ("settlement", "settlement_batch", "settlement_line"),
     "13_closing": ("daily_proof", "day_close"),
     "14_accounting": ("account_override", "voucher_export", "voucher"),
-    "15_jobs": ("night_run",),
+    "15_jobs": ("reconciliation_run",),
 }
 
 DROP_LIBRARY: Final = r"""

@@ -1,6 +1,7 @@
-"""Several days of several schools by hand: days in order, schools side by side.
+"""Several days of several schools, started by hand: days in order, schools side by side.
 
-A school whose night is refused stops there, because its later days stand on the earlier ones; the others go on.
+A school of which a day is refused stops there, because its later days build on the earlier ones; the
+others go on.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from datetime import date, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit.errors import DomainError
-from reconciliation.jobs.progress import run_night
+from reconciliation.jobs.progress import run_reconciliation
 from reconciliation.proof.day import DayResult
 
-Told = Callable[[str, date, str, int, int], None]
-"""Told of each step: the school's code, the day, the step's name, how much is done, of how much."""
+PeriodProgress = Callable[[str, date, str, int, int], None]
+"""Called at each step: the school's code, the day, the step's name, how much is done, of how much."""
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolNights:
-    """What the nights of one school came to; `problem`: why it stopped before the last day."""
+class SchoolPeriod:
+    """What the days of one school came to; `problem`: why it stopped before the last day."""
 
     code: str
     days: tuple[DayResult, ...]
@@ -47,38 +48,43 @@ async def reconcile_period(
     *,
     at_once: int,
     worker: str,
-    tell: Told | None = None,
-) -> list[SchoolNights]:
-    """Run the nights of `days` for `schools` (code -> id), `at_once` schools side by side."""
+    on_progress: PeriodProgress | None = None,
+) -> list[SchoolPeriod]:
+    """Reconcile `days` for `schools` (code -> id), `at_once` schools side by side."""
     places = asyncio.Semaphore(at_once)
 
-    async def one(code: str, school_id: int) -> SchoolNights:
+    async def reconcile_school(code: str, school_id: int) -> SchoolPeriod:
         results: list[DayResult] = []
         async with places:
             for day in days:
 
-                def note(step: str, done: int, total: int, day: date = day) -> None:
-                    if tell:
-                        tell(code, day, step, done, total)
+                def report(step: str, done: int, total: int, day: date = day) -> None:
+                    if on_progress:
+                        on_progress(code, day, step, done, total)
 
                 try:
                     results.append(
-                        await run_night(engine, school_id, day, worker=worker, on_progress=note)
+                        await run_reconciliation(
+                            engine, school_id, day, worker=worker, on_progress=report
+                        )
                     )
                 except DomainError as problem:
-                    return SchoolNights(code, tuple(results), problem)
-        return SchoolNights(code, tuple(results))
+                    return SchoolPeriod(code, tuple(results), problem)
+        return SchoolPeriod(code, tuple(results))
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(code, id_)) for code, id_ in schools.items()]
+        tasks = [
+            group.create_task(reconcile_school(code, school_id))
+            for code, school_id in schools.items()
+        ]
     return [task.result() for task in tasks]
 
 
-def hash_of(nights: Sequence[SchoolNights]) -> str:
-    """SHA-256, in hex, over the results of all nights; who ran them, and in which order, is nothing."""
+def hash_of(periods: Sequence[SchoolPeriod]) -> str:
+    """SHA-256, in hex, over the results of all days; who ran them, and in which order, does not matter."""
     lines = sorted(
         f"{one.code} {day.day.isoformat()} {day.result_hash}\n"
-        for one in nights
+        for one in periods
         for day in one.days
     )
     return hashlib.sha256("".join(lines).encode()).hexdigest()

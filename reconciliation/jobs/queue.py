@@ -1,8 +1,8 @@
-"""The queue of nights on PostgreSQL (procrastinate): any number of workers take from it, each night once.
+"""The queue of reconciliations on PostgreSQL (procrastinate): any number of workers take from it, each job once.
 
-Days of one school run one after the other (the job's lock), schools side by side. A night that fails is
-tried again later, a worker that is killed leaves its nights to the others. Finished jobs are deleted:
-what became of a night stands in `night_run`.
+Days of one school run one after the other (the job's lock), schools side by side. A job that fails is tried
+again later, a worker that is killed leaves its jobs to the others. Finished jobs are deleted: what became
+of a day is kept in `reconciliation_run`. The queue must never log the text of an error.
 """
 
 from __future__ import annotations
@@ -19,27 +19,35 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.kit.database import transaction
+from core.kit.database import Query, transaction
 from reconciliation.jobs.due import QUEUE, TASK
-from reconciliation.jobs.progress import code_of, run_night
+from reconciliation.jobs.progress import code_of, run_reconciliation
 
 log = structlog.get_logger(__name__)
 
 RETRY: Final = RetryStrategy(max_attempts=6, exponential_wait=4)
-"""After 4 s, 16 s, 64 s … 68 min; then not before the school's next night."""
+"""After 4 s, 16 s, 64 s … 68 min; then not before the school's next day is due."""
 CONNECTIONS: Final = 3
-"""One listens, the others take, finish and keep the worker's heart beating."""
+"""One listens, the others take jobs, finish them and write the worker's heartbeat."""
 POLL_S: Final = 5.0
 GRACE_S: Final = 8.0
-"""A worker that is told to stop gives its nights so long; then another takes them up."""
+"""How long the jobs of a worker that is stopped may go on; then another takes them up."""
+
+IS_DONE = Query(
+    bool,
+    """
+SELECT state = 'done' AND started_at >= queued_at AS is_done FROM reconciliation_run
+ WHERE school_id = $1 AND business_date = $2
+""",
+)
 
 
-class NightFailedError(Exception):
-    """A night that will be tried again. It holds a code and nothing else: the queue logs it."""
+class ReconciliationFailedError(Exception):
+    """A job that will be tried again. It holds a code and nothing else: the queue logs it."""
 
 
 def worker_name() -> str:
-    """Where a night runs: "host:pid"."""
+    """Where a job runs: "host:pid"."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -66,36 +74,31 @@ def make_queue(engine: AsyncEngine, url: str, worker: str) -> App:
     )
 
     @queue.task(name=TASK, queue=QUEUE, retry=RETRY)
-    async def night(school_id: int, day: str) -> None:
+    async def run(school_id: int, day: str) -> None:
         await run_queued(engine, school_id, date.fromisoformat(day), worker)
 
     return queue
 
 
 async def run_queued(engine: AsyncEngine, school_id: int, day: date, worker: str) -> None:
-    """Run a night of the queue unless it is done since it was queued. Raises NightFailedError."""
+    """Reconcile a queued day unless that was done since it was queued. Raises ReconciliationFailedError."""
     about = {"school": school_id, "day": day.isoformat()}
     try:
         async with transaction(engine) as db:
-            is_done = await db.raw.fetchval(
-                "SELECT state = 'done' AND started_at >= queued_at FROM night_run"
-                " WHERE school_id = $1 AND business_date = $2",
-                school_id,
-                day,
-            )
+            is_done = await db.fetch_value(IS_DONE, school_id, day)
         if is_done:
             return
-        result = await run_night(engine, school_id, day, worker=worker)
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again, and its text stays here
-        log.warning("night.failed", code=code_of(error), **about)
-        raise NightFailedError(code_of(error)) from None
-    log.info("night.done", result=result.result_hash, is_closed=result.is_closed, **about)
+        result = await run_reconciliation(engine, school_id, day, worker=worker)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again, and its text is not logged
+        log.warning("reconciliation.failed", code=code_of(error), **about)
+        raise ReconciliationFailedError(code_of(error)) from None
+    log.info("reconciliation.done", result=result.result_hash, is_closed=result.is_closed, **about)
 
 
 async def drain(
-    queue: App, *, at_once: int, silence_s: float, until: asyncio.Event | None = None
+    queue: App, *, at_once: int, heartbeat_timeout_s: float, until: asyncio.Event | None = None
 ) -> None:
-    """Run nights of an open queue, `at_once` side by side: until `until` is set, or what waits is done."""
+    """Run the jobs of an open queue, `at_once` side by side: until `until` is set, or what waits is done."""
     running = asyncio.create_task(
         queue.run_worker_async(
             queues=[QUEUE],
@@ -103,23 +106,23 @@ async def drain(
             wait=until is not None,
             listen_notify=until is not None,
             install_signal_handlers=False,
-            # only new nights announce themselves, not those that come again
-            fetch_job_polling_interval=min(POLL_S, silence_s),
+            # only new jobs are announced, not those that are tried again
+            fetch_job_polling_interval=min(POLL_S, heartbeat_timeout_s),
             delete_jobs="always",
             shutdown_graceful_timeout=GRACE_S,
-            update_heartbeat_interval=silence_s / 5,
-            stalled_worker_timeout=silence_s,
+            update_heartbeat_interval=heartbeat_timeout_s / 5,
+            stalled_worker_timeout=heartbeat_timeout_s,
         )
     )
     if until is None:
         await running
         return
-    told = asyncio.create_task(until.wait())
+    stopping = asyncio.create_task(until.wait())
     try:
-        await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        told.cancel()
+        stopping.cancel()
         if not running.done():
-            running.cancel()  # it lets go of its nights first
+            running.cancel()  # it returns its jobs to the queue first
         with suppress(asyncio.CancelledError):
             await running

@@ -1,1 +1,1 @@
-"""Who belongs to whom: the ladder, the sure pairs by the database, refunds and their debits."""
+"""Which statement line is which payment or refund: the ladder of rules, and the sure pairs by the database."""

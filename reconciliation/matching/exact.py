@@ -1,15 +1,16 @@
 """The sure pairs of the ladder, found by the database for all lines at once.
 
 Nearly every line shares the bank's number or a reference with one payment and no other: such a pair is
-what `matching` would find whatever else there is, so it is written without ever leaving the database. What
+what the ladder would find whatever else there is, so it is written without ever leaving the database. What
 has a rival is left to the rules. It must never pair where they would pair otherwise, or not at all.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-from core.kit.database import Driver
+from core.kit.database import Command, Driver, Query
 from core.kit.reference import LENGTH, find_references
 from reconciliation.matching.ladder import BANK_ID_SHIFTS, REFERENCE_SHIFTS, Rule
 
@@ -48,19 +49,28 @@ def compact_sql(column: str) -> str:
     )
 
 
-MAKE_LINES = f"""
+DROP_TABLES = Command("DROP TABLE IF EXISTS pg_temp.open_line, pg_temp.open_payment")
+
+MAKE_LINES = Command(
+    f"""
 CREATE TEMP TABLE open_line ON COMMIT DROP AS
 SELECT s.id, s.bank_account_id, s.posted_on AS day, s.credit_vnd AS amount_vnd,
        {compact_sql("s.bank_transaction_id")} COLLATE "C" AS bank_key,
        CASE WHEN NOT s.is_corrected THEN string_to_array(s.reference, ' ') END AS exact
-"""
-MAKE_PAYMENTS = f"""
+{OPEN_LINES}"""
+)
+MAKE_PAYMENTS = Command(
+    f"""
 CREATE TEMP TABLE open_payment ON COMMIT DROP AS
 SELECT p.id, p.bank_account_id, p.business_date AS day, p.amount_vnd,
        {compact_sql("p.bank_transaction_id")} COLLATE "C" AS bank_key,
        CASE WHEN NOT p.is_corrected AND length(p.reference) = {LENGTH} THEN ARRAY[p.reference] END AS exact,
        length(p.reference) IS DISTINCT FROM {LENGTH} AS is_unread
-"""
+{OPEN_PAYMENTS}"""  # noqa: S608 - composed of constants
+)
+# temporary tables have no statistics of their own: the joins would be planned for a handful of rows
+ANALYZE_TABLES = Command("ANALYZE open_line, open_payment")
+FIRST_DAY = Query(date, "SELECT min(day) AS first_day FROM open_line")
 
 # One pass over both sides: a key that one line and one payment show, and nobody else. A join of two counted
 # sides would be planned for a handful of rows.
@@ -80,11 +90,13 @@ _NAMED = """
 SELECT {is_line} AS is_line, id, day, bank_account_id, amount_vnd, bank_key AS key, true AS is_free
   FROM {table} WHERE bank_key <> ''
 """
-PAIR_BANK_IDS = f"""
+PAIR_BANK_IDS = Command(
+    f"""
 WITH shown AS ({_NAMED.format(is_line=True, table="open_line")} UNION ALL
                {_NAMED.format(is_line=False, table="open_payment")})
 {_PAIR.format(rule=Rule.BANK_TRANSACTION_ID, days=max(BANK_ID_SHIFTS))}
 """
+)
 
 # `is_free`: nothing but this one reference, and no rival by the bank's number, can decide its match
 _CODED = """
@@ -93,78 +105,93 @@ SELECT {is_line} AS is_line, o.id, o.day, o.bank_account_id, o.amount_vnd, code 
   FROM {table} o CROSS JOIN LATERAL unnest(o.exact) AS t(code)
   LEFT JOIN tangled g USING (bank_account_id, amount_vnd, bank_key)
 """
-PAIR_REFERENCES = f"""
+PAIR_REFERENCES = Command(
+    f"""
 WITH tangled AS (
   SELECT DISTINCT bank_account_id, amount_vnd, bank_key
     FROM open_line l JOIN open_payment p USING (bank_account_id, amount_vnd, bank_key) WHERE bank_key <> ''
 ), shown AS ({_CODED.format(is_line=True, table="open_line")} UNION ALL
              {_CODED.format(is_line=False, table="open_payment")})
 {_PAIR.format(rule=Rule.EXACT_REFERENCE, days=max(REFERENCE_SHIFTS))}
-"""
+"""  # noqa: S608 - composed of constants
+)
+
+TAKE_LINES = Command(
+    "DELETE FROM open_line o USING match m WHERE m.school_id = $1 AND m.statement_line_id = o.id"
+)
+TAKE_PAYMENTS = Command(
+    "DELETE FROM open_payment o USING match m WHERE m.school_id = $1 AND m.payment_id = o.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPayment:
+    """A payment whose references are not known yet, and the text that may carry some."""
+
+    id: int
+    text: str
+
+
+UNREAD_PAYMENTS = Query(
+    UnreadPayment,
+    """
+SELECT o.id, coalesce(nullif(p.reference, ''), p.content) AS text
+  FROM open_payment o JOIN payment p ON p.school_id = $1 AND p.id = o.id
+ WHERE o.is_unread AND NOT p.is_corrected
+""",
+)
+SET_REFERENCES = Command("""
+UPDATE open_payment SET exact = string_to_array(r.codes, ' ')
+  FROM unnest($1::bigint[], $2::text[]) AS r(id, codes) WHERE open_payment.id = r.id
+""")
 
 
 async def gather(db: Driver, school_id: int, day: date) -> int:
-    """Set out the open credit lines up to business date `day`, and the payments they may be; how many lines.
+    """Collect the open credit lines up to business date `day`, and the payments they may be; how many lines.
 
     Makes the temporary tables `open_line` and `open_payment` of the caller's transaction.
     """
-    await db.raw.execute("DROP TABLE IF EXISTS pg_temp.open_line, pg_temp.open_payment")
-    lines = count_of(await db.raw.execute(MAKE_LINES + OPEN_LINES, school_id, day))
-    first = await db.raw.fetchval("SELECT min(day) FROM open_line") or day
+    await db.execute(DROP_TABLES)
+    lines = await db.execute(MAKE_LINES, school_id, day)
+    first = await db.fetch_value(FIRST_DAY) or day
     reach = timedelta(max(BANK_ID_SHIFTS))
-    await db.raw.execute(MAKE_PAYMENTS + OPEN_PAYMENTS, school_id, first - reach, day + reach)
-    await db.raw.execute("ANALYZE open_line; ANALYZE open_payment")
+    await db.execute(MAKE_PAYMENTS, school_id, first - reach, day + reach)
+    await db.execute(ANALYZE_TABLES)
     return lines
 
 
 async def pair_exactly(db: Driver, school_id: int) -> int:
     """Write the matches that have no rival, and take both sides off the tables; how many matches."""
-    by_id = count_of(await db.raw.execute(PAIR_BANK_IDS, school_id))
-    await take_off(db, school_id, by_id)
+    by_id = await db.execute(PAIR_BANK_IDS, school_id)
+    await _take_matched(db, school_id, by_id)
     await _read_payments(db, school_id)
-    by_reference = count_of(await db.raw.execute(PAIR_REFERENCES, school_id))
-    await take_off(db, school_id, by_reference)
+    by_reference = await db.execute(PAIR_REFERENCES, school_id)
+    await _take_matched(db, school_id, by_reference)
     return by_id + by_reference
 
 
-async def take_off(db: Driver, school_id: int, matched: int) -> None:
+async def _take_matched(db: Driver, school_id: int, matched: int) -> None:
     """Take what is matched by now off the tables; `matched`: how many new matches there are."""
     if not matched:
         return
-    for table, column in (("open_line", "statement_line_id"), ("open_payment", "payment_id")):
-        await db.raw.execute(
-            f"DELETE FROM {table} o USING match m WHERE m.school_id = $1 AND m.{column} = o.id",
-            school_id,
-        )
-    await db.raw.execute("ANALYZE open_line; ANALYZE open_payment")
+    lines = await db.execute(TAKE_LINES, school_id)
+    payments = await db.execute(TAKE_PAYMENTS, school_id)
+    assert lines == payments == matched, "each new match has one open line and one open payment"
+    await db.execute(ANALYZE_TABLES)
 
 
 async def _read_payments(db: Driver, school_id: int) -> None:
-    """What texts carry that no reference placed: read here, for it may be a rival."""
-    cursor = await db.raw.cursor(
-        "SELECT o.id, coalesce(nullif(p.reference, ''), p.content) AS text"
-        "  FROM open_payment o JOIN payment p ON p.school_id = $1 AND p.id = o.id"
-        " WHERE o.is_unread AND NOT p.is_corrected",
-        school_id,
-    )
-    while rows := await cursor.fetch(READ_TOGETHER):
+    """What texts carry of payments that no reference allocated: read here, for it may be a rival."""
+    async for payments in db.batches(UNREAD_PAYMENTS, school_id, size=READ_TOGETHER):
         found = [
-            (row["id"], codes)
-            for row in rows
+            (payment.id, codes)
+            for payment in payments
             if (
                 codes := " ".join(
-                    f.reference for f in find_references(row["text"]) if not f.corrected
+                    f.reference for f in find_references(payment.text) if not f.corrected
                 )
             )
         ]
-        await db.raw.execute(
-            "UPDATE open_payment SET exact = string_to_array(r.codes, ' ')"
-            "  FROM unnest($1::bigint[], $2::text[]) AS r(id, codes) WHERE open_payment.id = r.id",
-            [number for number, _ in found],
-            [codes for _, codes in found],
+        await db.execute(
+            SET_REFERENCES, [number for number, _ in found], [codes for _, codes in found]
         )
-
-
-def count_of(status: str) -> int:
-    """How many rows a command says that it wrote."""
-    return int(status.rsplit(" ", 1)[1])

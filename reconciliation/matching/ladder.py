@@ -66,7 +66,8 @@ class Match:
     alternatives: int = 0
 
 
-Keys = Callable[[Fact], Iterable[str]]
+KeysOf = Callable[[Fact], Iterable[str]]
+"""What a fact shows that another may share."""
 
 
 def _bank_id(fact: Fact) -> Iterable[str]:
@@ -87,7 +88,7 @@ def _text(fact: Fact) -> Iterable[str]:
     return (text,) if text else ()
 
 
-LADDER: tuple[tuple[Rule, Keys, Sequence[int]], ...] = (
+LADDER: tuple[tuple[Rule, KeysOf, Sequence[int]], ...] = (
     (Rule.BANK_TRANSACTION_ID, _bank_id, BANK_ID_SHIFTS),
     (Rule.EXACT_REFERENCE, _exact, REFERENCE_SHIFTS),
     (Rule.CORRECTED_REFERENCE, _any_reading, REFERENCE_SHIFTS),
@@ -151,7 +152,7 @@ _Shown = Counter[tuple[int, int, str, date]]
 
 
 def _pair(
-    rule: Rule, keys: Keys, shifts: Sequence[int], lines: Sequence[Fact], payments: Sequence[Fact]
+    rule: Rule, keys: KeysOf, shifts: Sequence[int], lines: Sequence[Fact], payments: Sequence[Fact]
 ) -> list[Match]:
     """Pair facts, both sorted, that share a key: the nearest day first, then the first in order."""
     shown = _shown(keys, lines) + _shown(keys, payments)
@@ -160,7 +161,7 @@ def _pair(
         for key in keys(payment):
             by_day = waiting.setdefault((payment.bank_account_id, payment.amount_vnd, key), {})
             by_day.setdefault(payment.day, []).append(payment)
-    hopeful = [
+    open_lines = [
         (line, known)
         for line in lines
         if (
@@ -174,21 +175,21 @@ def _pair(
     taken: set[int] = set()
     matches: list[Match] = []
     for shift in shifts:
-        still = []
-        for line, known in hopeful:
+        unpaired = []
+        for line, known in open_lines:
             hit = _first_free(line.day + timedelta(shift), known, taken)
             if hit is None:
-                still.append((line, known))
+                unpaired.append((line, known))
             else:
                 key, payment = hit
                 taken.add(payment.id)
                 others = _others(shown, line, key, shifts)
                 matches.append(Match(line, payment, rule, key, others))
-        hopeful = still
+        open_lines = unpaired
     return matches
 
 
-def _shown(keys: Keys, facts: Iterable[Fact]) -> _Shown:
+def _shown(keys: KeysOf, facts: Iterable[Fact]) -> _Shown:
     """How many facts show each key, by account, amount and day."""
     return Counter(
         (fact.bank_account_id, fact.amount_vnd, key, fact.day)
@@ -221,27 +222,27 @@ def _first_free(
 
 
 def _contained(lines: Sequence[Fact], payments: Sequence[Fact]) -> list[Match]:
-    """Banks wrap the payer's text in their own words: what the notice said stands inside the line's.
+    """Banks wrap the payer's text in their own: the notice's text is part of the line's.
 
-    Only for payments that no reference placed: there a pair of equal money on one day is swapped at
+    Only for payments that no reference allocated: there a pair of equal money on one day is swapped at
     worst, and both stay with a person.
     """
     waiting: dict[tuple[int, int, date, str], dict[str, list[Fact]]] = {}
     for payment in reversed(payments):
         text = compact(payment.content)
         if len(text) >= MIN_CONTAINED and not payment.exact:
-            found = waiting.setdefault((*_place(payment), text[:MIN_CONTAINED]), {})
+            found = waiting.setdefault((*_where(payment), text[:MIN_CONTAINED]), {})
             found.setdefault(text, []).append(payment)
     matches: list[Match] = []
     for line in lines if waiting else ():
         if line.exact:
             continue
-        content, place = compact(line.content), _place(line)
+        content, where = compact(line.content), _where(line)
         starts = {content[at : at + MIN_CONTAINED] for at in range(len(content))}
         rivals = [
             (text, queue)
             for start in starts
-            for text, queue in waiting.get((*place, start), {}).items()
+            for text, queue in waiting.get((*where, start), {}).items()
             if queue and text in content
         ]
         if rivals:
@@ -251,5 +252,5 @@ def _contained(lines: Sequence[Fact], payments: Sequence[Fact]) -> list[Match]:
     return matches
 
 
-def _place(fact: Fact) -> tuple[int, int, date]:
+def _where(fact: Fact) -> tuple[int, int, date]:
     return fact.bank_account_id, fact.amount_vnd, fact.day

@@ -1,18 +1,18 @@
-"""Everything of a night but its proof: match, heal and list what is left, up to a day."""
+"""Everything of a reconciliation but its proof: match, record what was lost and list what is left, up to a day."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
-from core.kit.database import Driver
+from core.kit.database import Command, Driver
 from reconciliation.matching.findings import list_findings
 from reconciliation.matching.pairing import Progress, pair_until
-from reconciliation.matching.refund_debits import explain_debits
+from reconciliation.matching.refund_debits import match_refund_debits
 from reconciliation.settlements.payouts import book_payouts
 
-TIMEOUT_S = 1800
-"""One statement of a night over a million lines takes longer than any request's may."""
+# a statement over a million lines takes longer than any request's may
+ALLOW_LONG_STATEMENTS = Command("SET LOCAL statement_timeout = '1800s'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,12 @@ class Reconciled:
     touched: frozenset[tuple[int, int]]
 
 
-async def reconcile_until(db: Driver, school_id: int, day: date, tell: Progress) -> Reconciled:
-    """Everything of a night but its proof, in the caller's turn: match, heal and list up to `day`."""
-    reopened = await explain_debits(db, school_id, day)
-    lumps = await book_payouts(db, school_id, day)
-    paired = await pair_until(db, school_id, day, tell)
+async def reconcile_until(
+    db: Driver, school_id: int, day: date, on_progress: Progress
+) -> Reconciled:
+    """Match, record and list up to business date `day`; the caller holds `lock_reconciliation`."""
+    reopened = await match_refund_debits(db, school_id, day)
+    settled = await book_payouts(db, school_id, day)
+    paired = await pair_until(db, school_id, day, on_progress)
     await list_findings(db, school_id, day)
-    return Reconciled(paired.created, paired.paid | lumps.paid | reopened)
-
-
-def say_nothing(_step: str, _done: int, _total: int) -> None:
-    """For whoever does not want to hear of the night's progress."""
+    return Reconciled(paired.created, paired.paid | settled.paid | reopened)

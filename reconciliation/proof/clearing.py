@@ -1,4 +1,4 @@
-"""What providers hold for the school on a day, itemised to the đồng; every figure in one statement.
+"""What providers hold for the school on a day, itemised to the đồng: every figure in one statement.
 
 The balance comes from the transfers, the items from payments, refunds and settlement files: that both
 are the same is what is proved. What falls on a closed day is booked on the first open one, and a day is
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.service import accounts_of
 from reconciliation.proof.proof import ClearingDay
 
 # A reversal counts as what it takes back. A line is taken for reported from its day of settlement on, a
 # batch for settled from the day on which it is booked.
-CLEARING_DAYS = """
+CLEARING_DAYS = Query(
+    ClearingDay,
+    """
 WITH account AS (
   SELECT l.id AS ledger_account_id, m.id AS merchant_account_id, m.settlement,
          m.adapter || ':' || b.number AS name
@@ -90,12 +92,12 @@ WITH account AS (
 )
 SELECT a.name AS account, a.ledger_account_id, coalesce(m.opening_vnd, 0) AS opening_vnd,
        coalesce(m.received_vnd, 0) AS received_vnd, coalesce(m.settled_vnd, 0) AS settled_vnd,
+       ARRAY[coalesce(p.unsettled_vnd, 0), coalesce(p.unsettled_count, 0)] AS unsettled,
        coalesce(m.kept_vnd, 0) AS kept_vnd, coalesce(m.refunded_vnd, 0) AS refunded_vnd,
-       coalesce(p.unsettled_vnd, 0) AS unsettled_vnd, coalesce(p.unsettled_count, 0) AS unsettled_count,
-       coalesce(p.reported_vnd, 0) AS reported_vnd, coalesce(p.reported_count, 0) AS reported_count,
-       -coalesce(r.vnd, 0) AS returned_vnd, coalesce(r.count, 0) AS returned_count,
-       coalesce(s.vnd, 0) AS stray_vnd, coalesce(s.count, 0) AS stray_count,
-       coalesce(c.vnd, 0) AS corrected_vnd, coalesce(c.count, 0) AS corrected_count
+       ARRAY[coalesce(p.reported_vnd, 0), coalesce(p.reported_count, 0)] AS reported,
+       ARRAY[-coalesce(r.vnd, 0), coalesce(r.count, 0)] AS returned,
+       ARRAY[coalesce(s.vnd, 0), coalesce(s.count, 0)] AS stray,
+       ARRAY[coalesce(c.vnd, 0), coalesce(c.count, 0)] AS corrected
   FROM account a
   LEFT JOIN moved m USING (ledger_account_id)
   LEFT JOIN corrected c USING (ledger_account_id)
@@ -104,27 +106,11 @@ SELECT a.name AS account, a.ledger_account_id, coalesce(m.opening_vnd, 0) AS ope
   LEFT JOIN stray s USING (merchant_account_id)
  WHERE a.settlement = 'batch' OR m.ledger_account_id IS NOT NULL OR p.merchant_account_id IS NOT NULL
  ORDER BY a.name, a.ledger_account_id
-"""
+""",
+)
 
 
 async def clearing_days(db: Driver, school_id: int, day: date) -> tuple[ClearingDay, ...]:
-    """Clearing accounts of providers that pay in a lump, and any other that ever held money."""
+    """Clearing accounts of providers that settle in batches, and any other that ever held money."""
     accounts = await accounts_of(db, school_id, "clearing")
-    rows = await db.raw.fetch(CLEARING_DAYS, school_id, day, accounts)
-    return tuple(
-        ClearingDay(
-            account=row["account"],
-            ledger_account_id=row["ledger_account_id"],
-            opening_vnd=row["opening_vnd"],
-            received_vnd=row["received_vnd"],
-            settled_vnd=row["settled_vnd"],
-            kept_vnd=row["kept_vnd"],
-            refunded_vnd=row["refunded_vnd"],
-            unsettled=(row["unsettled_vnd"], row["unsettled_count"]),
-            reported=(row["reported_vnd"], row["reported_count"]),
-            returned=(row["returned_vnd"], row["returned_count"]),
-            stray=(row["stray_vnd"], row["stray_count"]),
-            corrected=(row["corrected_vnd"], row["corrected_count"]),
-        )
-        for row in rows
-    )
+    return tuple(await db.fetch(CLEARING_DAYS, school_id, day, accounts))

@@ -1,7 +1,8 @@
 """The proof of one school and one day: what its accounts come to, hashed and kept.
 
-The same books give the same hash, whatever the order in which files, notices and nights came: it says
-what every line is and what is left to explain, not who told of it first. Neither ids nor the clock are in it.
+The same books give the same hash, whatever the order in which files, notices and runs came: it covers
+what every line is and what is left to explain, not which source reported it first. Neither ids nor the
+clock must ever be in it.
 """
 
 from __future__ import annotations
@@ -11,28 +12,29 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from core.exceptions.resolutions import Resolution
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.database import Command, Driver, Query
 from reconciliation.matching.findings import count_by_reason
 from reconciliation.matching.pairing import Progress
 from reconciliation.matching.refund_debits import REFUND_RULE
-from reconciliation.proof.balances import bank_days, first_days, open_accounts
+from reconciliation.proof.balances import bank_days
 from reconciliation.proof.clearing import clearing_days
+from reconciliation.proof.errors import FutureDayError
+from reconciliation.proof.openings import first_days, open_accounts
 from reconciliation.proof.proof import Proof, prove_bank, prove_clearing
 
-FORMAT = "hocphi night 3"
+FORMAT: Final = "hocphi night 3"
 """Part of what is hashed: another way to write the result gets another number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """What a night came to. `matches` by rule and `exceptions` by reason are those of the day itself.
+    """What a reconciliation came to. `matches` by rule and `exceptions` by reason are those of the day itself.
 
-    `created`: payments that this run made of lines no notice had told of. `result_hash`: SHA-256.
+    `created`: payments that this run made of lines no notice had reported. `result_hash`: SHA-256.
     """
 
     day: date
@@ -48,39 +50,7 @@ class DayResult:
         return all(proof.is_closed for proof in self.proofs)
 
 
-async def prove_day(
-    db: Driver, school_id: int, day: date, created: int, tell: Progress
-) -> DayResult:
-    """Prove business date `day` as it stands, hash the result and keep the proofs."""
-    proofs = await _prove(db, school_id, day)
-    tell("prove", len(proofs), len(proofs))
-    result = await _conclude(db, school_id, day, proofs, created)
-    await _keep_proofs(db, school_id, result)
-    return result
-
-
-def refuse_future(day: date) -> None:
-    """Raise Problem (422) unless business date `day` has come."""
-    if day > business_date(now_utc()):
-        raise Problem(
-            "future_day",
-            vi=f"Ngày {day:%d/%m/%Y} chưa đến: chưa đối soát được.",
-            en=f"{day.isoformat()} has not come yet: it cannot be reconciled.",
-            status=422,
-        )
-
-
-async def _prove(db: Driver, school_id: int, day: date) -> tuple[Proof, ...]:
-    # an opening stands on the eve of the first statement: a night of the eve must not run before it
-    begun = await first_days(db, school_id, date.max)
-    await open_accounts(db, school_id, begun)
-    first = {account: begin for account, begin in begun.items() if begin.day <= day}
-    banks = await bank_days(db, school_id, day, first)
-    clearings = await clearing_days(db, school_id, day)
-    return (*map(prove_bank, banks), *map(prove_clearing, clearings))
-
-
-# A family's money is named by the reference that it came for: whether an IPN or the line itself told of it
+# A family's money is named by the reference that it came for: whether an IPN or the line itself reported it
 # first is chance, and so is which of two equal payments the line took.
 MATCHES_OF_DAY = f"""
 SELECT b.number, s.identity, 'payment:' || coalesce(p.reference, '') AS name, m.rule
@@ -101,27 +71,52 @@ SELECT b.number, s.identity, j.evidence->>'name', j.rule
   JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
   JOIN bank_account b ON b.school_id = s.school_id AND b.id = s.bank_account_id
  WHERE s.school_id = $1 AND s.posted_on = $2
-"""
+"""  # noqa: S608 - composed of constants
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How many matches a rule made. Of all rules together (None): also the SHA-256 over them, in hex."""
+
+    rule: str | None
+    count: int
+    digest: str | None
+
 
 # A million matches are digested where they are: SHA-256 of each, then of all, sorted. The row of all has
 # no rule.
-DIGESTS_OF_DAY = f"""
+DIGESTS_OF_DAY = Query(
+    Digest,
+    f"""
 WITH digested AS MATERIALIZED (
   SELECT rule, sha256(convert_to(json_build_array(number, identity, name)::text, 'UTF8')) AS digest
     FROM ({MATCHES_OF_DAY}) AS matched
 )
-SELECT rule, n, digest
-  FROM (SELECT rule, count(*) AS n, NULL AS digest FROM digested GROUP BY rule
+SELECT rule, count, digest
+  FROM (SELECT rule, count(*) AS count, NULL AS digest FROM digested GROUP BY rule
         UNION ALL
         SELECT NULL, count(*), encode(sha256(coalesce(string_agg(digest, NULL ORDER BY digest), '')), 'hex')
           FROM digested) AS counted
  ORDER BY rule COLLATE "C" NULLS FIRST
-"""
+""",  # noqa: S608 - composed of constants
+)
 
-# What a night withdrew, or which of several payments for one invoice was too much, says only what came
-# first; what the bank had not shown by the day is looked up, for it may have been shown before any night
+
+@dataclass(frozen=True, slots=True)
+class ExceptionOfDay:
+    """An exception as it is hashed: VND; `subject` names what it is about without ids of this database."""
+
+    reason: str
+    amount_vnd: int
+    subject: str
+
+
+# What was withdrawn, or which of several payments for one invoice was too much, depends only on what came
+# first; what the bank had not shown by the day is looked up, for it may have been shown before any run
 # missed it. An exception of money that a line shows is named by the line.
-EXCEPTIONS_OF_DAY = f"""
+EXCEPTIONS_OF_DAY = Query(
+    ExceptionOfDay,
+    f"""
 SELECT e.reason, e.amount_vnd,
        regexp_replace(e.identity, '^(notice|payment):[0-9]+',
                       coalesce('line:' || s.identity, a.adapter || ':' || n.transaction_id, '')) AS subject
@@ -149,34 +144,88 @@ SELECT reason, amount_vnd, subject
    AND EXISTS (SELECT FROM statement f
                 WHERE f.school_id = $1 AND f.bank_account_id = booked.bank_account_id
                   AND $2 BETWEEN f.from_date AND f.to_date)
-"""
+""",  # noqa: S608 - composed of constants
+)
+
+# proofs that cannot be made any more
+DELETE_PROOFS = Command("""
+DELETE FROM daily_proof
+ WHERE school_id = $1 AND business_date = $2 AND ledger_account_id <> ALL($3::bigint[])
+""")
+# a row that holds the same already is left alone
+KEEP_PROOFS = Command("""
+INSERT INTO daily_proof (school_id, business_date, result_hash, ledger_account_id, opening_vnd,
+                         closing_vnd, difference_vnd, body)
+SELECT $1, $2, $3, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[])
+ON CONFLICT (school_id, ledger_account_id, business_date) DO UPDATE
+   SET result_hash = excluded.result_hash, opening_vnd = excluded.opening_vnd,
+       closing_vnd = excluded.closing_vnd, difference_vnd = excluded.difference_vnd,
+       body = excluded.body, created_at = excluded.created_at
+ WHERE (daily_proof.result_hash, daily_proof.body) IS DISTINCT FROM (excluded.result_hash, excluded.body)
+""")
+
+
+async def prove_day(
+    db: Driver, school_id: int, day: date, created: int, on_progress: Progress
+) -> DayResult:
+    """Prove business date `day` as it stands, hash the result and keep the proofs."""
+    proofs = await _prove(db, school_id, day)
+    on_progress("prove", len(proofs), len(proofs))
+    result = await _conclude(db, school_id, day, proofs, created)
+    await _keep_proofs(db, school_id, result)
+    return result
+
+
+def require_past(day: date) -> None:
+    """Raise FutureDayError unless business date `day` has come."""
+    if day > business_date(now_utc()):
+        raise FutureDayError(day=day)
+
+
+async def _prove(db: Driver, school_id: int, day: date) -> tuple[Proof, ...]:
+    # an opening is dated on the eve of the first statement: the eve must not be proved before it
+    begun = await first_days(db, school_id, date.max)
+    await open_accounts(db, school_id, begun)
+    first = {account: begin for account, begin in begun.items() if begin.day <= day}
+    banks = await bank_days(db, school_id, day, first)
+    clearings = await clearing_days(db, school_id, day)
+    proofs = (*map(prove_bank, banks), *map(prove_clearing, clearings))
+    accounts = {proof.ledger_account_id for proof in proofs}
+    assert len(accounts) == len(proofs), "an account is proved once"
+    return proofs
 
 
 async def _conclude(
     db: Driver, school_id: int, day: date, proofs: tuple[Proof, ...], created: int
 ) -> DayResult:
     """Put the result together and hash it."""
-    (_, count, digest), *by_rule = await db.raw.fetch(DIGESTS_OF_DAY, school_id, day)
-    exceptions = [tuple(row) for row in await db.raw.fetch(EXCEPTIONS_OF_DAY, school_id, day)]
+    whole, *by_rule = await db.fetch(DIGESTS_OF_DAY, school_id, day)
+    assert whole.rule is None, "the row of all comes first"
+    assert whole.digest is not None, "SHA-256 of nothing is one too"
+    exceptions = [
+        (one.reason, one.amount_vnd, one.subject)
+        for one in await db.fetch(EXCEPTIONS_OF_DAY, school_id, day)
+    ]
     return DayResult(
         day=day,
         proofs=proofs,
-        matches={row["rule"]: row["n"] for row in by_rule},
+        matches={one.rule: one.count for one in by_rule if one.rule is not None},
         exceptions=await count_by_reason(db, school_id, day),
         created=created,
-        result_hash=result_hash(day, (count, digest), exceptions, proofs),
+        result_hash=result_hash(day, (whole.count, whole.digest), exceptions, proofs),
     )
 
 
 def result_hash(
     day: date,
     matches: tuple[int, str],
-    exceptions: Sequence[tuple[Any, ...]],
+    exceptions: Sequence[tuple[str, int, str]],
     proofs: Sequence[Proof],
 ) -> str:
-    """SHA-256, in hex, over the canonical JSON of a night's result; the order of the input is nothing.
+    """SHA-256, in hex, over the canonical JSON of a day's result; the order of the input does not matter.
 
-    `matches`: how many, and the SHA-256 of the sorted SHA-256s of (account, line, what it is).
+    `matches`: how many, and the SHA-256 of the sorted SHA-256s of (account, line, what it is). `exceptions`:
+    reason, VND and subject of each.
     """
     body = [
         FORMAT,
@@ -197,7 +246,7 @@ def proof_body(proof: Proof) -> dict[str, Any]:
 
 
 async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
-    """Keep the proofs that could be made and no others; a row that says the same already is left alone."""
+    """Keep the proofs that could be made and no others."""
     stated = [
         proof
         for proof in result.proofs
@@ -205,28 +254,14 @@ async def _keep_proofs(db: Driver, school_id: int, result: DayResult) -> None:
         and proof.closing_vnd is not None
         and proof.difference_vnd is not None
     ]
-    await db.raw.execute(
-        "DELETE FROM daily_proof WHERE school_id = $1 AND business_date = $2"
-        " AND ledger_account_id <> ALL($3::bigint[])",
-        school_id,
-        result.day,
-        [proof.ledger_account_id for proof in stated],
-    )
-    await db.raw.execute(
-        """
-        INSERT INTO daily_proof (school_id, business_date, result_hash, ledger_account_id, opening_vnd,
-                               closing_vnd, difference_vnd, body)
-        SELECT $1, $2, $3, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[])
-        ON CONFLICT (school_id, ledger_account_id, business_date) DO UPDATE
-           SET result_hash = excluded.result_hash, opening_vnd = excluded.opening_vnd,
-               closing_vnd = excluded.closing_vnd, difference_vnd = excluded.difference_vnd,
-               body = excluded.body, created_at = now()
-         WHERE (daily_proof.result_hash, daily_proof.body) IS DISTINCT FROM (excluded.result_hash, excluded.body)
-        """,
+    accounts = [proof.ledger_account_id for proof in stated]
+    await db.execute(DELETE_PROOFS, school_id, result.day, accounts)
+    await db.execute(
+        KEEP_PROOFS,
         school_id,
         result.day,
         result.result_hash,
-        [proof.ledger_account_id for proof in stated],
+        accounts,
         [proof.opening_vnd for proof in stated],
         [proof.closing_vnd for proof in stated],
         [proof.difference_vnd for proof in stated],

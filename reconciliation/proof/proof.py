@@ -1,9 +1,9 @@
-"""The proof of a day: pure arithmetic that closes a day to the đồng, or says what is left.
+"""The proof of a day: pure arithmetic that closes a day to the đồng, or names what is left.
 
 A bank account is proved twice at once. By the statement: opening + matched lines + listed exceptions =
 closing. By the books: what the ledger holds at the bank + lines not booked - payments the statement
 has not shown = the same closing. `difference_vnd` is what neither explains; a day closes at 0 only,
-and where no statement says a closing there is no difference either: never 0 by default.
+and where no statement states a closing there is no difference either: it must never be 0 by default.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Proof:
     """The proof of one ledger account on one day, in VND.
 
     `account`: the bank account's number, or "adapter:number" of a clearing account. Opening, closing
-    and difference are None where no statement says them.
+    and difference are None where no statement states them.
     """
 
     account: str
@@ -109,7 +109,8 @@ class BankDay:
     """A bank account on a day, as read: VND, sums signed (+ in, - out).
 
     `expected_opening_vnd`: the first opening ever stated + every line since; None on the first day.
-    `stated_closings`: what the files that end on this day say. `is_covered`: some statement speaks of the day. `chain` is None when the day has no lines.
+    `stated_closings`: of the files that end on this day. `is_covered`: some statement covers the day. `chain` is
+    None when the day has no lines.
     """
 
     account: str
@@ -181,7 +182,7 @@ def _stated(day: BankDay) -> tuple[int | None, int | None]:
     opening_vnd = day.chain.opening(day.expected_opening_vnd, day.stated_openings)
     closing_vnd = day.chain.closing(opening_vnd)
     if day.stated_closings and closing_vnd not in day.stated_closings:
-        return opening_vnd, None  # the lines lead elsewhere than any file says: some are missing
+        return opening_vnd, None  # the lines lead elsewhere than any file states: some are missing
     return opening_vnd, closing_vnd
 
 

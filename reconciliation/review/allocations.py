@@ -15,6 +15,7 @@ from core.exceptions.notes import write_notes
 from core.exceptions.resolutions import Resolution
 from core.exceptions.service import record_steps
 from core.identity.audit import Detail, audit
+from core.invoices.errors import InvoiceNotFoundError
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, Query
 from core.ledger.positions import payment_positions
@@ -39,7 +40,6 @@ from reconciliation.review.errors import (
     InvoiceCancelledError,
     InvoiceFilledError,
     InvoiceTwiceError,
-    NoSuchInvoiceError,
     NoSuchPupilError,
     NothingToSplitError,
     SharesExceedError,
@@ -110,7 +110,7 @@ async def allocate_exception(
 ) -> PostedStep:
     """Allocate all that is in suspense to one invoice; what is over becomes its pupil's credit.
 
-    Raises as `require_note` and `lock_for`, NoSuchInvoiceError, InvoiceCancelledError, and
+    Raises as `require_note` and `lock_for`, InvoiceNotFoundError, InvoiceCancelledError, and
     RefundUnderWayError where the payment is being refunded.
     """
     why = require_note(note)
@@ -366,11 +366,11 @@ STUDENT = Query(int, "SELECT id FROM student WHERE school_id = $1 AND id = $2")
 async def _lock_open(
     db: Driver, school_id: int, invoice_ids: Sequence[int]
 ) -> Mapping[int, LockedInvoice]:
-    """These invoices, locked. Raises NoSuchInvoiceError, InvoiceCancelledError."""
+    """These invoices, locked. Raises InvoiceNotFoundError, InvoiceCancelledError."""
     await lock_invoices(db, school_id, invoice_ids)
     found = {one.id: one for one in await db.fetch(OPEN_INVOICES, school_id, list(invoice_ids))}
     if found.keys() != set(invoice_ids):
-        raise NoSuchInvoiceError
+        raise InvoiceNotFoundError
     if any(one.is_cancelled for one in found.values()):
         raise InvoiceCancelledError
     return found

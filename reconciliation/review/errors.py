@@ -124,12 +124,6 @@ class NotWhollyInSuspenseError(ConflictError):
 # allocations
 
 
-class NoSuchInvoiceError(NotFoundError):
-    """The school has no such invoice."""
-
-    text = msg("Không tìm thấy phiếu báo thu này.")
-
-
 class NoSuchPupilError(NotFoundError):
     """The school has no such pupil."""
 

@@ -31,8 +31,8 @@ from reconciliation.review.locking import lock_payments
 from reconciliation.review.notes import require_note
 from reconciliation.settlements.payout_matching import (
     BankLine,
-    Batch,
-    Pair,
+    OpenBatch,
+    PayoutPair,
     evidence_of,
     postings_of,
 )
@@ -180,7 +180,7 @@ async def match_payout(
     evidence = evidence_of(batch, AGREED) | {"note": why, "exceptions": explained}
     if line.payment_id is not None:
         evidence |= {"payment_id": line.payment_id, "suspense_reason": line.suspense_reason}
-    pair = Pair(line.as_bank_line, batch, AGREED)
+    pair = PayoutPair(line.as_bank_line, batch, AGREED)
     await write_booking(db, school_id, [(pair, journal_id, on, evidence)], actor=actor)
     await audit(
         db,
@@ -200,7 +200,7 @@ async def match_payout(
 
 
 async def _post(
-    db: Driver, school_id: int, batch: Batch, line: PayoutLine, journal_id: int, on: date
+    db: Driver, school_id: int, batch: OpenBatch, line: PayoutLine, journal_id: int, on: date
 ) -> None:
     """Post the batch to the bank, or out of suspense where the line was taken for a payment."""
     suspense_id: int | None = None
@@ -239,7 +239,7 @@ LOCK_BATCH = Query(
 )
 
 
-async def _lock_batch(db: Driver, school_id: int, batch_id: int) -> Batch:
+async def _lock_batch(db: Driver, school_id: int, batch_id: int) -> OpenBatch:
     """The batch, locked. Raises NoSuchBatchError, BatchBookedError."""
     found = await db.fetch_one(LOCK_BATCH, school_id, batch_id)
     if found is None:
@@ -250,7 +250,7 @@ async def _lock_batch(db: Driver, school_id: int, batch_id: int) -> Batch:
     return batch
 
 
-async def _check(db: Driver, school_id: int, batch: Batch, line: PayoutLine) -> None:
+async def _check(db: Driver, school_id: int, batch: OpenBatch, line: PayoutLine) -> None:
     if line.is_taken:
         raise LineBookedError
     if line.bank_account_id != batch.bank_account_id or line.net_vnd != batch.net_vnd:

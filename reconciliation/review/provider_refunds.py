@@ -19,7 +19,7 @@ from reconciliation.review.errors import (
 )
 from reconciliation.review.locking import lock_payments
 from reconciliation.review.notes import require_note
-from reconciliation.settlements.line_matching import open_line, payments_named
+from reconciliation.settlements.line_matching import find_open_line, payments_named
 
 BY_PROVIDER: Final = "provider"
 """Who approved a refund that the provider had made before anybody asked."""
@@ -51,7 +51,7 @@ async def book_provider_refund(
     """
     why = require_note(note)
     await lock_reconciliation(db, school_id)
-    line = await open_line(db, school_id, settlement_line_id)
+    line = await find_open_line(db, school_id, settlement_line_id)
     if line is None or line.gross_vnd >= 0:
         raise NoSuchProviderRefundError
     named = (await payments_named(db, school_id, [line])).get(line.id, [])

@@ -1,1 +1,1 @@
-"""What providers pay out in a lump: their files, batches and bank lines, terms, and what does not agree."""
+"""What providers settle in batches: their files, the payouts that the bank shows, terms, and what differs."""

@@ -1,6 +1,6 @@
-"""What stands against a settlement file: another provider's or account's, sums that differ, lines told otherwise.
+"""What is wrong with a settlement file: another provider's or account's, sums that differ, lines that changed.
 
-Reads only. The first fault refuses the whole file; nothing of it is written then.
+Reads only. One fault refuses the whole file; nothing of it must be written then.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.settlements import Kind, Settlement, SettlementLine, name_of
-from core.kit.database import Driver
+from adapters.settlements import Kind, Settlement, SettlementGap, SettlementLine, name_of
+from core.kit.database import Driver, Query
+from core.kit.errors import fault
 from core.kit.faults import Fault
-from core.kit.money import format_vnd
+from core.kit.texts import msg
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ async def every_fault(
     named: Sequence[NamedLine],
     known: frozenset[str],
 ) -> tuple[Fault, ...]:
-    """All that stands against importing a file; `known` are identities that an earlier file brought."""
+    """All that is wrong with a file; `known` are identities that an earlier file brought."""
     return (
         *faults_of_file(read, adapter),
         *await faults_of_another_account(db, school_id, merchant_account_id, adapter, read.lines),
@@ -55,38 +56,39 @@ def faults_of_file(read: Settlement, adapter: str) -> list[Fault]:
     """Everything that the file itself has wrong."""
     faults: list[Fault] = []
     if read.provider and read.provider != adapter:
-        faults.append(
-            Fault(
-                code="other_provider",
-                vi=f"tệp là của «{read.provider}», kênh đã chọn là «{adapter}».",
-                en=f"The file is of «{read.provider}», the channel is «{adapter}».",
-                value=read.provider,
-            )
+        text = msg(
+            "tệp là của «{found}», kênh đã chọn là «{adapter}».",
+            found=read.provider,
+            adapter=adapter,
         )
+        faults.append(fault("other_provider", text, value=read.provider))
     if not read.lines:
-        faults.append(Fault(code="no_lines", vi="tệp không có dòng nào.", en="There is no line."))
-    faults += [
-        Fault(
-            code="settlement_gap",
-            vi=f"{gap.what} không khớp: tính ra {_figure(gap.what, gap.expected, 'vi')},"
-            f" tệp ghi {_figure(gap.what, gap.found, 'vi')}.",
-            en=f"{gap.what} does not add up: {_figure(gap.what, gap.expected, 'en')} expected,"
-            f" {_figure(gap.what, gap.found, 'en')} printed.",
-            row=gap.row,
-            column=gap.what,
-            value=str(gap.found),
+        faults.append(fault("no_lines", msg("tệp không có dòng nào.")))
+    return faults + [_gap_fault(gap) for gap in read.gaps]
+
+
+def _gap_fault(gap: SettlementGap) -> Fault:
+    if gap.what == "count":
+        text = msg(
+            "{what} không khớp: tính ra {expected}, tệp ghi {found}.",
+            what=gap.what,
+            expected=gap.expected,
+            found=gap.found,
         )
-        for gap in read.gaps
-    ]
-    return faults
+    else:
+        text = msg(
+            "{what} không khớp: tính ra {expected:vnd}, tệp ghi {found:vnd}.",
+            what=gap.what,
+            expected=gap.expected,
+            found=gap.found,
+        )
+    return fault("settlement_gap", text, row=gap.row, column=gap.what, value=str(gap.found))
 
 
-def _figure(what: str, value: int, lang: str) -> str:
-    return str(value) if what == "count" else format_vnd(value, lang)
-
-
-# orders that another account of the same provider opened or was told of, and this one was not
-OF_ANOTHER_ACCOUNT = """
+# orders that another account of the same provider opened or has notices of, and this one does not
+OF_ANOTHER_ACCOUNT = Query(
+    str,
+    """
 WITH known AS (
   SELECT c.merchant_reference AS reference, c.merchant_account_id AS account_id FROM checkout c
    WHERE c.school_id = $1 AND c.merchant_reference = ANY($4::text[])
@@ -97,7 +99,8 @@ WITH known AS (
 SELECT k.reference FROM known k JOIN merchant_account m ON m.school_id = $1 AND m.id = k.account_id
  WHERE m.adapter = $3
  GROUP BY k.reference HAVING bool_and(k.account_id <> $2) ORDER BY 1
-"""
+""",
+)
 
 
 async def faults_of_another_account(
@@ -109,20 +112,36 @@ async def faults_of_another_account(
 ) -> list[Fault]:
     """A file of another account of the provider: its payments would be recorded a second time."""
     orders = {name_of(adapter, line).merchant_reference for line in lines} - {""}
-    rows = await db.raw.fetch(
+    others = await db.fetch(
         OF_ANOTHER_ACCOUNT, school_id, merchant_account_id, adapter, sorted(orders)
     )
-    if not rows:
+    if not others:
         return []
-    return [
-        Fault(
-            code="other_account",
-            vi=f"{len(rows)} giao dịch là của kênh thu khác cùng nhà cung cấp.",
-            en=f"{len(rows)} transactions are of another account with this provider.",
-            column="merchant_reference",
-            value=rows[0]["reference"],
-        )
-    ]
+    text = msg("{count} giao dịch là của kênh thu khác cùng nhà cung cấp.", count=len(others))
+    return [fault("other_account", text, column="merchant_reference", value=others[0])]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedAmounts:
+    """What an earlier file reported of a transaction in a batch, VND."""
+
+    number: str
+    batch: str
+    gross_vnd: int
+    fee_vnd: int
+    vat_vnd: int
+
+
+REPORTED = Query(
+    ReportedAmounts,
+    """
+SELECT DISTINCT l.provider_transaction_id AS number, b.name AS batch, l.gross_vnd, l.fee_vnd, l.vat_vnd
+  FROM settlement_line l
+  JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
+ WHERE l.school_id = $1 AND l.merchant_account_id = $2 AND l.kind = 'pay'
+   AND l.provider_transaction_id = ANY($3::text[])
+""",
+)
 
 
 async def changed_lines(
@@ -132,41 +151,29 @@ async def changed_lines(
     named: Sequence[NamedLine],
     known: frozenset[str],
 ) -> list[Fault]:
-    """New payments that an earlier line of the same batch told with other amounts, in this file or before."""
-    fresh = [
+    """New payments that an earlier line of the same batch reported with other amounts, in this file or before."""
+    new = [
         one
         for one in named
         if one.identity not in known
         and one.line.kind is Kind.PAY
         and one.line.provider_transaction_id
     ]
-    rows = await db.raw.fetch(
-        """
-        SELECT DISTINCT l.provider_transaction_id, b.name, l.gross_vnd, l.fee_vnd, l.vat_vnd
-          FROM settlement_line l
-          JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
-         WHERE l.school_id = $1 AND l.merchant_account_id = $2 AND l.kind = 'pay'
-           AND l.provider_transaction_id = ANY($3::text[])
-        """,
-        school_id,
-        merchant_account_id,
-        [one.line.provider_transaction_id for one in fresh],
-    )
-    said: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
-    for row in rows:
-        key = (row["provider_transaction_id"], base_name(row["name"]))
-        said.setdefault(key, set()).add((row["gross_vnd"], row["fee_vnd"], row["vat_vnd"]))
+    numbers = [one.line.provider_transaction_id for one in new]
+    amounts_of: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
+    for one in await db.fetch(REPORTED, school_id, merchant_account_id, numbers):
+        key = (one.number, base_name(one.batch))
+        amounts_of.setdefault(key, set()).add((one.gross_vnd, one.fee_vnd, one.vat_vnd))
     faults = []
-    for one in fresh:
-        line = one.line
+    for found in new:
+        line = found.line
         amounts = (line.gross_vnd, line.fee_vnd, line.vat_vnd)
-        others = said.setdefault((line.provider_transaction_id, one.batch), set())
+        others = amounts_of.setdefault((line.provider_transaction_id, found.batch), set())
         if others and amounts not in others:
             faults.append(
-                Fault(
-                    code="changed_line",
-                    vi="giao dịch này đã được báo trong cùng lô với số tiền khác.",
-                    en="This transaction was told in the same batch with other amounts.",
+                fault(
+                    "changed_line",
+                    msg("giao dịch này đã được báo trong cùng lô với số tiền khác."),
                     row=line.row,
                     column="provider_transaction_id",
                     value=line.provider_transaction_id,

@@ -1,8 +1,8 @@
-"""Settlement files enter here: previewed without a trace, or imported whole, each line counted once.
+"""Settlement files are imported here: previewed without a trace, or imported whole, each line counted once.
 
 A file is refused as a whole, with every fault by its row, when it belongs to another provider, does not
-add up, or says a transaction of an earlier file otherwise. Rows that cannot be read are kept as
-exceptions. Nothing here books money: the night does, once the bank shows the lump.
+add up, or reports a transaction of an earlier file with other amounts. Rows that cannot be read are kept as
+exceptions. Nothing here must ever book money: the reconciliation does, once the bank shows the payout.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from adapters.contract import FileError, UnreadableLine
-from adapters.settlements import Layout, Settlement, SettlementLine, read_settlement
+from adapters.settlements import Settlement, SettlementLayout, SettlementLine, read_settlement
 from core.exceptions.reasons import Reason
 from core.exceptions.service import open_on_first_day
 from core.exceptions.sql import NewException
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver
-from core.kit.errors import Problem, not_found
+from core.kit.database import Driver, Query
 from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
-from reconciliation.settlements.faults import (
-    LATER,
-    NamedLine,
-    base_name,
-    every_fault,
+from reconciliation.settlements.errors import (
+    ChannelNotFoundError,
+    NotSettledInBatchesError,
+    RefusedSettlementError,
+    UnreadableSettlementError,
 )
+from reconciliation.settlements.faults import LATER, NamedLine, base_name, every_fault
 from reconciliation.statements.mappings import saved_layout
 
 SAMPLE_LINES: Final = 20
@@ -39,7 +39,7 @@ SAMPLE_LINES: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileBatch:
-    """What a file says of one lump, VND."""
+    """What a file reports of one payout, VND."""
 
     name: str
     settled_on: date | None
@@ -52,7 +52,7 @@ class FileBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementPreview:
-    """What a file holds and what would stand against importing it.
+    """What a file holds and what is wrong with it.
 
     `new_lines` are those that no earlier file brought. `faults` empty: it can be imported.
     """
@@ -69,7 +69,7 @@ class SettlementPreview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettlementImported:
+class ImportedSettlement:
     """What became of a file. `is_new` False: this very file had been imported, nothing changed."""
 
     settlement_id: int
@@ -79,6 +79,87 @@ class SettlementImported:
     unreadable: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelKind:
+    """Whose channel it is, and whether its provider settles "direct" or in a "batch"."""
+
+    adapter: str
+    settlement: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingBatch:
+    """A batch of the name `base`, or one of its later parts ("B1 +1"); `booked_on` None: it is open."""
+
+    base: str
+    name: str
+    booked_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchId:
+    """A batch by its name."""
+
+    id: int
+    name: str
+
+
+CHANNEL_KIND = Query(
+    ChannelKind, "SELECT adapter, settlement FROM merchant_account WHERE school_id = $1 AND id = $2"
+)
+INSERT_SETTLEMENT = Query(
+    int,
+    """
+INSERT INTO settlement (school_id, merchant_account_id, file_name, sha256, layout, line_count, imported_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
+""",
+)
+KNOWN_IDENTITIES = Query(
+    str,
+    """
+SELECT identity FROM settlement_line
+ WHERE school_id = $1 AND merchant_account_id = $2 AND identity = ANY($3::text[])
+""",
+)
+IMPORTED_BEFORE = Query(
+    ImportedSettlement,
+    """
+SELECT s.id AS settlement_id, false AS is_new, s.line_count AS lines, 0 AS new_lines,
+       count(e.id) AS unreadable
+  FROM settlement s
+  LEFT JOIN exception e ON e.school_id = s.school_id AND e.reason = 'unreadable_line'
+                       AND (e.detail->>'settlement_id')::bigint = s.id
+ WHERE s.school_id = $1 AND s.merchant_account_id = $2 AND s.sha256 = $3
+ GROUP BY s.id, s.line_count
+""",
+)
+# a later part's name begins with the name of the batch and a mark; `base_name` tells it from a name that does so itself
+EXISTING_BATCHES = Query(
+    ExistingBatch,
+    """
+SELECT n.name AS base, b.name, b.booked_on
+  FROM unnest($3::text[]) AS n(name)
+  JOIN settlement_batch b ON b.school_id = $1 AND b.merchant_account_id = $2
+                         AND (b.name = n.name OR starts_with(b.name, n.name || $4))
+""",
+)
+# the update gives the ids of batches that are there already
+MAKE_BATCHES = Query(
+    BatchId,
+    """
+INSERT INTO settlement_batch (school_id, merchant_account_id, name)
+SELECT $1, $2, * FROM unnest($3::text[])
+ON CONFLICT (school_id, merchant_account_id, name) DO UPDATE SET name = excluded.name
+RETURNING id, name
+""",
+)
+LINE_COLUMNS: Final = (
+    "school_id", "settlement_id", "settlement_batch_id", "merchant_account_id", "row", "sheet", "kind",
+    "provider_transaction_id", "merchant_reference", "original_reference", "gross_vnd", "fee_vnd",
+    "vat_vnd", "net_vnd", "paid_at", "settled_on", "identity",
+)  # fmt: skip
+
+
 async def preview_settlement(
     db: Driver,
     school_id: int,
@@ -86,11 +167,11 @@ async def preview_settlement(
     data: bytes,
     file_name: str,
     *,
-    layout: Layout | None = None,
+    layout: SettlementLayout | None = None,
 ) -> SettlementPreview:
-    """Read a file and say everything about it; nothing is written.
+    """Read a file and report everything about it; nothing is written.
 
-    Raises Problem: 404 for an unknown merchant account, 422 when it cannot be read as a settlement file.
+    Raises ChannelNotFoundError, NotSettledInBatchesError or UnreadableSettlementError.
     """
     read, adapter = await _read(db, school_id, merchant_account_id, data, file_name, layout)
     named = _named(read.lines)
@@ -116,13 +197,13 @@ async def import_settlement(
     file_name: str,
     *,
     actor: str,
-    layout: Layout | None = None,
-) -> SettlementImported:
+    layout: SettlementLayout | None = None,
+) -> ImportedSettlement:
     """Import a settlement file; the same file again changes nothing and gives the same answer.
 
-    Raises Problem: 404 for an unknown merchant account; 422 with every fault when the file is refused
-    ("other_provider", "other_account", "settlement_gap", "changed_line", "no_lines", "not_settled_in_batches", or why it
-    cannot be read). Nothing is written then.
+    Raises ChannelNotFoundError, NotSettledInBatchesError, UnreadableSettlementError, or
+    RefusedSettlementError with every fault ("other_provider", "other_account", "settlement_gap",
+    "changed_line", "no_lines"). Nothing is written then.
     """
     await lock_reconciliation(db, school_id)
     before = await _find(db, school_id, merchant_account_id, data)
@@ -133,17 +214,10 @@ async def import_settlement(
     known = await _known(db, school_id, merchant_account_id, named)
     faults = await every_fault(db, school_id, merchant_account_id, adapter, read, named, known)
     if faults:
-        raise Problem(
-            faults[0].code,
-            vi=f"Tệp đối soát bị từ chối: {faults[0].vi}",
-            en=f"The settlement file was refused: {faults[0].en}",
-            status=422,
-            faults=faults,
-        )
+        raise RefusedSettlementError.with_faults(faults)
     sha256 = hashlib.sha256(data).hexdigest()
-    settlement_id: int = await db.raw.fetchval(
-        "INSERT INTO settlement (school_id, merchant_account_id, file_name, sha256, layout, line_count,"
-        " imported_by) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+    settlement_id = await db.fetch_only(
+        INSERT_SETTLEMENT,
         school_id,
         merchant_account_id,
         file_name,
@@ -163,7 +237,7 @@ async def import_settlement(
         subject=f"settlement:{settlement_id}",
         detail={"sha256": sha256, "lines": len(named), "new_lines": len(new)},
     )
-    return SettlementImported(
+    return ImportedSettlement(
         settlement_id=settlement_id,
         is_new=True,
         lines=len(named),
@@ -178,45 +252,31 @@ async def _read(
     merchant_account_id: int,
     data: bytes,
     file_name: str,
-    layout: Layout | None,
+    layout: SettlementLayout | None,
 ) -> tuple[Settlement, str]:
-    """The file as read, and the merchant account's adapter. What the school said of its files goes first.
+    """The file as read, and the merchant account's adapter. The school's own column names are tried first.
 
-    Read off the loop: a large file takes seconds, and payments go on arriving meanwhile.
+    Read off the event loop: a large file takes seconds, and payments go on arriving meanwhile.
     """
-    row = await db.raw.fetchrow(
-        "SELECT adapter, settlement FROM merchant_account WHERE school_id = $1 AND id = $2",
-        school_id,
-        merchant_account_id,
-    )
-    if row is None:
-        raise not_found("kênh thu này của trường", "merchant account of the school")
-    if row["settlement"] != "batch":
-        raise Problem(
-            "not_settled_in_batches",
-            vi="Kênh này chuyển tiền thẳng vào tài khoản, không có tệp đối soát.",
-            en="This channel pays straight to the account: it has no settlement files.",
-            status=422,
-        )
+    channel = await db.fetch_one(CHANNEL_KIND, school_id, merchant_account_id)
+    if channel is None:
+        raise ChannelNotFoundError
+    if channel.settlement != "batch":
+        raise NotSettledInBatchesError
     saved = await saved_layout(db, school_id, merchant_account_id=merchant_account_id)
     if layout is None and saved is not None:
         try:
-            return await to_thread(read_settlement, data, file_name, saved), row["adapter"]
+            return await to_thread(read_settlement, data, file_name, saved), channel.adapter
         except FileError:
             pass  # not one of those files: a known layout may read it
     try:
-        return await to_thread(read_settlement, data, file_name, layout), row["adapter"]
+        return await to_thread(read_settlement, data, file_name, layout), channel.adapter
     except FileError as error:
-        raise Problem(
-            error.code,
-            vi=f"Không đọc được tệp đối soát: {error.detail}.",
-            en=f"The settlement file cannot be read ({error.code}).",
-            status=422,
-        ) from error
+        raise UnreadableSettlementError.unreadable(error) from error
 
 
 def _named(lines: Iterable[SettlementLine]) -> tuple[NamedLine, ...]:
-    """Each line with its identity: what it says, and which of the equal lines of the file it is.
+    """Each line with its identity: what it reports, and which of the equal lines of the file it is.
 
     A line with the provider's number is known by it, however else a layout spells it.
     """
@@ -229,12 +289,12 @@ def _named(lines: Iterable[SettlementLine]) -> tuple[NamedLine, ...]:
             if line.provider_transaction_id
             else ("", line.merchant_reference, line.original_reference, line.paid_at)
         )
-        says = (
+        content = (
             batch, line.kind, line.gross_vnd, line.fee_vnd, line.vat_vnd, line.net_vnd,
             line.settled_on, *about,
         )  # fmt: skip
-        text = "\x1f".join(map(str, (*says, seen[says])))
-        seen[says] += 1
+        text = "\x1f".join(map(str, (*content, seen[content])))
+        seen[content] += 1
         named.append(NamedLine(line, hashlib.sha256(text.encode()).hexdigest(), batch))
     return tuple(named)
 
@@ -242,14 +302,8 @@ def _named(lines: Iterable[SettlementLine]) -> tuple[NamedLine, ...]:
 async def _known(
     db: Driver, school_id: int, merchant_account_id: int, named: Sequence[NamedLine]
 ) -> frozenset[str]:
-    rows = await db.raw.fetch(
-        "SELECT identity FROM settlement_line WHERE school_id = $1 AND merchant_account_id = $2"
-        " AND identity = ANY($3::text[])",
-        school_id,
-        merchant_account_id,
-        [one.identity for one in named],
-    )
-    return frozenset(row["identity"] for row in rows)
+    identities = [one.identity for one in named]
+    return frozenset(await db.fetch(KNOWN_IDENTITIES, school_id, merchant_account_id, identities))
 
 
 def _batches(read: Settlement) -> tuple[FileBatch, ...]:
@@ -269,37 +323,11 @@ def _batches(read: Settlement) -> tuple[FileBatch, ...]:
 
 async def _find(
     db: Driver, school_id: int, merchant_account_id: int, data: bytes
-) -> SettlementImported | None:
+) -> ImportedSettlement | None:
     """The answer given when this very file was imported before."""
-    row = await db.raw.fetchrow(
-        """
-        SELECT s.id, s.line_count, count(e.id) AS unreadable
-          FROM settlement s
-          LEFT JOIN exception e ON e.school_id = s.school_id AND e.reason = 'unreadable_line'
-                               AND (e.detail->>'settlement_id')::bigint = s.id
-         WHERE s.school_id = $1 AND s.merchant_account_id = $2 AND s.sha256 = $3
-         GROUP BY s.id, s.line_count
-        """,
-        school_id,
-        merchant_account_id,
-        hashlib.sha256(data).hexdigest(),
+    return await db.fetch_one(
+        IMPORTED_BEFORE, school_id, merchant_account_id, hashlib.sha256(data).hexdigest()
     )
-    if row is None:
-        return None
-    return SettlementImported(
-        settlement_id=row["id"],
-        is_new=False,
-        lines=row["line_count"],
-        new_lines=0,
-        unreadable=row["unreadable"],
-    )
-
-
-LINE_COLUMNS: Final = (
-    "school_id", "settlement_id", "settlement_batch_id", "merchant_account_id", "row", "sheet", "kind",
-    "provider_transaction_id", "merchant_reference", "original_reference", "gross_vnd", "fee_vnd",
-    "vat_vnd", "net_vnd", "paid_at", "settled_on", "identity",
-)  # fmt: skip
 
 
 async def _write_lines(
@@ -311,9 +339,10 @@ async def _write_lines(
 ) -> None:
     """COPY the new lines in."""
     batches = await _open_batches(db, school_id, merchant_account_id, {one.batch for one in new})
-    await db.raw.copy_records_to_table(
+    await db.copy_in(
         "settlement_line",
-        records=(
+        LINE_COLUMNS,
+        (
             (
                 school_id, settlement_id, batches[one.batch], merchant_account_id, one.line.row,
                 one.line.sheet, one.line.kind.value, one.line.provider_transaction_id,
@@ -323,7 +352,6 @@ async def _write_lines(
             )
             for one in new
         ),
-        columns=LINE_COLUMNS,
     )  # fmt: skip
 
 
@@ -331,39 +359,21 @@ async def _open_batches(
     db: Driver, school_id: int, merchant_account_id: int, names: set[str]
 ) -> Mapping[str, int]:
     """For each name the batch that new lines join: the one not booked yet, else a new one beside it."""
-    rows = await db.raw.fetch(
-        """
-        SELECT n.name AS base, b.name, b.booked_on
-          FROM unnest($3::text[]) AS n(name)
-          JOIN settlement_batch b ON b.school_id = $1 AND b.merchant_account_id = $2
-                                 AND (b.name = n.name OR starts_with(b.name, n.name || $4))
-        """,
-        school_id,
-        merchant_account_id,
-        sorted(names),
-        LATER,
-    )
-    taken: dict[str, list[Any]] = {}
-    for row in rows:
-        if base_name(row["name"]) == row["base"] or row["name"] == row["base"]:
-            taken.setdefault(row["base"], []).append(row)
+    existing: dict[str, list[ExistingBatch]] = {}
+    for batch in await db.fetch(
+        EXISTING_BATCHES, school_id, merchant_account_id, sorted(names), LATER
+    ):
+        if batch.base in {base_name(batch.name), batch.name}:
+            existing.setdefault(batch.base, []).append(batch)
     chosen: dict[str, str] = {}
     for name in sorted(names):
-        here = taken.get(name, [])
-        free = sorted(row["name"] for row in here if row["booked_on"] is None)
-        chosen[name] = free[0] if free else f"{name}{LATER}{len(here)}" if here else name
-    made = await db.raw.fetch(
-        """
-        INSERT INTO settlement_batch (school_id, merchant_account_id, name)
-        SELECT $1, $2, * FROM unnest($3::text[])
-        ON CONFLICT (school_id, merchant_account_id, name) DO UPDATE SET name = excluded.name
-        RETURNING id, name
-        """,
-        school_id,
-        merchant_account_id,
-        sorted(set(chosen.values())),
+        parts = existing.get(name, [])
+        unbooked = sorted(part.name for part in parts if part.booked_on is None)
+        chosen[name] = unbooked[0] if unbooked else f"{name}{LATER}{len(parts)}" if parts else name
+    made = await db.fetch(
+        MAKE_BATCHES, school_id, merchant_account_id, sorted(set(chosen.values()))
     )
-    ids = {row["name"]: row["id"] for row in made}
+    ids = {batch.name: batch.id for batch in made}
     return {name: ids[batch] for name, batch in chosen.items()}
 
 
@@ -388,7 +398,7 @@ async def _list_unreadable(
                     "settlement_id": settlement_id,
                     "row": row.row,
                     "column": row.column,
-                    "problem": row.problem,
+                    "problem": str(row.problem),
                     "cells": row.cells,
                 },
             )

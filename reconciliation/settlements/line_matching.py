@@ -1,8 +1,8 @@
 """Settlement lines and what they settle: payments and refunds found by the provider's names, lost ones recorded.
 
-A payment that only the settlement file tells of becomes a notice with the identity that its IPN would
-have had and goes through the recorder like any money fact, so that a late IPN is a duplicate. What no
-name or amount agrees with stays open; nothing is guessed.
+A payment that only the settlement file reports becomes a notice with the identity that its IPN would
+have had and is ingested like any other, so that a late IPN is a duplicate. What no name or amount agrees
+with stays open; nothing must ever be guessed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Final
 
 from adapters.contract import Notice, Outcome, VerdictKind
 from adapters.settlements import Kind, PaymentName, SettlementLine, name_of
 from adapters.settlements.identity import NAMED_WHOLE, whole_name
 from core.kit.clock import VN, business_date
-from core.kit.database import Driver
+from core.kit.database import Command, Driver, Query
 from core.merchants.directory import Merchant, payout_merchants
 from core.payments.ingest.inbound import InboundNotice
 from core.payments.ingest.ingest import ingest_notices
@@ -26,7 +26,7 @@ RECORD_TOGETHER: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenLine:
+class OpenSettlementLine:
     """A line of a settlement file that settles nothing we know yet. VND as in `SettlementLine`."""
 
     id: int
@@ -42,27 +42,118 @@ class OpenLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """What was found: `created` payments that no notice had told of, `paid` the invoices they settled."""
+class MatchedLines:
+    """What was found: `created` payments that no notice had reported, `paid` the invoices they settled."""
 
     created: int
     paid: frozenset[tuple[int, int]]
 
 
-OPEN = """
-SELECT l.id, l.identity, l.merchant_account_id, l.row, l.sheet, l.kind, l.provider_transaction_id,
-       l.merchant_reference, l.original_reference, l.gross_vnd, l.fee_vnd, l.vat_vnd, l.net_vnd, l.paid_at,
-       l.settled_on, m.adapter, b.name AS batch
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A settlement line as it is stored, with its provider and the name of its batch, VND."""
+
+    id: int
+    identity: str
+    merchant_account_id: int
+    adapter: str
+    batch: str
+    row: int
+    sheet: str
+    kind: Kind
+    provider_transaction_id: str
+    merchant_reference: str
+    original_reference: str
+    gross_vnd: int
+    fee_vnd: int
+    vat_vnd: int
+    net_vnd: int
+    paid_at: datetime | None
+    settled_on: date
+
+    def as_open_line(self) -> OpenSettlementLine:
+        """The line with the name that its provider's notices would give the payment."""
+        line = SettlementLine(
+            row=self.row,
+            kind=self.kind,
+            provider_transaction_id=self.provider_transaction_id,
+            merchant_reference=self.merchant_reference,
+            original_reference=self.original_reference,
+            gross_vnd=self.gross_vnd,
+            fee_vnd=self.fee_vnd,
+            vat_vnd=self.vat_vnd,
+            net_vnd=self.net_vnd,
+            paid_at=self.paid_at,
+            settled_on=self.settled_on,
+            batch_id=self.batch,
+            cells=(),
+            sheet=self.sheet,
+        )
+        return OpenSettlementLine(
+            id=self.id,
+            identity=self.identity,
+            merchant_account_id=self.merchant_account_id,
+            kind=self.kind,
+            number=self.provider_transaction_id,
+            gross_vnd=self.gross_vnd,
+            paid_at=self.paid_at,
+            settled_on=self.settled_on,
+            batch=self.batch,
+            name=name_of(self.adapter, line),
+        )
+
+
+OPEN_LINES = Query(
+    StoredLine,
+    """
+SELECT l.id, l.identity, l.merchant_account_id, m.adapter, b.name AS batch, l.row, l.sheet, l.kind,
+       l.provider_transaction_id, l.merchant_reference, l.original_reference, l.gross_vnd, l.fee_vnd,
+       l.vat_vnd, l.net_vnd, l.paid_at, l.settled_on
   FROM settlement_line l
   JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id
   JOIN settlement_batch b ON b.school_id = l.school_id AND b.id = l.settlement_batch_id
  WHERE l.school_id = $1 AND l.payment_id IS NULL AND l.refund_id IS NULL
    AND l.kind IN ('pay', 'refund', 'chargeback')
  ORDER BY l.settled_on, l.identity
-"""
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order that we opened with a provider, and the provider's own name of it."""
+
+    merchant_account_id: int
+    merchant_reference: str
+    provider_reference: str
+    created_at: datetime
+
+
+ORDERS = Query(
+    Order,
+    """
+SELECT c.merchant_account_id, c.merchant_reference, c.provider_reference, c.created_at
+  FROM unnest($2::bigint[], $3::text[]) AS t(merchant_account_id, merchant_reference)
+  JOIN checkout c ON c.school_id = $1 AND c.merchant_account_id = t.merchant_account_id
+                 AND c.merchant_reference = t.merchant_reference
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPayment:
+    """A payment that a line names, the surest by the lowest rank; `agrees`: the amounts are equal."""
+
+    line_id: int
+    rank: int
+    payment_id: int
+    agrees: bool
+
 
 # by the whole name; by our name of the order, the number agreeing where both are known; by the number
-PAYMENTS_OF = """
+PAYMENTS_OF = Query(
+    NamedPayment,
+    """
 WITH named AS (
   SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[])
     AS t(line_id, merchant_account_id, transaction_id, merchant_reference, number, amount_vnd)
@@ -88,14 +179,40 @@ WITH named AS (
 SELECT f.line_id, f.rank, p.id AS payment_id, p.amount_vnd = f.amount_vnd AS agrees
   FROM found f
   JOIN payment p ON p.school_id = $1 AND p.id = f.id AND p.bank_account_id IS NULL
-"""
+""",
+)
 
-SETTLED_PAYMENTS = """
-SELECT payment_id FROM settlement_line WHERE school_id = $1 AND payment_id = ANY($2::bigint[])
-"""
+SETTLED_PAYMENTS = Query(
+    int,
+    "SELECT payment_id FROM settlement_line WHERE school_id = $1 AND payment_id = ANY($2::bigint[])",
+)
+
+# a payment whose amount its provider had not signed is confirmed by the settlement
+SET_PAYMENTS = Command("""
+WITH settled AS (
+  UPDATE settlement_line l SET payment_id = c.payment_id
+    FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, payment_id)
+   WHERE l.school_id = $1 AND l.id = c.line_id
+  RETURNING l.payment_id
+)
+UPDATE payment p SET is_provisional = false
+  FROM settled s WHERE p.school_id = $1 AND p.id = s.payment_id AND p.is_provisional
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRefund:
+    """A refund that a line may be, the surest by the lowest rank."""
+
+    line_id: int
+    rank: int
+    refund_id: int
+
 
 # the provider's own number of the refund, else a refund of the payment that the line names
-REFUNDS_OF = """
+REFUNDS_OF = Query(
+    NamedRefund,
+    """
 SELECT t.line_id, CASE WHEN r.provider_refund_id = t.number AND t.number <> '' THEN 1 ELSE 2 END AS rank,
        r.id AS refund_id
   FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
@@ -106,28 +223,47 @@ SELECT t.line_id, CASE WHEN r.provider_refund_id = t.number AND t.number <> '' T
   JOIN payment p ON p.school_id = r.school_id AND p.id = r.payment_id
                 AND p.merchant_account_id = t.merchant_account_id
  WHERE NOT EXISTS (SELECT FROM settlement_line l WHERE l.school_id = $1 AND l.refund_id = r.id)
-"""
+""",
+)
+SET_REFUNDS = Command("""
+UPDATE settlement_line l SET refund_id = c.refund_id
+  FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, refund_id)
+ WHERE l.school_id = $1 AND l.id = c.line_id
+""")
+
+# A transaction that has its notice needs no other; one with another amount must be ingested, as a conflict.
+REPORTED_BEFORE = Query(
+    int,
+    """
+SELECT t.line_id
+  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
+       AS t(line_id, merchant_account_id, transaction_id, amount_vnd)
+  JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
+               AND n.transaction_id = t.transaction_id
+ WHERE n.outcome = 'paid' AND n.amount_vnd = t.amount_vnd
+""",
+)
 
 
-async def explain_lines(db: Driver, school_id: int, day: date) -> Explained:
-    """Give every settlement line its payment or refund; record payments up to `day` that nobody told of."""
+async def match_lines(db: Driver, school_id: int, day: date) -> MatchedLines:
+    """Give every settlement line its payment or refund; record payments up to `day` that nothing else reported."""
     lines = await _open_lines(db, school_id)
     if not lines:
-        return Explained(created=0, paid=frozenset())
+        return MatchedLines(created=0, paid=frozenset())
     pays = [line for line in lines if line.kind is Kind.PAY]
     left = await _match_payments(db, school_id, pays)
-    created, paid = await _record_untold(db, school_id, left, day)
+    created, paid = await _record_lost(db, school_id, left, day)
     if created:
         await _match_payments(db, school_id, left)
     await _match_refunds(db, school_id, [line for line in lines if line.kind is not Kind.PAY])
-    return Explained(created=created, paid=paid)
+    return MatchedLines(created=created, paid=paid)
 
 
 async def payments_named(
-    db: Driver, school_id: int, lines: Sequence[OpenLine]
+    db: Driver, school_id: int, lines: Sequence[OpenSettlementLine]
 ) -> dict[int, list[tuple[int, int, bool]]]:
     """Line -> (rank, payment, whether the amounts agree) of each payment that it names, the surest first."""
-    rows = await db.raw.fetch(
+    payments = await db.fetch(
         PAYMENTS_OF,
         school_id,
         [line.id for line in lines],
@@ -138,72 +274,39 @@ async def payments_named(
         [abs(line.gross_vnd) for line in lines],
     )
     found: dict[int, list[tuple[int, int, bool]]] = {}
-    for row in rows:
-        found.setdefault(row["line_id"], []).append((row["rank"], row["payment_id"], row["agrees"]))
+    for one in payments:
+        found.setdefault(one.line_id, []).append((one.rank, one.payment_id, one.agrees))
     return {line_id: sorted(names) for line_id, names in found.items()}
 
 
-async def open_line(db: Driver, school_id: int, line_id: int) -> OpenLine | None:
+async def find_open_line(db: Driver, school_id: int, line_id: int) -> OpenSettlementLine | None:
     """One line that settles nothing we know, whatever its day; None where it does or is none."""
     return next((line for line in await _open_lines(db, school_id) if line.id == line_id), None)
 
 
-async def _open_lines(db: Driver, school_id: int) -> list[OpenLine]:
-    rows = await db.raw.fetch(OPEN, school_id)
-    lines = [_open_line(row) for row in rows]
-    return await _complete(db, school_id, lines, {row["id"]: row["adapter"] for row in rows})
-
-
-def _open_line(row: Any) -> OpenLine:
-    line = SettlementLine(
-        row=row["row"],
-        kind=Kind(row["kind"]),
-        provider_transaction_id=row["provider_transaction_id"],
-        merchant_reference=row["merchant_reference"],
-        original_reference=row["original_reference"],
-        gross_vnd=row["gross_vnd"],
-        fee_vnd=row["fee_vnd"],
-        vat_vnd=row["vat_vnd"],
-        net_vnd=row["net_vnd"],
-        paid_at=row["paid_at"],
-        settled_on=row["settled_on"],
-        batch_id=row["batch"],
-        cells=(),
-        sheet=row["sheet"],
-    )
-    return OpenLine(
-        id=row["id"],
-        identity=row["identity"],
-        merchant_account_id=row["merchant_account_id"],
-        kind=line.kind,
-        number=line.provider_transaction_id,
-        gross_vnd=line.gross_vnd,
-        paid_at=line.paid_at,
-        settled_on=line.settled_on,
-        batch=row["batch"],
-        name=name_of(row["adapter"], line),
-    )
+async def _open_lines(db: Driver, school_id: int) -> list[OpenSettlementLine]:
+    stored = await db.fetch(OPEN_LINES, school_id)
+    adapters = {line.id: line.adapter for line in stored}
+    return await _complete(db, school_id, [line.as_open_line() for line in stored], adapters)
 
 
 async def _complete(
-    db: Driver, school_id: int, lines: Sequence[OpenLine], adapters: Mapping[int, str]
-) -> list[OpenLine]:
+    db: Driver,
+    school_id: int,
+    lines: Sequence[OpenSettlementLine],
+    adapters: Mapping[int, str],
+) -> list[OpenSettlementLine]:
     """Names of which the file has only a part, made whole by the order that we had opened."""
     partial = [
         line for line in lines if line.name.merchant_reference and not line.name.transaction_id
     ]
-    rows = await db.raw.fetch(
-        """
-        SELECT c.merchant_account_id, c.merchant_reference, c.provider_reference, c.created_at
-          FROM unnest($2::bigint[], $3::text[]) AS t(merchant_account_id, merchant_reference)
-          JOIN checkout c ON c.school_id = $1 AND c.merchant_account_id = t.merchant_account_id
-                         AND c.merchant_reference = t.merchant_reference
-        """,
+    found = await db.fetch(
+        ORDERS,
         school_id,
         [line.merchant_account_id for line in partial],
         [line.name.merchant_reference for line in partial],
     )
-    orders = {(row["merchant_account_id"], row["merchant_reference"]): row for row in rows}
+    orders = {(order.merchant_account_id, order.merchant_reference): order for order in found}
     completed = []
     for line in lines:
         order = orders.get((line.merchant_account_id, line.name.merchant_reference))
@@ -211,15 +314,17 @@ async def _complete(
             whole = whole_name(
                 adapters[line.id],
                 line.name,
-                ordered_on=business_date(order["created_at"]),
-                order=order["provider_reference"],
+                ordered_on=business_date(order.created_at),
+                order=order.provider_reference,
             )
             line = replace(line, name=replace(line.name, transaction_id=whole))  # noqa: PLW2901 - the same line, named
         completed.append(line)
     return completed
 
 
-async def _match_payments(db: Driver, school_id: int, lines: Sequence[OpenLine]) -> list[OpenLine]:
+async def _match_payments(
+    db: Driver, school_id: int, lines: Sequence[OpenSettlementLine]
+) -> list[OpenSettlementLine]:
     """Write what agrees; returns the lines that are left."""
     named = await payments_named(db, school_id, lines)
     agreeing = {
@@ -227,29 +332,14 @@ async def _match_payments(db: Driver, school_id: int, lines: Sequence[OpenLine])
         for line_id, names in named.items()
     }
     ids = {payment_id for names in agreeing.values() for _, payment_id in names}
-    rows = await db.raw.fetch(SETTLED_PAYMENTS, school_id, list(ids))
-    chosen = _assign(lines, agreeing, {row["payment_id"] for row in rows})
-    # a payment whose amount its provider had not signed is vouched for by the settlement
-    await db.raw.execute(
-        """
-        WITH settled AS (
-          UPDATE settlement_line l SET payment_id = c.payment_id
-            FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, payment_id)
-           WHERE l.school_id = $1 AND l.id = c.line_id
-          RETURNING l.payment_id
-        )
-        UPDATE payment p SET is_provisional = false
-          FROM settled s WHERE p.school_id = $1 AND p.id = s.payment_id AND p.is_provisional
-        """,
-        school_id,
-        list(chosen),
-        list(chosen.values()),
-    )
+    settled = await db.fetch(SETTLED_PAYMENTS, school_id, list(ids))
+    chosen = _assign(lines, agreeing, set(settled))
+    await db.execute(SET_PAYMENTS, school_id, list(chosen), list(chosen.values()))
     return [line for line in lines if line.id not in chosen]
 
 
 def _assign(
-    lines: Iterable[OpenLine],
+    lines: Iterable[OpenSettlementLine],
     candidates: Mapping[int, Sequence[tuple[int, int]]],
     taken: set[int],
 ) -> dict[int, int]:
@@ -257,27 +347,29 @@ def _assign(
     chosen: dict[int, int] = {}
     used = set(taken)
     order = {line.id: index for index, line in enumerate(lines)}
-    wishes = sorted(
+    ranked = sorted(
         (rank, order[line_id], found)
         for line_id, names in candidates.items()
         for rank, found in names
     )
     by_order = {index: line_id for line_id, index in order.items()}
-    for _, index, found in wishes:
+    for _, index, found in ranked:
         line_id = by_order[index]
         if line_id not in chosen and found not in used:
             chosen[line_id] = found
             used.add(found)
+    assert len(set(chosen.values())) == len(chosen), "each is settled by one line"
     return chosen
 
 
-async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenLine]) -> None:
+async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenSettlementLine]) -> None:
+    """Write which refund each line takes off."""
     named = await payments_named(db, school_id, lines)
-    wanted: list[tuple[OpenLine, int | None]] = []
+    wanted: list[tuple[OpenSettlementLine, int | None]] = []
     for line in lines:
         payments = [payment_id for _, payment_id, _ in named.get(line.id, ())]
         wanted += [(line, payment_id) for payment_id in (*payments, None)]
-    rows = await db.raw.fetch(
+    refunds = await db.fetch(
         REFUNDS_OF,
         school_id,
         [line.id for line, _ in wanted],
@@ -287,34 +379,16 @@ async def _match_refunds(db: Driver, school_id: int, lines: Sequence[OpenLine]) 
         [payment_id for _, payment_id in wanted],
     )
     candidates: dict[int, list[tuple[int, int]]] = {}
-    for row in rows:
-        candidates.setdefault(row["line_id"], []).append((row["rank"], row["refund_id"]))
+    for one in refunds:
+        candidates.setdefault(one.line_id, []).append((one.rank, one.refund_id))
     chosen = _assign(lines, candidates, set())
-    await db.raw.execute(
-        "UPDATE settlement_line l SET refund_id = c.refund_id"
-        "  FROM unnest($2::bigint[], $3::bigint[]) AS c(line_id, refund_id)"
-        " WHERE l.school_id = $1 AND l.id = c.line_id",
-        school_id,
-        list(chosen),
-        list(chosen.values()),
-    )
+    await db.execute(SET_REFUNDS, school_id, list(chosen), list(chosen.values()))
 
 
-# A transaction that is told already needs no telling; one that was told otherwise must be heard as a conflict.
-TOLD = """
-SELECT t.line_id
-  FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
-       AS t(line_id, merchant_account_id, transaction_id, amount_vnd)
-  JOIN notice n ON n.school_id = $1 AND n.merchant_account_id = t.merchant_account_id
-               AND n.transaction_id = t.transaction_id
- WHERE n.outcome = 'paid' AND n.amount_vnd = t.amount_vnd
-"""
-
-
-async def _record_untold(
-    db: Driver, school_id: int, lines: Sequence[OpenLine], day: date
+async def _record_lost(
+    db: Driver, school_id: int, lines: Sequence[OpenSettlementLine], day: date
 ) -> tuple[int, frozenset[tuple[int, int]]]:
-    """Record payments that only the file tells of, where it names them as their IPN would."""
+    """Record payments that only the file reports, where it names them as their IPN would."""
     merchants = await payout_merchants(db, school_id)
     named = [
         line
@@ -325,22 +399,25 @@ async def _record_untold(
     ]
     if not named:
         return 0, frozenset()
-    rows = await db.raw.fetch(
-        TOLD,
-        school_id,
-        [line.id for line in named],
-        [line.merchant_account_id for line in named],
-        [line.name.transaction_id for line in named],
-        [line.gross_vnd for line in named],
+    reported = set(
+        await db.fetch(
+            REPORTED_BEFORE,
+            school_id,
+            [line.id for line in named],
+            [line.merchant_account_id for line in named],
+            [line.name.transaction_id for line in named],
+            [line.gross_vnd for line in named],
+        )
     )
-    told = {row["line_id"] for row in rows}
-    untold = [
-        _inbound(line, merchants[line.merchant_account_id]) for line in named if line.id not in told
+    lost = [
+        _inbound(line, merchants[line.merchant_account_id])
+        for line in named
+        if line.id not in reported
     ]
     paid: set[tuple[int, int]] = set()
     created = 0
-    for start in range(0, len(untold), RECORD_TOGETHER):
-        recorded = await ingest_notices(db, untold[start : start + RECORD_TOGETHER])
+    for start in range(0, len(lost), RECORD_TOGETHER):
+        recorded = await ingest_notices(db, lost[start : start + RECORD_TOGETHER])
         paid |= recorded.paid
         created += sum(
             not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT
@@ -349,16 +426,16 @@ async def _record_untold(
     return created, frozenset(paid)
 
 
-def _paid_at(line: OpenLine) -> datetime:
+def _paid_at(line: OpenSettlementLine) -> datetime:
     """A file without times says only that the money was paid by the day of settlement."""
     return line.paid_at or datetime.combine(line.settled_on, time(12), VN)
 
 
-def _day(line: OpenLine) -> date:
+def _day(line: OpenSettlementLine) -> date:
     return business_date(_paid_at(line))
 
 
-def _inbound(line: OpenLine, merchant: Merchant) -> InboundNotice:
+def _inbound(line: OpenSettlementLine, merchant: Merchant) -> InboundNotice:
     notice = Notice(
         transaction_id=line.name.transaction_id,
         outcome=Outcome.PAID,

@@ -1,7 +1,7 @@
-"""A provider's lump as plain values: which bank line is which batch, and what its booking writes.
+"""A provider's payout as plain values: which bank line pays out which batch, and what its booking writes.
 
 Pure. A batch is booked by a line only where the amount agrees to the đồng, the text names the batch or
-speaks of the provider's payout, and neither has another candidate. Amount alone never books.
+names the provider's payout, and neither has another candidate. Amount alone must never book.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class BankLine:
 
     @property
     def providers(self) -> frozenset[str]:
-        """The providers of whose payout the text speaks."""
+        """The providers whose payout the text names."""
         return providers_in(self.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A batch that is not booked: the sums of its lines in VND, and the accounts that it moves.
+class OpenBatch:
+    """A batch that is not booked: the sums of its lines in VND, and the accounts of its booking.
 
-    `settled_on`: the last day that its lines name. `mark`: tells the provider's accounts apart ("" or "#2").
+    `settled_on`: the last day that its lines name. `mark` distinguishes the provider's accounts ("" or "#2").
     """
 
     id: int
@@ -78,7 +78,7 @@ class Batch:
         )
 
     def may_be_paid_by(self, line: BankLine) -> bool:
-        """Whether account, amount, direction and day allow it; says nothing of the text."""
+        """Whether account, amount, direction and day allow it, whatever the text."""
         return (
             line.bank_account_id == self.bank_account_id
             and line.net_vnd == self.net_vnd
@@ -88,19 +88,19 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PayoutPair:
     """A line and the batch that it pays out; `agreed` are the codes of what agreed."""
 
     line: BankLine
-    batch: Batch
+    batch: OpenBatch
     agreed: tuple[str, ...]
 
 
-def pair_by_day(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pair, ...]:
-    """What a night after each day would have been sure of, so that it does not matter when nights ran."""
+def pair_by_day(lines: Iterable[BankLine], batches: Sequence[OpenBatch]) -> tuple[PayoutPair, ...]:
+    """What a reconciliation after each day would have been sure of, so that it does not matter when they ran."""
     sums = {(batch.bank_account_id, batch.net_vnd) for batch in batches}
     lines = [line for line in lines if (line.bank_account_id, line.net_vnd) in sums]
-    pairs: list[Pair] = []
+    pairs: list[PayoutPair] = []
     for day in sorted({line.day for line in lines} | {batch.settled_on for batch in batches}):
         lines_taken = {pair.line.id for pair in pairs}
         batches_taken = {pair.batch.id for pair in pairs}
@@ -111,21 +111,21 @@ def pair_by_day(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pa
     return tuple(pairs)
 
 
-def pair_payouts(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[Pair, ...]:
+def pair_payouts(lines: Iterable[BankLine], batches: Sequence[OpenBatch]) -> tuple[PayoutPair, ...]:
     """Lines and batches that are each other's only candidate, those that name their batch first."""
-    by_sum: dict[tuple[int, int], list[Batch]] = {}
+    by_sum: dict[tuple[int, int], list[OpenBatch]] = {}
     for batch in batches:
         by_sum.setdefault((batch.bank_account_id, batch.net_vnd), []).append(batch)
-    named: list[Pair] = []
-    spoken: list[Pair] = []
+    named: list[PayoutPair] = []
+    by_provider: list[PayoutPair] = []
     for line in sorted(lines, key=lambda line: (line.day, line.identity)):
         near = by_sum.get((line.bank_account_id, line.net_vnd), [])
         found = [batch for batch in near if batch.may_be_paid_by(line)]
         its = [batch for batch in found if batch.is_named_by(line)]
-        named += [Pair(line, batch, ("amount", "batch_name")) for batch in its]
+        named += [PayoutPair(line, batch, ("amount", "batch_name")) for batch in its]
         if not its:
-            spoken += [
-                Pair(line, batch, ("amount", "provider"))
+            by_provider += [
+                PayoutPair(line, batch, ("amount", "provider"))
                 for batch in found
                 if batch.provider in line.providers
             ]
@@ -134,13 +134,13 @@ def pair_payouts(lines: Iterable[BankLine], batches: Sequence[Batch]) -> tuple[P
     batches_taken = {pair.batch.id for pair in sure}
     left = [
         pair
-        for pair in spoken
+        for pair in by_provider
         if pair.line.id not in lines_taken and pair.batch.id not in batches_taken
     ]
     return (*sure, *_only(left))
 
 
-def _only(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+def _only(pairs: Sequence[PayoutPair]) -> tuple[PayoutPair, ...]:
     """Pairs of which neither side stands in another."""
     lines = Counter(pair.line.id for pair in pairs)
     batches = Counter(pair.batch.id for pair in pairs)
@@ -156,7 +156,7 @@ class Costs:
 
 
 def postings_of(
-    batch: Batch,
+    batch: OpenBatch,
     costs: Costs,
     *,
     school_id: int,
@@ -168,7 +168,7 @@ def postings_of(
     """What books a batch: its net to the bank, its fee and VAT to their accounts, all out of clearing.
 
     A sum below zero goes the other way, a sum of 0 nowhere. `paid_into_id`: where the net stands when it
-    is not the bank account (suspense, with the `payment_id` that the lump was taken for).
+    is not the bank account (suspense, with the `payment_id` that the bank line was taken for).
     """
     parts = (
         (Event.SETTLEMENT, paid_into_id or batch.bank_ledger_id, batch.net_vnd, payment_id),
@@ -192,7 +192,7 @@ def postings_of(
     )
 
 
-def evidence_of(batch: Batch, agreed: Sequence[str]) -> dict[str, object]:
+def evidence_of(batch: OpenBatch, agreed: Sequence[str]) -> dict[str, object]:
     """What is kept of a booking: the batch, its sums, and what agreed."""
     return {
         "name": batch.title,

@@ -1,4 +1,7 @@
-"""What the settlement screen shows: batches with their sums and where they stand, their lines, the lines left."""
+"""What the settlement screen shows: batches with their sums and state, their lines, the bank lines left.
+
+Reads only; a list must never be longer than its limit.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from core.kit.database import Driver
-from core.kit.errors import not_found
+from core.kit.database import Driver, Query
+from reconciliation.settlements.errors import BatchNotFoundError
 
 LISTED: Final = 200
 LINES_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class BatchChannel:
     """A channel that settles in batches."""
 
     id: int
@@ -65,16 +68,30 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankLineRow:
-    """A bank line of a batch's amount that may be it; `waits`: it was taken for a payment, in suspense."""
+    """A bank line of a batch's amount that may pay it out. `is_in_suspense`: it was taken for a payment."""
 
     id: int
     posted_on: date
     net_vnd: int
     content: str
-    waits: bool
+    is_in_suspense: bool
 
 
-BATCHES = """
+CHANNELS = Query(
+    BatchChannel,
+    """
+SELECT m.id, m.adapter, b.number AS bank_number,
+       EXISTS (SELECT FROM settlement_terms t WHERE t.school_id = m.school_id
+                                                AND t.merchant_account_id = m.id) AS has_terms
+  FROM merchant_account m
+  JOIN bank_account b ON b.school_id = m.school_id AND b.id = m.bank_account_id
+ WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.adapter, m.id
+""",
+)
+# $2: the one batch that is wanted, or NULL
+BATCHES = Query(
+    BatchRow,
+    """
 SELECT b.id, b.name, m.adapter, b.merchant_account_id, m.bank_account_id, max(l.settled_on) AS settled_on,
        count(*) AS lines, sum(l.gross_vnd)::bigint AS gross_vnd, sum(l.fee_vnd)::bigint AS fee_vnd,
        sum(l.vat_vnd)::bigint AS vat_vnd, sum(l.net_vnd)::bigint AS net_vnd,
@@ -90,75 +107,63 @@ SELECT b.id, b.name, m.adapter, b.merchant_account_id, m.bank_account_id, max(l.
  GROUP BY b.id, b.name, m.adapter, b.merchant_account_id, m.bank_account_id, b.booked_on, b.journal_id,
           j.booked_by, s.id, s.posted_on, s.content
  ORDER BY (b.booked_on IS NOT NULL), max(l.settled_on) DESC, b.id DESC LIMIT $3
-"""
+""",
+)
+LINES = Query(
+    LineRow,
+    """
+SELECT id, kind, provider_transaction_id AS number,
+       coalesce(nullif(merchant_reference, ''), original_reference) AS order,
+       gross_vnd, fee_vnd, vat_vnd, net_vnd, settled_on,
+       payment_id IS NOT NULL OR refund_id IS NOT NULL OR kind = 'fee' OR gross_vnd = 0 AS is_known
+  FROM settlement_line WHERE school_id = $1 AND settlement_batch_id = $2
+ ORDER BY is_known, row, id LIMIT $3
+""",
+)
+BANK_LINES = Query(
+    BankLineRow,
+    """
+SELECT s.id, s.posted_on, s.credit_vnd - s.debit_vnd AS net_vnd, s.content,
+       p.id IS NOT NULL AS is_in_suspense
+  FROM statement_line s
+  LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
+  LEFT JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
+ WHERE s.school_id = $1 AND s.bank_account_id = $2 AND s.credit_vnd - s.debit_vnd = $3
+   AND (m.payment_id IS NULL OR p.suspense_reason IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM refund r WHERE r.school_id = s.school_id AND r.statement_line_id = s.id)
+   AND NOT EXISTS (SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)
+ ORDER BY abs(s.posted_on - $4::date), s.id LIMIT 20
+""",
+)
 
 
-async def payout_channels(db: Driver, school_id: int) -> tuple[Channel, ...]:
+async def batch_channels(db: Driver, school_id: int) -> tuple[BatchChannel, ...]:
     """Every channel of the school that settles in batches."""
-    rows = await db.raw.fetch(
-        """
-        SELECT m.id, m.adapter, b.number AS bank_number,
-               EXISTS (SELECT FROM settlement_terms t WHERE t.school_id = m.school_id
-                                                        AND t.merchant_account_id = m.id) AS has_terms
-          FROM merchant_account m
-          JOIN bank_account b ON b.school_id = m.school_id AND b.id = m.bank_account_id
-         WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.adapter, m.id
-        """,
-        school_id,
-    )
-    return tuple(Channel(**row) for row in rows)
+    return tuple(await db.fetch(CHANNELS, school_id))
 
 
 async def list_batches(db: Driver, school_id: int) -> tuple[BatchRow, ...]:
     """The open batches, then the last booked ones."""
-    return tuple(BatchRow(**row) for row in await db.raw.fetch(BATCHES, school_id, None, LISTED))
+    return tuple(await db.fetch(BATCHES, school_id, None, LISTED))
 
 
 async def find_batch(db: Driver, school_id: int, batch_id: int) -> BatchRow:
-    """One batch. Raises Problem (404)."""
-    row = await db.raw.fetchrow(BATCHES, school_id, batch_id, 1)
-    if row is None:
-        raise not_found("lô quyết toán này", "settlement batch")
-    return BatchRow(**row)
+    """One batch. Raises BatchNotFoundError."""
+    batch = await db.fetch_one(BATCHES, school_id, batch_id, 1)
+    if batch is None:
+        raise BatchNotFoundError
+    return batch
 
 
 async def lines_of_batch(db: Driver, school_id: int, batch_id: int) -> tuple[LineRow, ...]:
     """The lines of a batch, those that nothing explains first; at most LINES_SHOWN."""
-    rows = await db.raw.fetch(
-        """
-        SELECT id, kind, provider_transaction_id AS number,
-               coalesce(nullif(merchant_reference, ''), original_reference) AS order,
-               gross_vnd, fee_vnd, vat_vnd, net_vnd, settled_on,
-               payment_id IS NOT NULL OR refund_id IS NOT NULL OR kind = 'fee' OR gross_vnd = 0 AS is_known
-          FROM settlement_line WHERE school_id = $1 AND settlement_batch_id = $2
-         ORDER BY is_known, row, id LIMIT $3
-        """,
-        school_id,
-        batch_id,
-        LINES_SHOWN,
-    )
-    return tuple(LineRow(**row) for row in rows)
+    return tuple(await db.fetch(LINES, school_id, batch_id, LINES_SHOWN))
 
 
 async def bank_lines_for(db: Driver, school_id: int, batch: BatchRow) -> tuple[BankLineRow, ...]:
-    """Bank lines of a batch's account and amount that nothing explains, or that wait in suspense."""
-    rows = await db.raw.fetch(
-        """
-        SELECT s.id, s.posted_on, s.credit_vnd - s.debit_vnd AS net_vnd, s.content,
-               p.id IS NOT NULL AS waits
-          FROM statement_line s
-          LEFT JOIN match m ON m.school_id = s.school_id AND m.statement_line_id = s.id
-          LEFT JOIN payment p ON p.school_id = m.school_id AND p.id = m.payment_id
-         WHERE s.school_id = $1 AND s.bank_account_id = $2 AND s.credit_vnd - s.debit_vnd = $3
-           AND (m.payment_id IS NULL OR p.suspense_reason IS NOT NULL)
-           AND NOT EXISTS (SELECT FROM refund r WHERE r.school_id = s.school_id AND r.statement_line_id = s.id)
-           AND NOT EXISTS (SELECT FROM line_journal j WHERE j.school_id = s.school_id
-                                                        AND j.statement_line_id = s.id)
-         ORDER BY abs(s.posted_on - $4::date), s.id LIMIT 20
-        """,
-        school_id,
-        batch.bank_account_id,
-        batch.net_vnd,
-        batch.settled_on,
+    """Bank lines of a batch's account and amount that nothing explains, or that are in suspense."""
+    return tuple(
+        await db.fetch(
+            BANK_LINES, school_id, batch.bank_account_id, batch.net_vnd, batch.settled_on
+        )
     )
-    return tuple(BankLineRow(**row) for row in rows)

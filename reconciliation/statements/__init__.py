@@ -1,1 +1,1 @@
-"""Files that come in: statements, notifications, and what a school says of its own files' columns."""
+"""Bank files: statements and notifications, and the column names of files that no known layout reads."""

@@ -1,8 +1,8 @@
-"""Statements enter here: previewed without a trace, or imported whole, each line counted once.
+"""Statements are imported here: previewed without a trace, or imported whole, each line counted once.
 
 A file is refused as a whole, with every fault by its row, when it belongs to another account, lies in
 the future or does not add up. Lines are written by COPY; what an earlier file brought already is left
-as it stands. Nothing here books money: the night does, when it matches.
+as it is. Nothing here must ever book money: the reconciliation does, when it matches.
 """
 
 from __future__ import annotations
@@ -12,24 +12,30 @@ from asyncio import to_thread
 from dataclasses import dataclass, replace
 from datetime import date
 from operator import attrgetter
+from typing import Final
 
-from adapters.statements import Layout
+from adapters.statements import StatementLayout
 from core.exceptions.reasons import Reason
 from core.exceptions.service import open_many
 from core.exceptions.sql import NewException
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver
-from core.kit.errors import Problem, not_found
+from core.kit.database import Command, Driver, Query
 from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
 from reconciliation.statements.closed_days import fault_of_closed_day
+from reconciliation.statements.errors import BankAccountNotFoundError, RefusedStatementError
 from reconciliation.statements.mappings import saved_layout
-from reconciliation.statements.reading import Line, Unread, ValidatedStatement, read_file
+from reconciliation.statements.reading import (
+    UnreadRow,
+    ValidatedLine,
+    ValidatedStatement,
+    read_file,
+)
 
-SAMPLE_LINES = 20
-# below this the planner's old figures do; above it, tonight's joins would be planned for a small table
-ANALYZE_FROM = 10_000
+SAMPLE_LINES: Final = 20
+# below this the planner's old figures do; above it, the next joins would be planned for a small table
+ANALYZE_FROM: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +57,12 @@ class StatementPreview:
     new_lines: int
     is_known: bool
     faults: tuple[Fault, ...]
-    unreadable: tuple[Unread, ...]
-    sample: tuple[Line, ...]
+    unreadable: tuple[UnreadRow, ...]
+    sample: tuple[ValidatedLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportedStatement:
     """What became of a file. `is_new` False: this very file had been imported, nothing changed.
 
     `lines` in the file, `new_lines` written now; `unreadable` rows were listed as exceptions; `gaps`
@@ -71,6 +77,47 @@ class Imported:
     gaps: int
 
 
+FIND_NUMBER = Query(str, "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2")
+
+KNOWN_IDENTITIES = Query(
+    str,
+    """
+SELECT identity FROM statement_line
+ WHERE school_id = $1 AND bank_account_id = $2 AND identity = ANY($3::text[])
+""",
+)
+
+IMPORTED_BEFORE = Query(
+    ImportedStatement,
+    """
+SELECT s.id AS statement_id, false AS is_new, s.line_count AS lines, 0 AS new_lines,
+       count(e.id) AS unreadable,
+       count(e.id) FILTER (WHERE (e.detail->>'net_vnd')::bigint <> 0) AS gaps
+  FROM statement s
+  LEFT JOIN exception e ON e.school_id = s.school_id AND e.reason = 'unreadable_line'
+                       AND (e.detail->>'statement_id')::bigint = s.id
+ WHERE s.school_id = $1 AND s.bank_account_id = $2 AND s.sha256 = $3
+ GROUP BY s.id, s.line_count
+""",
+)
+
+INSERT_STATEMENT = Query(
+    int,
+    """
+INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,
+                       opening_vnd, closing_vnd, line_count, imported_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
+""",
+)
+
+LINE_COLUMNS: Final = (
+    "row", "posted_on", "credit_vnd", "debit_vnd", "balance_vnd", "content", "bank_transaction_id",
+    "identity", "reference", "is_corrected",
+)  # fmt: skip
+
+ANALYZE_LINES = Command("ANALYZE statement_line")
+
+
 async def preview_statement(
     db: Driver,
     school_id: int,
@@ -78,20 +125,14 @@ async def preview_statement(
     data: bytes,
     file_name: str,
     *,
-    layout: Layout | None = None,
+    layout: StatementLayout | None = None,
 ) -> StatementPreview:
-    """Read a file and say everything about it; nothing is written.
+    """Read a file and report everything about it; nothing is written.
 
-    Raises Problem: 404 for an unknown bank account, 422 when it cannot be read as a statement.
+    Raises BankAccountNotFoundError or UnreadableStatementError.
     """
     read = await _read(db, school_id, bank_account_id, data, file_name, layout)
-    known = await db.raw.fetchval(
-        "SELECT count(*) FROM statement_line WHERE school_id = $1 AND bank_account_id = $2"
-        " AND identity = ANY($3::text[])",
-        school_id,
-        bank_account_id,
-        [line.identity for line in read.lines],
-    )
+    known = await _known(db, school_id, bank_account_id, read.lines)
     return StatementPreview(
         layout=read.layout,
         account_number=read.account_number,
@@ -102,7 +143,7 @@ async def preview_statement(
         credit_vnd=sum(line.credit_vnd for line in read.lines),
         debit_vnd=sum(line.debit_vnd for line in read.lines),
         lines=len(read.lines),
-        new_lines=len(read.lines) - known,
+        new_lines=len(read.lines) - len(known),
         is_known=await _find(db, school_id, bank_account_id, data) is not None,
         faults=read.faults,
         unreadable=read.unread,
@@ -118,13 +159,13 @@ async def import_statement(
     file_name: str,
     *,
     actor: str,
-    layout: Layout | None = None,
-) -> Imported:
+    layout: StatementLayout | None = None,
+) -> ImportedStatement:
     """Import a statement file; the same file again changes nothing and gives the same answer.
 
-    Raises Problem: 404 for an unknown bank account; 422 with every fault when the file is refused
-    ("other_account", "balance_gap", "future_date", "day_closed", "no_balance", "no_lines", or why it cannot be
-    read). Nothing is written then.
+    Raises BankAccountNotFoundError, UnreadableStatementError, or RefusedStatementError with every fault
+    ("other_account", "balance_gap", "future_date", "day_closed", "no_balance", "no_lines"). Nothing is
+    written then.
     """
     await lock_reconciliation(db, school_id)
     known = await _find(db, school_id, bank_account_id, data)
@@ -132,20 +173,10 @@ async def import_statement(
         return known
     read = await _read(db, school_id, bank_account_id, data, file_name, layout)
     if read.faults:
-        raise Problem(
-            read.faults[0].code,
-            vi=f"Sao kê bị từ chối: {read.faults[0].vi}",
-            en=f"The statement was refused: {read.faults[0].en}",
-            status=422,
-            faults=read.faults,
-        )
+        raise RefusedStatementError.with_faults(read.faults)
     sha256 = hashlib.sha256(data).hexdigest()
-    statement_id: int = await db.raw.fetchval(
-        """
-        INSERT INTO statement (school_id, bank_account_id, file_name, sha256, layout, from_date, to_date,
-                               opening_vnd, closing_vnd, line_count, imported_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
-        """,
+    statement_id = await db.fetch_only(
+        INSERT_STATEMENT,
         school_id,
         bank_account_id,
         file_name,
@@ -168,7 +199,7 @@ async def import_statement(
         subject=f"statement:{statement_id}",
         detail={"sha256": sha256, "lines": len(read.lines), "new_lines": new_lines},
     )
-    return Imported(
+    return ImportedStatement(
         statement_id=statement_id,
         is_new=True,
         lines=len(read.lines),
@@ -178,15 +209,11 @@ async def import_statement(
     )
 
 
-async def number_of(db: Driver, school_id: int, bank_account_id: int) -> str:
-    """The number of a bank account of the school. Raises Problem (404)."""
-    number: str | None = await db.raw.fetchval(
-        "SELECT number FROM bank_account WHERE school_id = $1 AND id = $2",
-        school_id,
-        bank_account_id,
-    )
+async def bank_account_number(db: Driver, school_id: int, bank_account_id: int) -> str:
+    """The number of a bank account of the school. Raises BankAccountNotFoundError."""
+    number = await db.fetch_value(FIND_NUMBER, school_id, bank_account_id)
     if number is None:
-        raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
+        raise BankAccountNotFoundError
     return number
 
 
@@ -196,11 +223,11 @@ async def _read(
     bank_account_id: int,
     data: bytes,
     file_name: str,
-    layout: Layout | None,
+    layout: StatementLayout | None,
 ) -> ValidatedStatement:
-    number = await number_of(db, school_id, bank_account_id)
+    number = await bank_account_number(db, school_id, bank_account_id)
     saved = await saved_layout(db, school_id, bank_account_id=bank_account_id)
-    # off the loop: a large file takes seconds, and payments go on arriving meanwhile
+    # off the event loop: a large file takes seconds, and payments go on arriving meanwhile
     read = await to_thread(
         read_file,
         data,
@@ -214,38 +241,21 @@ async def _read(
     return replace(read, faults=(*read.faults, *closed))
 
 
-async def _find(db: Driver, school_id: int, bank_account_id: int, data: bytes) -> Imported | None:
+async def _find(
+    db: Driver, school_id: int, bank_account_id: int, data: bytes
+) -> ImportedStatement | None:
     """The answer given when this very file was imported before."""
-    row = await db.raw.fetchrow(
-        """
-        SELECT s.id, s.line_count, count(e.id) AS unreadable,
-               count(e.id) FILTER (WHERE (e.detail->>'net_vnd')::bigint <> 0) AS gaps
-          FROM statement s
-          LEFT JOIN exception e ON e.school_id = s.school_id AND e.reason = 'unreadable_line'
-                               AND (e.detail->>'statement_id')::bigint = s.id
-         WHERE s.school_id = $1 AND s.bank_account_id = $2 AND s.sha256 = $3
-         GROUP BY s.id, s.line_count
-        """,
-        school_id,
-        bank_account_id,
-        hashlib.sha256(data).hexdigest(),
-    )
-    if row is None:
-        return None
-    return Imported(
-        statement_id=row["id"],
-        is_new=False,
-        lines=row["line_count"],
-        new_lines=0,
-        unreadable=row["unreadable"],
-        gaps=row["gaps"],
+    return await db.fetch_one(
+        IMPORTED_BEFORE, school_id, bank_account_id, hashlib.sha256(data).hexdigest()
     )
 
 
-LINE_COLUMNS = (
-    "row", "posted_on", "credit_vnd", "debit_vnd", "balance_vnd", "content", "bank_transaction_id",
-    "identity", "reference", "is_corrected",
-)  # fmt: skip
+async def _known(
+    db: Driver, school_id: int, bank_account_id: int, lines: tuple[ValidatedLine, ...]
+) -> frozenset[str]:
+    """The identities of those lines that an earlier file brought."""
+    identities = [line.identity for line in lines]
+    return frozenset(await db.fetch(KNOWN_IDENTITIES, school_id, bank_account_id, identities))
 
 
 async def _write_lines(
@@ -253,32 +263,23 @@ async def _write_lines(
     school_id: int,
     bank_account_id: int,
     statement_id: int,
-    lines: tuple[Line, ...],
+    lines: tuple[ValidatedLine, ...],
 ) -> int:
     """COPY those lines in that no earlier file brought; returns how many those are.
 
-    The school's turn is ours: nobody else writes lines between the question and the COPY.
+    The caller holds `lock_reconciliation`: nobody else writes lines between the question and the COPY.
     """
-    rows = await db.raw.fetch(
-        """
-        SELECT identity FROM statement_line
-         WHERE school_id = $1 AND bank_account_id = $2 AND identity = ANY($3::text[])
-        """,
-        school_id,
-        bank_account_id,
-        [line.identity for line in lines],
-    )
-    known = {row["identity"] for row in rows}
+    known = await _known(db, school_id, bank_account_id, lines)
     values = attrgetter(*LINE_COLUMNS)
     head = (school_id, bank_account_id, statement_id)
-    await db.raw.copy_records_to_table(
+    new_lines = await db.copy_in(
         "statement_line",
-        records=(head + values(line) for line in lines if line.identity not in known),
-        columns=("school_id", "bank_account_id", "statement_id", *LINE_COLUMNS),
+        ("school_id", "bank_account_id", "statement_id", *LINE_COLUMNS),
+        (head + values(line) for line in lines if line.identity not in known),
     )
-    new_lines = len(lines) - len(known)
+    assert new_lines == len(lines) - len(known), "each line of a file has an identity of its own"
     if new_lines >= ANALYZE_FROM:
-        await db.raw.execute("ANALYZE statement_line")
+        await db.execute(ANALYZE_LINES)
     return new_lines
 
 

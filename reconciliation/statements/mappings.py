@@ -1,9 +1,9 @@
-"""What the columns of a school's own files are called: said once by the accountant, kept, and used again.
+"""What the columns of a school's own files are called: named once by the accountant, kept, and used again.
 
-A bank without a reader of its own, or a provider whose file looks otherwise than we were told: the
-accountant names the column of each role, by the words of the header and never by position. Kept per
+For a bank without a reader of its own, or a provider whose file differs from its documentation: the
+accountant names the column of each role, by the text of the header and never by position. Kept per
 bank account (statements) or merchant account (settlement files); a file with these headers then reads by
-itself. Nothing is kept that the file at hand does not bear out.
+itself. Nothing must ever be kept that the file at hand does not bear out.
 """
 
 from __future__ import annotations
@@ -11,44 +11,92 @@ from __future__ import annotations
 import json
 from asyncio import to_thread
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final, overload
 
 from adapters import settlements, statements
 from adapters.contract import FileError
-from adapters.tabular.columns import HeaderRow, header_rows
-from adapters.tabular.spreadsheet import normalise_header, read_sheets
+from adapters.tabular.cells import normalise_header
+from adapters.tabular.guess import HeaderRow, header_rows
+from adapters.tabular.workbook import read_sheets
 from core.identity.audit import audit
-from core.kit.database import Driver
-from core.kit.errors import DomainError, Problem, not_found
-from core.kit.faults import Fault
+from core.kit.database import Command, Driver, Query
+from core.kit.errors import fault
+from core.kit.texts import msg
+from reconciliation.statements.errors import (
+    BankAccountNotFoundError,
+    HeadersNotFoundError,
+    MerchantAccountNotFoundError,
+    RoleTwiceError,
+    UnknownRolesError,
+    UnreadableByColumnsError,
+)
 
-_SPOKEN: Final = frozenset({"provider", "kinds", "settled"})  # of a settlement, but no columns
+_NO_COLUMNS: Final = frozenset({"provider", "kinds", "settled"})  # of a settlement's mapping
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "statement": tuple(field.name for field in fields(statements.Mapping)),
+    "statement": tuple(field.name for field in fields(statements.StatementMapping)),
     "settlement": tuple(
-        field.name for field in fields(settlements.Mapping) if field.name not in _SPOKEN
+        field.name
+        for field in fields(settlements.SettlementMapping)
+        if field.name not in _NO_COLUMNS
     ),
 }
 """What a column may be, by the kind of file."""
 
 
+@dataclass(frozen=True, slots=True)
+class SavedHeaders:
+    """The header of each role, as kept for an account's files: "statement" or "settlement"."""
+
+    kind: str
+    headers: Mapping[str, str]
+
+
+ADAPTER = Query(str, "SELECT adapter FROM merchant_account WHERE school_id = $1 AND id = $2")
+HAS_BANK_ACCOUNT = Query(
+    bool, "SELECT EXISTS (SELECT FROM bank_account WHERE school_id = $1 AND id = $2) AS is_known"
+)
+SAVED = Query(
+    SavedHeaders,
+    """
+SELECT kind, headers FROM file_mapping
+ WHERE school_id = $1
+   AND bank_account_id IS NOT DISTINCT FROM $2 AND merchant_account_id IS NOT DISTINCT FROM $3
+""",
+)
+SAVE = Command("""
+INSERT INTO file_mapping (school_id, kind, bank_account_id, merchant_account_id, headers, made_by)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6)
+ON CONFLICT (school_id, kind, bank_account_id, merchant_account_id)
+DO UPDATE SET headers = excluded.headers, made_by = excluded.made_by
+""")
+FORGET = Query(
+    SavedHeaders,
+    """
+DELETE FROM file_mapping
+ WHERE school_id = $1
+   AND bank_account_id IS NOT DISTINCT FROM $2 AND merchant_account_id IS NOT DISTINCT FROM $3
+RETURNING kind, headers
+""",
+)
+
+
 @overload
 async def saved_layout(
     db: Driver, school_id: int, *, bank_account_id: int
-) -> statements.Layout | None: ...
+) -> statements.StatementLayout | None: ...
 @overload
 async def saved_layout(
     db: Driver, school_id: int, *, merchant_account_id: int
-) -> settlements.Layout | None: ...
+) -> settlements.SettlementLayout | None: ...
 async def saved_layout(
     db: Driver,
     school_id: int,
     *,
     bank_account_id: int | None = None,
     merchant_account_id: int | None = None,
-) -> statements.Layout | settlements.Layout | None:
-    """The layout that was said for this account's files; None when nobody had to say one.
+) -> statements.StatementLayout | settlements.SettlementLayout | None:
+    """The layout that was named for this account's files; None when nobody had to name one.
 
     Try it before the known layouts and let those read what it does not fit.
     """
@@ -68,16 +116,10 @@ async def saved_headers(
     *,
     bank_account_id: int | None = None,
     merchant_account_id: int | None = None,
-) -> dict[str, str]:
-    """The header of each role as it was said for one account; empty when nobody had to."""
-    row = await db.raw.fetchval(
-        "SELECT headers::text FROM file_mapping WHERE school_id = $1"
-        " AND bank_account_id IS NOT DISTINCT FROM $2 AND merchant_account_id IS NOT DISTINCT FROM $3",
-        school_id,
-        bank_account_id,
-        merchant_account_id,
-    )
-    return json.loads(row) if row else {}
+) -> Mapping[str, str]:
+    """The header of each role as it was named for one account; empty when nobody had to."""
+    saved = await db.fetch_one(SAVED, school_id, bank_account_id, merchant_account_id)
+    return saved.headers if saved else {}
 
 
 async def save_mapping(
@@ -91,38 +133,32 @@ async def save_mapping(
     bank_account_id: int | None = None,
     merchant_account_id: int | None = None,
 ) -> None:
-    """Keep what the accountant said of one account's files; `data` is the file at hand.
+    """Keep the headers that the accountant named for one account's files; `data` is the file at hand.
 
-    Raises Problem: 404 for an unknown account, 422 when a role or header is wrong ("bad_mapping") or the
-    file is none of these headers' ("header_missing", "header_twice", or why it cannot be read).
+    Raises BankAccountNotFoundError or MerchantAccountNotFoundError; UnknownRolesError or RoleTwiceError when a
+    role or header is wrong; HeadersNotFoundError or UnreadableByColumnsError when they are not the file's.
     """
-    said = {role: " ".join(text.split()) for role, text in headers.items() if text.strip()}
-    await to_thread(check_headers, said, data, file_name)
+    named = {role: " ".join(text.split()) for role, text in headers.items() if text.strip()}
+    await to_thread(check_headers, named, data, file_name)
     if merchant_account_id is not None:
         kind, account_id = "settlement", merchant_account_id
         provider = await _provider(db, school_id, merchant_account_id)
-        await to_thread(read_settlement_by, settlement_layout(said, provider), data, file_name)
+        await to_thread(read_settlement_by, settlement_layout(named, provider), data, file_name)
     else:
         kind, account_id = "statement", bank_account_id or 0
-        known = "SELECT FROM bank_account WHERE school_id = $1 AND id = $2"
-        if await db.raw.fetchrow(known, school_id, account_id) is None:
-            raise not_found("tài khoản ngân hàng này của trường", "bank account of the school")
-        await to_thread(read_statement_by, statement_layout(said), data, file_name)
+        if not await db.fetch_only(HAS_BANK_ACCOUNT, school_id, account_id):
+            raise BankAccountNotFoundError
+        await to_thread(read_statement_by, statement_layout(named), data, file_name)
     before = await saved_headers(
         db, school_id, bank_account_id=bank_account_id, merchant_account_id=merchant_account_id
     )
-    await db.raw.execute(
-        """
-        INSERT INTO file_mapping (school_id, kind, bank_account_id, merchant_account_id, headers, made_by)
-        VALUES ($1, $2, $3, $4, $5::jsonb, $6)
-        ON CONFLICT ON CONSTRAINT uq_file_mapping_of
-        DO UPDATE SET headers = EXCLUDED.headers, made_by = EXCLUDED.made_by
-        """,
+    await db.execute(
+        SAVE,
         school_id,
         kind,
         bank_account_id,
         merchant_account_id,
-        json.dumps(said, ensure_ascii=False),
+        json.dumps(named, ensure_ascii=False),
         actor,
     )
     of = "bank_account" if kind == "statement" else "merchant_account"
@@ -132,7 +168,7 @@ async def save_mapping(
         actor=actor,
         action="file_mapping.saved",
         subject=f"{of}:{account_id}",
-        detail={"kind": kind, "before": _spelled(before), "after": _spelled(said)},
+        detail={"kind": kind, "before": _as_list(before), "after": _as_list(named)},
     )
 
 
@@ -144,41 +180,38 @@ async def forget_mapping(
     bank_account_id: int | None = None,
     merchant_account_id: int | None = None,
 ) -> None:
-    """Let the known layouts read this account's files again; nothing happens where nothing was said."""
-    row = await db.raw.fetchrow(
-        "DELETE FROM file_mapping WHERE school_id = $1 AND bank_account_id IS NOT DISTINCT FROM $2"
-        " AND merchant_account_id IS NOT DISTINCT FROM $3 RETURNING kind, headers::text AS headers",
+    """Let the known layouts read this account's files again; nothing happens where nothing was named."""
+    forgotten = await db.fetch_one(FORGET, school_id, bank_account_id, merchant_account_id)
+    if forgotten is None:
+        return
+    of = "bank_account" if merchant_account_id is None else "merchant_account"
+    await audit(
+        db,
         school_id,
-        bank_account_id,
-        merchant_account_id,
+        actor=actor,
+        action="file_mapping.forgotten",
+        subject=f"{of}:{bank_account_id or merchant_account_id}",
+        detail={"kind": forgotten.kind, "before": _as_list(forgotten.headers), "after": []},
     )
-    if row is not None:
-        of = "bank_account" if merchant_account_id is None else "merchant_account"
-        await audit(
-            db,
-            school_id,
-            actor=actor,
-            action="file_mapping.forgotten",
-            subject=f"{of}:{bank_account_id or merchant_account_id}",
-            detail={
-                "kind": row["kind"],
-                "before": _spelled(json.loads(row["headers"])),
-                "after": [],
-            },
-        )
 
 
-def statement_layout(headers: Mapping[str, str]) -> statements.Layout:
-    """A statement's layout out of role -> header. Raises Problem 422 "bad_mapping"."""
+def statement_layout(headers: Mapping[str, str]) -> statements.StatementLayout:
+    """A statement's layout out of role -> header. Raises UnknownRolesError, RoleTwiceError or
+    UnreadableByColumnsError.
+    """
     _check_roles("statement", headers)
     try:
-        return statements.mapped(statements.Mapping(**{"date": "", "content": "", **headers}))
+        return statements.mapped(
+            statements.StatementMapping(**{"date": "", "content": "", **headers})
+        )
     except FileError as error:
-        raise _refusal(error) from error
+        raise UnreadableByColumnsError.unreadable(error) from error
 
 
-def settlement_layout(headers: Mapping[str, str], provider: str) -> settlements.Layout:
-    """A settlement file's layout out of role -> header. Raises Problem 422 "bad_mapping"."""
+def settlement_layout(headers: Mapping[str, str], provider: str) -> settlements.SettlementLayout:
+    """A settlement file's layout out of role -> header. Raises UnknownRolesError, RoleTwiceError or
+    UnreadableByColumnsError.
+    """
     _check_roles("settlement", headers)
     columns: dict[str, Any] = {
         **dict.fromkeys(("provider_transaction_id", "gross", "fee", "net"), ""),
@@ -186,39 +219,39 @@ def settlement_layout(headers: Mapping[str, str], provider: str) -> settlements.
         "provider": provider,
     }
     try:
-        return settlements.mapped(settlements.Mapping(**columns))
+        return settlements.mapped(settlements.SettlementMapping(**columns))
     except FileError as error:
-        raise _refusal(error) from error
+        raise UnreadableByColumnsError.unreadable(error) from error
 
 
-def read_statement_by(layout: statements.Layout, data: bytes, file_name: str) -> None:
-    """Make sure that a file reads by a layout. Raises Problem 422 with the reader's reason."""
+def read_statement_by(layout: statements.StatementLayout, data: bytes, file_name: str) -> None:
+    """Make sure that a file reads by a layout. Raises UnreadableByColumnsError with the reader's reason."""
     try:
         statements.read_statements(data, file_name, layout)
     except FileError as error:
-        raise _refusal(error) from error
+        raise UnreadableByColumnsError.unreadable(error) from error
 
 
 def read_settlement_by(
-    layout: settlements.Layout, data: bytes, file_name: str
+    layout: settlements.SettlementLayout, data: bytes, file_name: str
 ) -> settlements.Settlement:
-    """Read a settlement file by a layout. Raises Problem 422 with the reader's reason."""
+    """Read a settlement file by a layout. Raises UnreadableByColumnsError with the reader's reason."""
     try:
         return settlements.read_settlement(data, file_name, layout)
     except FileError as error:
-        raise _refusal(error) from error
+        raise UnreadableByColumnsError.unreadable(error) from error
 
 
 def check_headers(headers: Mapping[str, str], data: bytes, file_name: str) -> None:
     """Make sure that one row of the file bears every header, each once.
 
-    Raises Problem 422: "header_missing" or "header_twice" with a fault for each role, or why the file
-    is no table.
+    Raises HeadersNotFoundError with a fault for each role ("header_missing" or "header_twice"), or
+    UnreadableByColumnsError when the file is no table.
     """
     try:
         rows = header_rows(read_sheets(data, file_name))
     except FileError as error:
-        raise _refusal(error) from error
+        raise UnreadableByColumnsError.unreadable(error) from error
     if any(all(row.holds(text) == 1 for text in headers.values()) for row in rows):
         return
     nearest = max(
@@ -227,14 +260,11 @@ def check_headers(headers: Mapping[str, str], data: bytes, file_name: str) -> No
     )
     counts = {role: nearest.holds(text) for role, text in headers.items()}
     faults = tuple(
-        Fault(
-            code="header_twice" if counts[role] else "header_missing",
-            vi="Hai cột của tệp có tiêu đề này: hãy sửa một tiêu đề trong tệp."
+        fault(
+            "header_twice" if counts[role] else "header_missing",
+            msg("Hai cột của tệp có tiêu đề này: hãy sửa một tiêu đề trong tệp.")
             if counts[role]
-            else "Không có tiêu đề này trong dòng tiêu đề của tệp.",
-            en="Two columns of the file bear this header: rename one in the file."
-            if counts[role]
-            else "The header row of the file does not have this header.",
+            else msg("Không có tiêu đề này trong dòng tiêu đề của tệp."),
             row=nearest.row,
             column=role,
             value=text[:80],
@@ -242,53 +272,24 @@ def check_headers(headers: Mapping[str, str], data: bytes, file_name: str) -> No
         for role, text in headers.items()
         if counts[role] != 1
     )
-    raise Problem(
-        faults[0].code,
-        vi="Tệp này không có dòng tiêu đề với đúng các tên đã chọn.",
-        en="No row of this file bears the headers that were named, each of them once.",
-        status=422,
-        faults=faults,
-    )
+    raise HeadersNotFoundError(faults[0].code, faults)
 
 
-def _spelled(headers: Mapping[str, str]) -> list[str]:
+def _as_list(headers: Mapping[str, str]) -> list[str]:
     return [f"{role}={text}" for role, text in sorted(headers.items())]
 
 
 def _check_roles(kind: str, headers: Mapping[str, str]) -> None:
     unknown = sorted(headers.keys() - set(ROLES[kind]))
     if unknown:
-        raise Problem(
-            "bad_mapping",
-            vi=f"Không có vai trò cột: {', '.join(unknown)[:80]}.",
-            en=f"No column has the role: {', '.join(unknown)[:80]}.",
-            status=422,
-        )
+        raise UnknownRolesError(roles=", ".join(unknown)[:80])
     named = [normalise_header(text) for text in headers.values()]
     if len(set(named)) < len(named) or "" in named:
-        raise Problem(
-            "bad_mapping",
-            vi="Mỗi cột chỉ giữ một vai trò.",
-            en="A column has one role only.",
-            status=422,
-        )
-
-
-def _refusal(error: FileError) -> DomainError:
-    return Problem(
-        error.code,
-        vi=f"{error.detail}.",
-        en=f"The file does not read by these columns ({error.code}).",
-        status=422,
-    )
+        raise RoleTwiceError
 
 
 async def _provider(db: Driver, school_id: int, merchant_account_id: int) -> str:
-    adapter: str | None = await db.raw.fetchval(
-        "SELECT adapter FROM merchant_account WHERE school_id = $1 AND id = $2",
-        school_id,
-        merchant_account_id,
-    )
+    adapter = await db.fetch_value(ADAPTER, school_id, merchant_account_id)
     if adapter is None:
-        raise not_found("tài khoản kết nối này của trường", "merchant account of the school")
+        raise MerchantAccountNotFoundError
     return adapter

@@ -1,6 +1,6 @@
-"""camt.054: a bank says what came in before its statement proves it. Told like a push, never a statement.
+"""camt.054: a bank reports what came in before its statement proves it. Ingested like a push, never as a statement.
 
-A notification states no balance, so it can prove no day and never becomes statement lines. Its credits
+A notification states no balance, so it can prove no day and must never become statement lines. Its credits
 are notices through a merchant account of their own (`core.merchants.service.open_notifications`): the
 statement's line then only confirms the payment, and where the statement came first, or a provider's
 push, the notification confirms that one (`core.payments.ingest.deduplicate`, by the bank's own number). An entry
@@ -22,15 +22,21 @@ from adapters.wire import VIETNAM
 from core.identity.audit import audit
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
-from core.kit.errors import Problem
+from core.kit.errors import fault
 from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
 from core.kit.text import compact
+from core.kit.texts import msg
 from core.merchants.directory import Merchant, notification_merchants
 from core.merchants.service import open_notifications
 from core.payments.ingest.inbound import InboundNotice
 from core.payments.ingest.ingest import Recorded, ingest_notices
-from reconciliation.statements.imports import number_of
+from reconciliation.statements.errors import (
+    RefusedNotificationError,
+    UnreadableNotificationError,
+)
+from reconciliation.statements.imports import bank_account_number
+from reconciliation.statements.reading import future_date
 
 LAYOUT = "camt.054"
 _NOTHING = Recorded((), frozenset(), {})
@@ -53,7 +59,7 @@ class NotificationPreview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notified:
+class ImportedNotifications:
     """What became of a camt.054: `new` payments, `confirmed` money that was booked before, `known`
     notices seen before, `conflicts` with one of the same number, and what was left for the statement."""
 
@@ -77,92 +83,74 @@ def is_notification(data: bytes) -> bool:
 async def preview_notifications(
     db: Driver, school_id: int, bank_account_id: int, data: bytes
 ) -> NotificationPreview:
-    """Read a camt.054 and say what it would do; nothing is written.
+    """Read a camt.054 and report what it would do; nothing is written.
 
-    Raises Problem: 404 for an unknown bank account, 422 when the file cannot be read.
+    Raises BankAccountNotFoundError or UnreadableNotificationError.
     """
-    number = await number_of(db, school_id, bank_account_id)
+    number = await bank_account_number(db, school_id, bank_account_id)
     try:
         statements = read_document(data)
     except FileError as error:
-        raise Problem(
-            error.code,
-            vi=f"Không đọc được tệp báo có: {error.detail}.",
-            en=f"The notification cannot be read ({error.code}).",
-            status=422,
-        ) from error
+        raise UnreadableNotificationError.unreadable(error) from error
     lines = [line for statement in statements for line in statement.lines]
     credits_in = [line for line in lines if line.credit_vnd]
-    # a number that stands twice in a file is of a batch, not of one transfer
+    # a number that occurs twice in a file is of a batch, not of one transfer
     numbers = Counter(compact(line.bank_transaction_id) for line in credits_in)
-    told = tuple(
+    identified = tuple(
         line
         for line in credits_in
         if (own := compact(line.bank_transaction_id)) and numbers[own] == 1
     )
     return NotificationPreview(
         account_number=number,
-        credits=told,
-        credit_vnd=sum(line.credit_vnd for line in told),
-        without_id=len(credits_in) - len(told),
+        credits=identified,
+        credit_vnd=sum(line.credit_vnd for line in identified),
+        without_id=len(credits_in) - len(identified),
         debits=len(lines) - len(credits_in),
         unreadable=sum(len(statement.unreadable) for statement in statements),
-        faults=_faults(statements, number, told),
+        faults=_faults(statements, number, identified),
     )
 
 
 def _faults(
-    statements: tuple[Statement, ...], number: str, told: tuple[StatementLine, ...]
+    statements: tuple[Statement, ...], number: str, credits_in: tuple[StatementLine, ...]
 ) -> tuple[Fault, ...]:
     faults = [
-        Fault(
-            code="other_account",
-            vi=f"Tệp báo có là của tài khoản {found}, không phải {number}.",
-            en=f"The notification is of account {found}, not {number}.",
+        fault(
+            "other_account",
+            msg(
+                "Tệp báo có là của tài khoản {found}, không phải {number}.",
+                found=found,
+                number=number,
+            ),
             value=found,
         )
         for statement in statements
         if (found := compact(statement.account_number)) not in {"", compact(number)}
     ]
     today = business_date(now_utc())
-    faults += [
-        Fault(
-            code="future_date",
-            vi="Ngày giao dịch ở tương lai.",
-            en="The transaction date lies in the future.",
-            row=line.row,
-            value=f"{line.posted_on:%d/%m/%Y}",
-        )
-        for line in told
-        if line.posted_on > today
-    ]
+    faults += [future_date(line) for line in credits_in if line.posted_on > today]
     return tuple(faults)
 
 
 async def import_notifications(
     db: Driver, school_id: int, bank_account_id: int, data: bytes, *, actor: str
-) -> Notified:
+) -> ImportedNotifications:
     """Record the credits of a camt.054 as notices; the same file again changes nothing.
 
-    Raises Problem: as `preview_notifications`, and 422 with every fault when the file is refused.
+    Raises what `preview_notifications` does, and RefusedNotificationError with every fault.
     """
     await lock_reconciliation(db, school_id)
     read = await preview_notifications(db, school_id, bank_account_id, data)
     if read.faults:
-        raise Problem(
-            read.faults[0].code,
-            vi=f"Tệp báo có bị từ chối: {read.faults[0].vi}",
-            en=f"The notification was refused: {read.faults[0].en}",
-            status=422,
-            faults=read.faults,
-        )
+        raise RefusedNotificationError.with_faults(read.faults)
     await open_notifications(db, school_id, bank_account_id)
     merchant = (await notification_merchants(db, school_id))[bank_account_id]
-    arrived = [_inbound(line, merchant, read.account_number) for line in read.credits]
-    recorded = await ingest_notices(db, arrived) if arrived else _NOTHING
+    notices = [_inbound(line, merchant, read.account_number) for line in read.credits]
+    recorded = await ingest_notices(db, notices) if notices else _NOTHING
     conflicts = sum(verdict.kind == "conflict" for verdict in recorded.verdicts)
     known = sum(verdict.duplicate for verdict in recorded.verdicts)
-    notified = Notified(
+    imported = ImportedNotifications(
         new=len(read.credits) - conflicts - known - len(recorded.confirmed),
         confirmed=len(recorded.confirmed),
         known=known,
@@ -177,14 +165,14 @@ async def import_notifications(
         subject=f"bank_account:{bank_account_id}",
         detail={
             "sha256": hashlib.sha256(data).hexdigest(),
-            "new": notified.new,
-            "confirmed": notified.confirmed,
-            "known": notified.known,
-            "conflicts": notified.conflicts,
-            "left": notified.left,
+            "new": imported.new,
+            "confirmed": imported.confirmed,
+            "known": imported.known,
+            "conflicts": imported.conflicts,
+            "left": imported.left,
         },
     )
-    return notified
+    return imported
 
 
 def _inbound(line: StatementLine, merchant: Merchant, number: str) -> InboundNotice:

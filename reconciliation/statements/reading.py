@@ -1,13 +1,13 @@
-"""A statement file, weighed: every line with its balance and identity, every fault with its row.
+"""A statement file, validated: every line with its balance and identity, every fault with its row.
 
-Pure. A statement is taken whole or not at all: a running balance that jumps where nothing explains
+Pure. A statement must never be taken in part: a running balance that jumps where nothing explains
 it means that a line is missing, doubled or altered. A jump beside a row that could not be read is
 that row's money: it is listed with the amount, never guessed into a payment.
 
 The identity of a line is the line itself: account, day, amounts, the balance after it, and the
 bank's transaction id or else its text; and, for equal lines, which of them in the file. The balance
 makes one transfer in two overlapping files the same, and tells two identical ones apart even when they
-come in two files, unless it came back in between: what then may be missing, `balances` says.
+come in two files, unless it came back in between: see `reconciliation.proof.chains`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from adapters.contract import FileError, Statement, StatementLine, UnreadableLine
-from adapters.statements import Layout, read_statement
+from adapters.statements import StatementLayout, read_statement
 from adapters.statements.balances import StatedBalance, is_newest_first
-from core.kit.errors import Problem
+from core.kit.errors import fault
 from core.kit.faults import Fault
-from core.kit.money import format_vnd
 from core.kit.reference import find_references
 from core.kit.text import compact
+from core.kit.texts import msg
+from reconciliation.statements.errors import UnreadableStatementError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ValidatedLine:
     """A line of a statement. `reference`: what its text carries, several joined by a space."""
 
     row: int
@@ -45,8 +46,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """A row that could not be read. `net_vnd`: what the balances around it say it moved (+ came in)."""
+class UnreadRow:
+    """A row that could not be read. `net_vnd`: its amount by the balances around it (+ came in)."""
 
     row: int
     column: str
@@ -68,8 +69,8 @@ class ValidatedStatement:
     to_date: date | None
     opening_vnd: int
     closing_vnd: int
-    lines: tuple[Line, ...]
-    unread: tuple[Unread, ...]
+    lines: tuple[ValidatedLine, ...]
+    unread: tuple[UnreadRow, ...]
     faults: tuple[Fault, ...]
 
 
@@ -79,24 +80,19 @@ def read_file(
     *,
     account_number: str,
     today: date,
-    layout: Layout | None = None,
-    saved: Layout | None = None,
+    layout: StatementLayout | None = None,
+    saved: StatementLayout | None = None,
 ) -> ValidatedStatement:
-    """Read and weigh a statement file of the bank account `account_number`.
+    """Read and validate a statement file of the bank account `account_number`.
 
     `layout` None means: find out, beginning with the one `saved` for this account.
 
-    Raises Problem (422) when the file cannot be read as a statement at all.
+    Raises UnreadableStatementError when the file cannot be read as a statement at all.
     """
     try:
         statement = read_statement(data, file_name, layout, first=saved)
     except FileError as error:
-        raise Problem(
-            error.code,
-            vi=f"Không đọc được sao kê: {error.detail}.",
-            en=f"The statement cannot be read ({error.code}).",
-            status=422,
-        ) from error
+        raise UnreadableStatementError.unreadable(error) from error
     return validate(statement, account_number=account_number, today=today)
 
 
@@ -105,20 +101,19 @@ def validate(statement: Statement, *, account_number: str, today: date) -> Valid
     faults = [*_account_faults(statement, account_number), *_date_faults(statement, today)]
     opening_vnd = _opening(statement)
     if not statement.lines:
-        faults.append(
-            Fault(code="no_lines", vi="Sao kê không có dòng nào.", en="The statement has no lines.")
-        )
+        faults.append(fault("no_lines", msg("Sao kê không có dòng nào.")))
     elif opening_vnd is None:
         faults.append(
-            Fault(
-                code="no_balance",
-                vi="Sao kê không có số dư, nên không thể chứng minh được ngày: hãy xuất lại có cột số dư.",
-                en="The statement states no balance, so no day can be proved: export it with balances.",
+            fault(
+                "no_balance",
+                msg(
+                    "Sao kê không có số dư, nên không thể chứng minh được ngày: hãy xuất lại có cột số dư."
+                ),
             )
         )
-    walk = _Walk(account_number, opening_vnd or 0)
+    checked = _BalanceCheck(account_number, opening_vnd or 0)
     if opening_vnd is not None:
-        walk.follow(statement)
+        checked.check(statement)
     days = [line.posted_on for line in statement.lines]
     return ValidatedStatement(
         layout=statement.layout,
@@ -126,48 +121,48 @@ def validate(statement: Statement, *, account_number: str, today: date) -> Valid
         from_date=min(days, default=None),
         to_date=max(days, default=None),
         opening_vnd=opening_vnd or 0,
-        closing_vnd=walk.running_vnd,
-        lines=tuple(walk.lines),
-        unread=tuple(walk.unread),
-        faults=(*faults, *walk.faults),
+        closing_vnd=checked.running_vnd,
+        lines=tuple(checked.lines),
+        unread=tuple(checked.unread),
+        faults=(*faults, *checked.faults),
     )
 
 
 def _account_faults(statement: Statement, account_number: str) -> Iterator[Fault]:
     found = compact(statement.account_number)
     if found and found != compact(account_number):
-        yield Fault(
-            code="other_account",
-            vi=f"Sao kê là của tài khoản {found}, không phải {account_number}.",
-            en=f"The statement is of account {found}, not {account_number}.",
-            value=found,
+        text = msg(
+            "Sao kê là của tài khoản {found}, không phải {number}.",
+            found=found,
+            number=account_number,
         )
+        yield fault("other_account", text, value=found)
 
 
 def _date_faults(statement: Statement, today: date) -> Iterator[Fault]:
     for line in statement.lines:
         if line.posted_on > today:
-            yield Fault(
-                code="future_date",
-                vi="Ngày giao dịch ở tương lai.",
-                en="The transaction date lies in the future.",
-                row=line.row,
-                value=line.posted_on.strftime("%d/%m/%Y"),
-            )
+            yield future_date(line)
+
+
+def future_date(line: StatementLine) -> Fault:
+    """The fault of a line that lies in the future."""
+    text = msg("Ngày giao dịch ở tương lai.")
+    return fault("future_date", text, row=line.row, value=f"{line.posted_on:%d/%m/%Y}")
 
 
 def _opening(statement: Statement) -> int | None:
     """The opening as stated or derived by the reader, else from the first balance, else the closing."""
     if statement.opening_vnd is not None:
         return statement.opening_vnd
-    moved_vnd = 0
+    so_far_vnd = 0
     for line in _in_time(statement):
-        moved_vnd += line.credit_vnd - line.debit_vnd
+        so_far_vnd += line.credit_vnd - line.debit_vnd
         if line.balance_vnd is not None:
-            return line.balance_vnd - moved_vnd
+            return line.balance_vnd - so_far_vnd
     if statement.closing_vnd is None or statement.unreadable:
         return None
-    return statement.closing_vnd - moved_vnd
+    return statement.closing_vnd - so_far_vnd
 
 
 def _in_time(statement: Statement) -> Sequence[StatementLine]:
@@ -182,24 +177,24 @@ def _is_newest_first(statement: Statement) -> bool:
     return is_newest_first(statement.lines, opening, closing)
 
 
-class _Walk:
+class _BalanceCheck:
     """The running balance from line to line, and the unreadable rows met since the last balance.
 
     Lines without a balance of their own that come after such a row are held until one is stated: only
-    then is it known what the row moved, and so what stood after each of them.
+    then is the row's amount known, and so the balance after each of them.
     """
 
     def __init__(self, account_number: str, opening_vnd: int) -> None:
         self.account_number = account_number
         self.running_vnd = opening_vnd
-        self.lines: list[Line] = []
-        self.unread: list[Unread] = []
+        self.lines: list[ValidatedLine] = []
+        self.unread: list[UnreadRow] = []
         self.faults: list[Fault] = []
         self._pending: list[UnreadableLine] = []
         self._held: list[StatementLine] = []
         self._seen: Counter[str] = Counter()
 
-    def follow(self, statement: Statement) -> None:
+    def check(self, statement: Statement) -> None:
         sign = -1 if _is_newest_first(statement) else 1
         entries: list[StatementLine | UnreadableLine] = [*statement.lines, *statement.unreadable]
         for entry in sorted(entries, key=lambda entry: entry.row * sign):
@@ -207,7 +202,7 @@ class _Walk:
                 self._pending.append(entry)
             else:
                 self._step(entry)
-        self._arrive(statement)
+        self._check_closing(statement)
 
     def _step(self, line: StatementLine) -> None:
         if self._pending and line.balance_vnd is None:
@@ -220,7 +215,7 @@ class _Walk:
         self.running_vnd = found_vnd
         self.lines.append(self._line(line, found_vnd))
 
-    def _arrive(self, statement: Statement) -> None:
+    def _check_closing(self, statement: Statement) -> None:
         """Check the closing that the file states against where the lines lead."""
         closing_vnd = statement.closing_vnd
         day = self.lines[-1].posted_on if self.lines else date.min
@@ -238,11 +233,12 @@ class _Walk:
         day = self._held[0].posted_on if self._held else day
         if jump_vnd and not self._pending:
             self.faults.append(
-                Fault(
-                    code="balance_gap",
-                    vi=f"Số dư lệch {format_vnd(jump_vnd, 'vi')}: ở đây thiếu, thừa hoặc bị sửa một dòng.",
-                    en=f"The running balance is off by {format_vnd(jump_vnd, 'en')}: a line is missing,"
-                    " doubled or altered here.",
+                fault(
+                    "balance_gap",
+                    msg(
+                        "Số dư lệch {jump:vnd}: ở đây thiếu, thừa hoặc bị sửa một dòng.",
+                        jump=jump_vnd,
+                    ),
                     row=row,
                     value=str(jump_vnd),
                 )
@@ -257,13 +253,13 @@ class _Walk:
         self._pending, self._held = [], []
         self.running_vnd = balance_vnd
 
-    def _line(self, line: StatementLine, balance_vnd: int) -> Line:
+    def _line(self, line: StatementLine, balance_vnd: int) -> ValidatedLine:
         found = find_references(line.content) if line.credit_vnd else ()
         exact = corrected = ""
         if found:
             exact = " ".join([f.reference for f in found if not f.corrected])
             corrected = " ".join([f.reference for f in found if f.corrected])
-        return Line(
+        return ValidatedLine(
             row=line.row,
             posted_on=line.posted_on,
             credit_vnd=line.credit_vnd,
@@ -282,18 +278,18 @@ class _Walk:
             is_corrected=bool(corrected and not exact),
         )
 
-    def _unread(self, row: UnreadableLine, day: date, net_vnd: int) -> Unread:
+    def _unread(self, row: UnreadableLine, day: date, net_vnd: int) -> UnreadRow:
         # a counting column makes the cells differ from file to file; the balances around do not
-        moved = (str(self.running_vnd - net_vnd), str(self.running_vnd)) if net_vnd else row.cells
-        return Unread(
+        around = (str(self.running_vnd - net_vnd), str(self.running_vnd)) if net_vnd else row.cells
+        return UnreadRow(
             row=row.row,
             column=row.column,
-            problem=row.problem,
+            problem=str(row.problem),
             cells=row.cells,
             posted_on=day,
             net_vnd=net_vnd,
             balance_vnd=self.running_vnd,
-            identity=self._identity("unreadable", day.isoformat(), *moved),
+            identity=self._identity("unreadable", day.isoformat(), *around),
         )
 
     def _identity(self, *parts: str) -> str:

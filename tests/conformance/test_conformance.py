@@ -139,7 +139,7 @@ async def test_an_unsigned_value_never_moves_money(
     await send(case, client, world, message)
     async with transaction(engine) as db:
         rows = await db.raw.fetch("SELECT amount_vnd, bank_account_id, is_provisional FROM payment")
-    own = {world.bank_account_id, None}  # None: a lump is settled later
+    own = {world.bank_account_id, None}  # None: a payout comes later
     believed = [row for row in rows if not row["is_provisional"]]
     assert {(row["amount_vnd"], row["bank_account_id"] in own) for row in believed} <= {
         (TOTAL_VND, True)

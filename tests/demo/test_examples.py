@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support.paths import REPOSITORY
 
-from adapters.tabular.spreadsheet import read_sheets
+from adapters.tabular.workbook import read_sheets
 from core.fees.concession_file import read_concessions
 from core.fees.schedule import read_schedule
-from core.portal.forms import ServiceLine, read_forms, settle
+from core.portal.forms import ServiceLine, price_forms, read_forms
 from core.students.roster import read_roster
 
 EXAMPLES = REPOSITORY / "examples"
@@ -79,7 +79,7 @@ def test_the_applications_are_read_for_the_service_without_a_fault() -> None:
         for line in service.lines
     ]
     file = read_forms((EXAMPLES / "applications.xlsx").read_bytes(), "applications.xlsx", lines)
-    wanted, faults = settle(file.forms, lines)
+    wanted, faults = price_forms(file.forms, lines)
     assert (file.faults, faults, file.ignored_columns) == ((), (), ("STT", "Ghi chú"))
     assert len(wanted) == 24
     assert {one.quantities.get("BS") for one in wanted} == {None, 1, 2}

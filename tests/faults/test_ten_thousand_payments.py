@@ -34,7 +34,7 @@ from core.portal.forms import Form
 from core.schools.service import create_school
 from demo.merchants import merchants_of
 from gateway.app import create_app
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement
 from sandbox.bank import VIETINBANK_BIN, Bank, BankAccount
 from sandbox.courier import Mishap

@@ -27,8 +27,8 @@ LIST = (
 
 
 @dataclass
-class Door:
-    """What a school's software holds, and two schools behind the door."""
+class ApiClient:
+    """What a school's software holds, and two schools behind the api."""
 
     http: httpx.AsyncClient
     engine: AsyncEngine
@@ -74,6 +74,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     )
     assert body["title"]
     assert body["detail"]
+    assert body["detail_en"]
     return body
 
 
@@ -100,11 +101,11 @@ def zip_bomb() -> bytes:
     return out.getvalue()
 
 
-async def pay_by_sepay(door: Door, body: bytes) -> None:
+async def pay_by_sepay(api: ApiClient, body: bytes) -> None:
     """A payment by the bank's push, signed."""
     stamp = str(int(time.time()))
-    answer = await door.http.post(
-        f"/ipn/sepay/{door.world.merchants['sepay'][1]}",
+    answer = await api.http.post(
+        f"/ipn/sepay/{api.world.merchants['sepay'][1]}",
         content=body,
         headers={
             "content-type": "application/json",

@@ -17,7 +17,7 @@ from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
 from reconciliation.proof.day import DayResult
 from reconciliation.proof.proof import Proof
-from reconciliation.statements.imports import Imported, import_statement
+from reconciliation.statements.imports import ImportedStatement, import_statement
 
 OPENING_VND = 5_000_000
 
@@ -53,7 +53,9 @@ async def pay(
     await commit_notices(engine, [InboundNotice(merchant, notice, b"raw")])
 
 
-async def bring(engine: AsyncEngine, world: World, data: bytes, name: str = "mb.csv") -> Imported:
+async def bring(
+    engine: AsyncEngine, world: World, data: bytes, name: str = "mb.csv"
+) -> ImportedStatement:
     async with transaction(engine) as db:
         return await import_statement(
             db, world.school_id, world.bank_account_id, data, name, actor="an"
@@ -62,7 +64,7 @@ async def bring(engine: AsyncEngine, world: World, data: bytes, name: str = "mb.
 
 async def bring_day(
     engine: AsyncEngine, world: World, entries: Sequence[Entry], opening_vnd: int = OPENING_VND
-) -> Imported:
+) -> ImportedStatement:
     return await bring(engine, world, mb_csv(world.bank_number, opening_vnd, entries))
 
 

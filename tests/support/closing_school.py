@@ -14,15 +14,12 @@ from support.statement_files import Entry
 from core.kit.database import transaction
 from core.kit.errors import DomainError
 from core.kit.seal import Keys
-from reconciliation.closing.records import (
-    Verified,
-    verify_closes,
-)
 from reconciliation.closing.service import (
-    ask_to_reopen,
     close_day,
     reopen_day,
+    request_reopening,
 )
+from reconciliation.closing.verification import VerifiedCloses, verify_closes
 
 NEXT = DAY + timedelta(1)
 
@@ -32,11 +29,13 @@ async def close(engine: AsyncEngine, world: World, day: date = DAY, actor: str =
 
 
 async def reopen(engine: AsyncEngine, world: World, day: date = DAY) -> None:
-    await ask_to_reopen(engine, KEYS, world.school_id, day, actor="ketoan", reason="Thiếu sao kê")
+    await request_reopening(
+        engine, KEYS, world.school_id, day, actor="ketoan", reason="Thiếu sao kê"
+    )
     await reopen_day(engine, KEYS, world.school_id, day, actor="hieutruong")
 
 
-async def checked(engine: AsyncEngine, world: World, keys: Keys = KEYS) -> Verified:
+async def checked(engine: AsyncEngine, world: World, keys: Keys = KEYS) -> VerifiedCloses:
     async with transaction(engine) as db:
         return await verify_closes(db, keys, world.school_id)
 

@@ -14,7 +14,7 @@ from support.factories import DAY, make_world
 from support.statement_files import Entry, mb_csv
 
 from core.kit.database import transaction
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
 
 EVE = DAY - timedelta(1)

@@ -13,7 +13,7 @@ from support.statement_files import Entry
 from core.kit.database import Driver, transaction
 from core.ledger.postings import Event, Posting
 from core.ledger.service import next_journal, open_books, post
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.review.debits import (
     on_behalf_of,

@@ -113,7 +113,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 
 BATCH = frozenset({"momo", "onepay", "shopeepay", "viettelmoney", "vnpay", "zalopay"})
-"""Providers that settle later in a lump."""
+"""Providers that settle later, in batches."""
 WITH_VIRTUAL_ACCOUNTS = frozenset({"bvbank", "mb", "vietinbank"})
 """Banks of the other account, whose invoices are paid to virtual ones of it."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.kit import database
 from core.kit.database import Driver
-from reconciliation.jobs import night as run
+from reconciliation.jobs import reconcile_day as run
 
 STATEMENTS = frozenset(
     {"execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table"}

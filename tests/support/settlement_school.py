@@ -1,4 +1,4 @@
-"""A school whose providers pay in a lump, for tests: IPNs as the sandbox sends them, files, bank lines, nights."""
+"""A school whose providers settle in batches, for tests: IPNs as the sandbox sends them, files, bank lines, reconciliations."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from core.kit.database import transaction
 from core.ledger.queries import balances, disagreements
 from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
 from reconciliation.proof.proof import Proof
-from reconciliation.settlements.files import SettlementImported, import_settlement
+from reconciliation.settlements.files import ImportedSettlement, import_settlement
 from reconciliation.statements.imports import import_statement
 from sandbox import momo as sandbox_momo
 from sandbox import payos as sandbox_payos
@@ -54,8 +54,8 @@ WRITERS: dict[str, Callable[..., bytes]] = {
 
 
 @dataclass
-class Lumps:
-    """One school and one provider of it that pays in a lump."""
+class SettlementSchool:
+    """One school and one provider of it that settles in batches."""
 
     engine: AsyncEngine
     world: World
@@ -99,7 +99,7 @@ class Lumps:
         """The provider's settlement file."""
         return WRITERS[writer](payouts, terms, merchant_of(self.provider))
 
-    async def bring_file(self, data: bytes, name: str = "doi-soat.csv") -> SettlementImported:
+    async def bring_file(self, data: bytes, name: str = "doi-soat.csv") -> ImportedSettlement:
         async with transaction(self.engine) as db:
             return await import_settlement(
                 db, self.school_id, self.merchant_id, data, name, actor="an"
@@ -113,8 +113,8 @@ class Lumps:
                 db, self.school_id, self.world.bank_account_id, data, "mb.csv", actor="an"
             )
 
-    async def night(self, day: date = NEXT) -> DayResult:
-        """A night, after which the books agree and every clearing account is itemised to the đồng."""
+    async def reconcile(self, day: date = NEXT) -> DayResult:
+        """A reconciliation, after which the books agree and every clearing account is itemised to the đồng."""
         result = await reconcile(self.engine, self.school_id, day)
         assert [p.difference_vnd for p in result.proofs if ":" in p.account] == [0] * sum(
             ":" in p.account for p in result.proofs
@@ -173,8 +173,10 @@ class Lumps:
             )  # fmt: skip
 
 
-async def lumps_of(engine: AsyncEngine, totals_vnd: list[int], provider: str = "momo") -> Lumps:
-    """A school whose account with `provider` pays in a lump."""
+async def settlement_school(
+    engine: AsyncEngine, totals_vnd: list[int], provider: str = "momo"
+) -> SettlementSchool:
+    """A school whose account with `provider` settles in batches."""
     async with transaction(engine) as db:
         world = await make_world(db, totals_vnd)
         await db.raw.execute(
@@ -182,9 +184,9 @@ async def lumps_of(engine: AsyncEngine, totals_vnd: list[int], provider: str = "
             world.school_id,
             provider,
         )
-    return Lumps(engine, world, provider)
+    return SettlementSchool(engine, world, provider)
 
 
-def lump(payout: Payout, text: str, *, terms: Terms = TERMS, day: date = NEXT) -> Entry:
+def payout_line(payout: Payout, text: str, *, terms: Terms = TERMS, day: date = NEXT) -> Entry:
     """The bank line that pays a payout out."""
     return Entry(day, payout_vnd(payout, terms), text)

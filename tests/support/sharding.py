@@ -32,7 +32,7 @@ def complaints(text: str, tenant_tables: Set[str]) -> list[str]:
         *_do_update(plain),
         *_values(plain),
         *_conditional(plain),
-        *_skip_locked(plain),
+        *_skip_locked(plain, tenant_tables),
         *_conflict_targets(plain, tenant_tables),
     ]
 
@@ -97,7 +97,9 @@ def _conditional(plain: str) -> Iterator[str]:
             yield f"{found[0].rstrip('( ')} in {name} of a statement that writes: bind the value"
 
 
-def _skip_locked(plain: str) -> Iterator[str]:
+def _skip_locked(plain: str, tenant_tables: Set[str]) -> Iterator[str]:
+    if tenant_tables.isdisjoint(re.findall(r"\w+", plain)):
+        return  # the queue's own tables are in one database
     if "skip locked" in plain and not _ONE_SCHOOL.search(plain.replace("=$", "= $")):
         yield "SKIP LOCKED over all schools: lock within one school (school_id = $n)"
 

@@ -9,13 +9,13 @@ from typing import Final
 from core.identity.service import User
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from reconciliation.closing.blockers import CloseBlocker, close_blockers
 from reconciliation.closing.records import (
     DayClose,
+    effective_closes,
     headings_of,
-    standing_closes,
-    waiting_request,
+    pending_request,
 )
-from reconciliation.closing.service import CloseBlocker, in_the_way
 
 APPROVER: Final = "approver"
 MAX_LISTED: Final = 50
@@ -42,8 +42,8 @@ class Closing:
 async def closing_of(db: Driver, user: User, day: date) -> Closing:
     """The standing of `day` for the person at the console."""
     records = await headings_of(db, user.school_id)
-    standing = standing_closes(records)
-    request = waiting_request(records)
+    standing = effective_closes(records)
+    request = pending_request(records)
     latest = standing[-1] if standing else None
     is_open = day <= business_date(now_utc()) and (latest is None or day > latest.day)
     was_run = await db.raw.fetchval(
@@ -54,7 +54,7 @@ async def closing_of(db: Driver, user: User, day: date) -> Closing:
     return Closing(
         is_open=is_open,
         was_run=was_run,
-        obstacles=await in_the_way(db, user.school_id, day) if is_open and was_run else (),
+        obstacles=await close_blockers(db, user.school_id, day) if is_open and was_run else (),
         close=next((record for record in standing if record.day >= day), None),
         latest=latest,
         request=request,

@@ -34,7 +34,7 @@ from gateway.console.frame.screen import (
 )
 from gateway.context import AppContext
 from reconciliation.closing.records import DayClose, find_close
-from reconciliation.closing.service import ask_to_reopen, close_day, draft_of, reopen_day
+from reconciliation.closing.service import close_day, draft_of, reopen_day, request_reopening
 
 MAX_REASON = 300
 
@@ -69,7 +69,7 @@ async def ask(
 ) -> Response[Any]:
     """Ask another person to reopen the latest close."""
     day, why = _day(data.day), typed(data.note, MAX_REASON)
-    doing = ask_to_reopen(
+    doing = request_reopening(
         context.engine, context.keys, staff.school_id, day, actor=staff.actor, reason=why
     )
     return await _done(request, context, staff, day, doing, "reopen_requested")

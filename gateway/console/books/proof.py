@@ -22,7 +22,7 @@ from core.statistics.days import day_proofs, day_statuses
 from gateway.console.books.close_panel import closing_of
 from gateway.console.frame.screen import HttpRequest, Staff, goto, screen
 from gateway.context import AppContext
-from reconciliation.jobs.progress import night_states, run_night
+from reconciliation.jobs.progress import reconciliation_runs, run_reconciliation
 
 PAGE: Final = "/console/reconciliation"
 STRIP_DAYS: Final = 14
@@ -56,13 +56,13 @@ async def run_day(
     staff: NamedDependency[Staff],
     data: URLEncodedBody[RunForm],
 ) -> Response[Any]:
-    """Run the night for a day, then show it."""
+    """Reconcile a day, then show it."""
     chosen = date_or_none(data.day)
     if chosen is None:
         problem = Problem("bad_date", vi="Hãy chọn một ngày.", en="Choose a day.")
         return await day_screen(request, context, staff, business_date(now_utc()), problem)
     try:
-        await run_night(context.engine, staff.school_id, chosen, worker="console")
+        await run_reconciliation(context.engine, staff.school_id, chosen, worker="console")
     except DomainError as problem:
         return await day_screen(request, context, staff, chosen, problem)
     return goto(request, PAGE, day=chosen.isoformat(), done="reconciled")
@@ -84,9 +84,9 @@ async def day_screen(
         statuses = await day_statuses(db, staff.school_id, last, STRIP_DAYS)
         proofs = await day_proofs(db, staff.school_id, day)
         states = await state_figures(db, staff.school_id, day)
-        nights = await night_states(db, staff.school_id, day)
+        runs = await reconciliation_runs(db, staff.school_id, day)
         closing = await closing_of(db, staff.user, day)
-    is_watching = watch and any(night.is_moving for night in nights)
+    is_watching = watch and any(run.is_unfinished for run in runs)
     return screen(
         request,
         "reconciliation.html",
@@ -97,7 +97,7 @@ async def day_screen(
         statuses=list(reversed(statuses)),
         proofs=proofs,
         states=states,
-        nights=nights,
+        runs=runs,
         is_watching=is_watching,
         closing=closing,
         headers={"refresh": str(WATCH_EVERY_S)} if is_watching else {},

@@ -286,15 +286,15 @@ DAY_CLOSE: Final[Labels] = {
     "reopened": msg("Mở lại"),
 }
 
-NIGHT_STATE: Final[Labels] = {
+RUN_STATE: Final[Labels] = {
     "queued": msg("Đang chờ"),
     "running": msg("Đang chạy"),
-    "silent": msg("Bị gián đoạn"),
+    "stalled": msg("Bị gián đoạn"),
     "done": msg("Đã xong"),
     "failed": msg("Chưa chạy được"),
 }
 
-NIGHT_STEP: Final[Labels] = {
+RUN_STEP: Final[Labels] = {
     "match": msg("Ghép dòng sao kê"),
     "record": msg("Ghi khoản thu bị lỡ"),
     "prove": pmsg("step", "Chứng minh số dư"),
@@ -421,8 +421,8 @@ _SUBJECTS: Final[Mapping[str, Labels]] = {
     "outcome": OUTCOME,
     "verdict": VERDICT,
     "day_close": DAY_CLOSE,
-    "night_state": NIGHT_STATE,
-    "night_step": NIGHT_STEP,
+    "run_state": RUN_STATE,
+    "run_step": RUN_STEP,
     "role": ROLE,
     "done": DONE,
 }

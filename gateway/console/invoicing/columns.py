@@ -18,8 +18,9 @@ from litestar.di import NamedDependency
 
 from adapters import settlements, statements
 from adapters.contract import FileError
-from adapters.tabular.columns import HeaderRow, guess, header_rows, likeliest
-from adapters.tabular.spreadsheet import Sheet, read_sheets, show
+from adapters.tabular.cells import show
+from adapters.tabular.guess import HeaderRow, guess, header_rows, likeliest
+from adapters.tabular.workbook import Sheet, read_sheets
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError, Problem, not_found
 from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen
@@ -278,14 +279,14 @@ def _phrases_of_settlements() -> dict[str, tuple[str, ...]]:
             ),
             *usual.get(str(role), ()),
         )
-        for role in settlements.Role
+        for role in settlements.SettlementColumn
         if str(role) in ROLES["settlement"]
     }
 
 
 def _phrases_of_statements() -> dict[str, tuple[str, ...]]:
     general = statements.LAYOUTS["generic"].headers
-    role = statements.Role
+    role = statements.StatementColumn
     return {
         "credit": (*general[role.CREDIT], "thu vao", "co"),
         "debit": (*general[role.DEBIT], "chi ra", "no"),

@@ -38,6 +38,7 @@ from gateway.context import AppContext
 from reconciliation.review.actions import Action, MoneyState
 from reconciliation.review.allocations import InvoiceShare, split_exception
 from reconciliation.review.decisions import ReturnRequest, return_to_payer
+from reconciliation.review.errors import ActionNotAllowedError
 from reconciliation.review.notes import MAX_TEXT
 from reconciliation.review.proposals import proposals_for
 from reconciliation.review.queue import ExceptionRow, find_exception
@@ -324,11 +325,6 @@ async def _return_screen(
 
 
 def _check_action(row: ExceptionRow, action: Action, problem: DomainError | None) -> None:
-    """A form for what cannot be done is not shown; why an attempt failed is. Raises Problem (409)."""
+    """A form for what cannot be done is not shown; why an attempt failed is. Raises ActionNotAllowedError."""
     if action not in row.actions and problem is None:
-        raise Problem(
-            "action_not_allowed",
-            vi="Không làm được việc này với ngoại lệ này lúc này.",
-            en="This cannot be done with this exception now.",
-            status=409,
-        )
+        raise ActionNotAllowedError

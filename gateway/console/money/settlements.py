@@ -39,17 +39,17 @@ from reconciliation.settlements.files import import_settlement, preview_settleme
 from reconciliation.settlements.queries import (
     BankLineRow,
     bank_lines_for,
+    batch_channels,
     find_batch,
     lines_of_batch,
     list_batches,
-    payout_channels,
 )
 from reconciliation.settlements.terms import (
-    Terms,
+    SettlementTerms,
     basis_points,
     late_settlements,
     set_terms,
-    terms_of,
+    terms_by_channel,
 )
 
 LIST: Final = "/console/settlements"
@@ -302,10 +302,10 @@ def _channel(form: Any) -> str:
     return str(found)
 
 
-def _terms(form: TermsForm) -> tuple[int, Terms]:
+def _terms(form: TermsForm) -> tuple[int, SettlementTerms]:
     """What the form says. Raises Problem (422) for what is no number or day."""
     try:
-        return number_or_none(form.channel) or 0, Terms(
+        return number_or_none(form.channel) or 0, SettlementTerms(
             valid_from=date.fromisoformat(form.valid_from),
             fee_basis_points=basis_points(form.fee_percent),
             fixed_vnd=_vnd(form.fixed_vnd),
@@ -331,8 +331,8 @@ async def _list_screen(
 ) -> Response[Any]:
     today = business_date(now_utc())
     async with transaction(context.engine) as db:
-        channels = await payout_channels(db, staff.school_id)
-        terms = {one.id: await terms_of(db, staff.school_id, one.id) for one in channels}
+        channels = await batch_channels(db, staff.school_id)
+        agreed = await terms_by_channel(db, staff.school_id)
         batches = await list_batches(db, staff.school_id)
         late = await late_settlements(db, staff.school_id, today)
     return screen(
@@ -341,7 +341,7 @@ async def _list_screen(
         active="settlements",
         problem=problem,
         channels=channels,
-        terms=terms,
+        terms={one.id: agreed.get(one.id, ()) for one in channels},
         batches=batches,
         late=late,
         today=today,

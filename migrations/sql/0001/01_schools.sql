@@ -10,13 +10,13 @@ CREATE TABLE school (
   -- a refund above this needs a second person; 0: every one does
   refund_approval_above_vnd bigint NOT NULL DEFAULT '0',
   -- the hour in Vietnam at which its reconciliation begins; NULL: the installation's own
-  night_hour smallint,
+  reconciliation_hour smallint,
   -- the last business date that is closed: nothing is posted on it or before; NULL: none is
   books_locked_until date,
   created_at timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT pk_school PRIMARY KEY (id),
   CONSTRAINT uq_school_code UNIQUE (code),
-  CONSTRAINT ck_school_night_hour_of_a_day CHECK (night_hour BETWEEN 0 AND 23)
+  CONSTRAINT ck_school_reconciliation_hour_of_a_day CHECK (reconciliation_hour BETWEEN 0 AND 23)
 );
 
 CREATE TABLE bank_account (

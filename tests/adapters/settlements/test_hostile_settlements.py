@@ -10,7 +10,7 @@ from support.settlement_layouts import HEADERS, Item, paper, total_row
 from support.table_files import WRITERS, as_csv
 
 from adapters.contract import FileError
-from adapters.settlements import Kind, Mapping, mapped, read_settlement
+from adapters.settlements import Kind, SettlementMapping, mapped, read_settlement
 
 ITEMS = [
     Item(gross_vnd=1_250_000, fee_vnd=13_750, vat_vnd=1_375),
@@ -81,5 +81,5 @@ def test_any_mapping(names: list[str], rows: list[list[str]]) -> None:
         *("original_reference", "paid_at", "settled_on", "batch_id", "status", "currency"),
     )
     with suppress(FileError):
-        layout = mapped(Mapping(**dict(zip(fields, names, strict=True))))  # type: ignore[arg-type]
+        layout = mapped(SettlementMapping(**dict(zip(fields, names, strict=True))))  # type: ignore[arg-type]
         read_settlement(as_csv([names, *rows]), "a.csv", layout)

@@ -17,9 +17,9 @@ from adapters.contract import FileError
 from adapters.settlements import (
     LAYOUTS,
     Kind,
-    Mapping,
     Settlement,
     SettlementLine,
+    SettlementMapping,
     mapped,
     read_settlement,
 )
@@ -243,7 +243,7 @@ def test_merged_batches_and_days_are_filled_down_but_not_past_a_total() -> None:
         written(replace(ITEMS[3], batch="B2")),
     ]
     (lost,) = settlement.unreadable
-    assert (lost.row, lost.problem) == (5, "không có ngày quyết toán")
+    assert (lost.row, str(lost.problem)) == (5, "không có ngày quyết toán")
 
 
 def test_batch_and_day_of_a_title_hold_below_it() -> None:
@@ -359,7 +359,7 @@ def test_a_formula_is_never_money() -> None:
     assert settlement.gaps == ()
 
 
-OURS = Mapping(
+OURS = SettlementMapping(
     provider="zalopay",
     provider_transaction_id="Số bút toán",
     merchant_reference="Đơn",
@@ -398,7 +398,7 @@ def test_a_mapped_column_is_only_the_one_with_that_very_header() -> None:
 
 
 @pytest.mark.parametrize("wrong", [replace(OURS, fee=""), replace(OURS, fee="CÒN LẠI")])
-def test_a_wrong_mapping_is_refused(wrong: Mapping) -> None:
+def test_a_wrong_mapping_is_refused(wrong: SettlementMapping) -> None:
     with pytest.raises(FileError) as caught:
         mapped(wrong)
     assert caught.value.code == "bad_mapping"
@@ -409,7 +409,7 @@ def test_two_columns_with_one_claim_are_refused() -> None:
     with pytest.raises(FileError) as caught:
         reads([header, row_of(ITEMS[0])])
     assert caught.value.code == "ambiguous_header"
-    assert "H, L" in caught.value.detail
+    assert "H, L" in str(caught.value.detail)
 
 
 def test_hundredths_of_vnpays_api_are_not_taken_for_dong() -> None:

@@ -182,7 +182,7 @@ def test_a_missing_line_and_an_unreadable_one_show_where_they_are(name: str) -> 
     (unreadable,) = statement.unreadable
     assert unreadable.row == places[2]
     assert paper.header[paper.columns.index(money)].split("\n")[0] in unreadable.column
-    assert "1.25O.000" in unreadable.problem
+    assert "1.25O.000" in str(unreadable.problem)
     assert len(statement.lines) == 3
     missing = [row for number, row in enumerate(rows, 1) if number != places[2]]
     gaps = read_statement(as_xlsx(missing), "a.xlsx").gaps

@@ -158,7 +158,7 @@ def test_a_row_that_cannot_be_read_is_kept_and_weighs_what_the_balances_say(bank
     assert len(validated.lines) == len(ENTRIES) - 1
     (unread,) = validated.unread
     assert unread.row == places[2]
-    assert "1.25O.000" in unread.problem
+    assert "1.25O.000" in str(unread.problem)
     assert unread.net_vnd == ENTRIES[2].net_vnd
     assert validated.closing_vnd == CLOSING_VND
 

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from adapters.contract import FileError
-from adapters.statements import LAYOUTS, Mapping, mapped, read_statement
+from adapters.statements import LAYOUTS, StatementMapping, mapped, read_statement
 
 
 def csv_file(rows: list[list[str]], delimiter: str = ",", encoding: str = "utf-8") -> bytes:
@@ -23,7 +23,7 @@ ROWS = [
     ["01/08/2026", "A1", "1.250.000", "HP01; lớp 1A", "11.250.000"],
     ["02/08/2026", "A2", "-250.000", "phí", "11.000.000"],
 ]
-MAPPING = Mapping(
+MAPPING = StatementMapping(
     date="NGÀY CT",
     amount="Số tiền\n(đ)",
     content="lời nhắn",
@@ -61,12 +61,14 @@ def test_two_columns_with_the_same_claim_are_refused() -> None:
     with pytest.raises(FileError) as caught:
         read_statement(csv_file(rows), "a.csv")
     assert caught.value.code == "ambiguous_header"
-    chosen = mapped(Mapping(date="Ngày", debit="Ghi nợ", credit="Ghi có", content="Nội dung"))
+    chosen = mapped(
+        StatementMapping(date="Ngày", debit="Ghi nợ", credit="Ghi có", content="Nội dung")
+    )
     assert read_statement(csv_file(rows), "a.csv", chosen).lines[0].credit_vnd == 5_000
 
 
 def test_a_receipts_only_mapping_needs_no_debit() -> None:
-    chosen = mapped(Mapping(date="Ngày CT", credit="Số tiền (đ)", content="Lời nhắn"))
+    chosen = mapped(StatementMapping(date="Ngày CT", credit="Số tiền (đ)", content="Lời nhắn"))
     statement = read_statement(csv_file(ROWS), "a.csv", chosen)
     assert [line.credit_vnd for line in statement.lines] == [1_250_000]
     assert [line.row for line in statement.unreadable] == [4]  # a negative receipt is no receipt
@@ -76,14 +78,14 @@ def test_a_receipts_only_mapping_needs_no_debit() -> None:
 @pytest.mark.parametrize(
     "mapping",
     [
-        Mapping(date="Ngày", content=""),
-        Mapping(date="Ngày", content="Nội dung"),
-        Mapping(date="Ngày", content="Nội dung", debit="Nợ"),
-        Mapping(date="Ngày", content="Nội dung", amount="Tiền", credit="Có"),
-        Mapping(date="Ngày", content="ngày", credit="Có"),
+        StatementMapping(date="Ngày", content=""),
+        StatementMapping(date="Ngày", content="Nội dung"),
+        StatementMapping(date="Ngày", content="Nội dung", debit="Nợ"),
+        StatementMapping(date="Ngày", content="Nội dung", amount="Tiền", credit="Có"),
+        StatementMapping(date="Ngày", content="ngày", credit="Có"),
     ],
 )
-def test_a_mapping_that_makes_no_sense_is_refused(mapping: Mapping) -> None:
+def test_a_mapping_that_makes_no_sense_is_refused(mapping: StatementMapping) -> None:
     with pytest.raises(FileError) as caught:
         mapped(mapping)
     assert caught.value.code == "bad_mapping"

@@ -106,4 +106,4 @@ def test_text_in_an_amount_of_a_dated_row_is_unreadable_not_zero() -> None:
     statement = read_statement(statement_file([*ROWS, bad]), "mb.xlsx")
     (unreadable,) = statement.unreadable
     assert (unreadable.row, unreadable.column) == (10, "Phát sinh có Credit (cột E)")
-    assert "đang xử lý" in unreadable.problem
+    assert "đang xử lý" in str(unreadable.problem)

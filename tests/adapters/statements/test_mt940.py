@@ -151,7 +151,7 @@ def test_a_message_that_cannot_be_trusted_is_refused(data: bytes, code: str) -> 
     with pytest.raises(FileError) as caught:
         read_statement(data, "tệp.sta")
     assert caught.value.code == code
-    assert caught.value.detail.startswith("tệp.sta: ")
+    assert str(caught.value.detail).startswith("tệp.sta: ")
 
 
 def test_an_interim_report_states_its_currency_and_no_balance() -> None:

@@ -1,4 +1,4 @@
-"""A list of concessions: read whole, told row by row what is wrong, written once."""
+"""A list of concessions: read whole, its faults listed row by row, written once."""
 
 from __future__ import annotations
 
@@ -147,11 +147,11 @@ async def test_a_withdrawn_concession_ends_and_the_chain_says_so(
         assert (preview.created, preview.changed, preview.unchanged) == (0, 1, 0)
         await accept_concessions(db, school.id, ended, NAME, actor="co.lan")
         assert await db.raw.fetchval("SELECT until_date FROM concession") == date(2026, 12, 31)
-        said = await db.raw.fetchval(
+        audited = await db.raw.fetchval(
             "SELECT detail::text FROM audit_entry WHERE action = 'concession.import' ORDER BY id DESC LIMIT 1"
         )
-        assert "2027-05-31 -> 2026-12-31" in said
-        assert "Minh Anh" not in said
+        assert "2027-05-31 -> 2026-12-31" in audited
+        assert "Minh Anh" not in audited
         assert (await verify_chain(db, school.id)).broken_at is None
 
 
@@ -165,8 +165,8 @@ async def test_what_the_school_does_not_have(engine: AsyncEngine, school: FeeSch
             row("3A-1", "70%"),
         )
         preview = await preview_concessions(db, school.id, data, NAME)
-        told = {(fault.code, fault.row, fault.value) for fault in preview.faults}
-        assert told == {
+        faults = {(fault.code, fault.row, fault.value) for fault in preview.faults}
+        assert faults == {
             ("unknown_student", 3, "LA-1"),
             ("unknown_item", 4, "XE"),
             ("not_the_schools_to_concede", 5, "BH"),

@@ -38,7 +38,7 @@ async def school(engine: AsyncEngine) -> FeeSchool:
 
 
 async def rows_of(db: Driver) -> list[list[tuple[object, ...]]]:
-    """Everything the fee room writes."""
+    """Everything that drafting writes."""
     tables = ("fee_item", "fee_schedule", "fee_schedule_line", "fee_registration", "audit_entry")
     return [
         [tuple(row) for row in await db.raw.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]

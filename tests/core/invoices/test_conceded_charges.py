@@ -48,7 +48,7 @@ BOOK = ("SLL", "Sổ liên lạc điện tử", "Dịch vụ", "học kỳ", 100
 
 
 class Given(NamedTuple):
-    """A concession as a test says it."""
+    """A concession as a test writes it."""
 
     student: str
     item: str | None
@@ -136,8 +136,8 @@ async def test_the_family_is_asked_the_rest(engine: AsyncEngine, school: FeeScho
             "SELECT id, token FROM invoice WHERE student_id = $1", school.students["3A-1"]
         )
         detail = await invoice_detail(db, school.id, row["id"])
-        told = [(one.percent, one.borne_by, one.conceded_vnd) for one in detail.concessions]
-        assert told == [(70, "state", 108_500), (10, "school", 15_500)]
+        shown = [(one.percent, one.borne_by, one.conceded_vnd) for one in detail.concessions]
+        assert shown == [(70, "state", 108_500), (10, "school", 15_500)]
         shown = await invoice_by_token(db, row["token"])
         assert shown is not None
         assert [(line.conceded_vnd, line.amount_vnd) for line in shown.lines] == [
@@ -284,7 +284,7 @@ async def test_a_closed_day_takes_nothing_more(engine: AsyncEngine, school: FeeS
         days = await db.raw.fetch("SELECT DISTINCT business_date FROM transfer")
         assert [row[0] for row in days] == [date(2026, 10, 6)]
         issued = await db.raw.fetch("SELECT DISTINCT issued_on FROM invoice")
-        assert [row[0] for row in issued] == [ON]  # what the family's paper says stays
+        assert [row[0] for row in issued] == [ON]  # what the family's invoice shows stays
 
 
 async def test_a_service_is_not_charged_ahead(engine: AsyncEngine, school: FeeSchool) -> None:
@@ -346,7 +346,7 @@ async def test_every_dong_is_asked_conceded_released_and_undone(
         preview = await preview_schedule(db, school.id, data, "f.xlsx")
         issued = await issue(db, KEYS, school.id, schedule_id, on=ON, actor="co.lan")
 
-        # the statement says what the pure rule says, charge by charge
+        # the statement computes what the pure rule does, charge by charge
         expected = {}
         for student in school.students:
             for code, full_vnd in full.items():

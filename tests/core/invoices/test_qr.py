@@ -36,7 +36,7 @@ def read(image: Image.Image) -> str:
 
 
 def drawn(svg: str) -> Image.Image:
-    """The SVG as pixels: its rectangles, on the white that it says lies below."""
+    """The SVG as pixels: its rectangles, on the white that it declares below."""
     size = int(re.search(r'viewBox="0 0 (\d+) \1"', svg)[1])
     assert f'fill="#fff" d="M0 0h{size}v{size}H0z"' in svg
     image = Image.new("1", (size * SCALE, size * SCALE), 1)

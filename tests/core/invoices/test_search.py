@@ -50,7 +50,7 @@ async def test_by_name_without_marks_by_code_and_by_reference(engine: AsyncEngin
         )
         first, second, third = (invoice.id for invoice in world.invoices)
         reference = world.invoices[2].reference
-        standing = world.student_references[world.invoices[1].student_id]
+        pupils_reference = world.student_references[world.invoices[1].student_id]
         for text, expected in (
             ("ánh NGUYỆT", [first]),
             ("do anh", [first]),
@@ -60,7 +60,7 @@ async def test_by_name_without_marks_by_code_and_by_reference(engine: AsyncEngin
             (reference, [third]),
             (f"{reference[:6].lower()} {reference[6:].lower()}", [third]),
             (reference.replace("0", "O").replace("1", "l"), [third]),
-            (standing, [second]),
+            (pupils_reference, [second]),
             ("khong co ai", []),
             ("", [first, third, second]),  # do, le, tran
         ):

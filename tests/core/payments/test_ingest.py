@@ -467,7 +467,7 @@ async def test_a_school_whose_invoice_is_held_does_not_hold_up_the_others(
 async def test_a_signed_notice_after_an_unsigned_answer_lifts_the_reserve(
     engine: AsyncEngine, together: bool
 ) -> None:
-    """Asked first, told later: nothing else would ever confirm a payment that a wallet settles in lumps."""
+    """Asked first, told later: nothing else would ever confirm a payment that a wallet settles in school."""
     world = await world_of(engine, [500_000])
     signed = paid("O1.1", 500_000, merchant_reference=world.invoices[0].reference)
     answer = dataclasses.replace(signed, is_provisional=True)

@@ -9,7 +9,7 @@ from support.fee_school import xlsx
 from support.portal_school import application_file
 
 from adapters.contract import FileError
-from adapters.tabular.spreadsheet import CellError
+from adapters.tabular.cells import CellError
 from core.portal.forms import ServiceLine, parse_file_code, read_forms
 
 WISH = ServiceLine(

@@ -137,8 +137,10 @@ async def test_an_application_has_one_invoice_by_its_wishes(
         ]
         assert await lines_of(db, "HS/2026-07") == [("NV", 5, 100_000)]
         assert all(is_reference(one.reference) for one in made.applications)
-        standing = await db.raw.fetchval("SELECT reference FROM student WHERE code = 'HS/2026-07'")
-        assert is_reference(standing)
+        own_reference = await db.raw.fetchval(
+            "SELECT reference FROM student WHERE code = 'HS/2026-07'"
+        )
+        assert is_reference(own_reference)
         assert await disagreements(db, school.id) == []
         assert (
             await db.raw.fetchval(

@@ -40,7 +40,7 @@ async def pay(
     at: int = 0,
     bank_transaction: str = "",
 ) -> None:
-    """The invoice number `at` is paid, and this provider tells of it."""
+    """The invoice number `at` is paid, and this provider reports it."""
     invoice = world.invoices[at]
     async with transaction(engine) as db:
         merchant = await merchant_in(db, world, adapter)
@@ -57,7 +57,7 @@ async def pay(
     await commit_notices(engine, [InboundNotice(merchant, notice, b"{}")])
 
 
-def says(pdf: bytes = PDF, url: str = LINK, status: int = 200) -> Portal:
+def answers(pdf: bytes = PDF, url: str = LINK, status: int = 200) -> Portal:
     """A portal that answers GET_BILL with an address, and the address with `pdf`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -88,12 +88,12 @@ async def test_an_address_is_fetched_in_the_same_breath_and_kept(
     engine: AsyncEngine, world: World
 ) -> None:
     await pay(engine, world)
-    assert await fetch(engine, says()) == 1
+    assert await fetch(engine, answers()) == 1
     (row,) = await stored(engine)
     assert (row["content"], row["content_type"]) == (PDF, "application/pdf")
     assert row["sha256"] == hashlib.sha256(PDF).digest()
     assert row["next_ask_at"] is None
-    assert await fetch(engine, says(b"%PDF-other"), 600) == 0
+    assert await fetch(engine, answers(b"%PDF-other"), 600) == 0
     assert [row["content"] for row in await stored(engine)] == [PDF]
 
 
@@ -107,7 +107,7 @@ async def test_only_payments_by_such_a_provider_are_asked_about(
     engine: AsyncEngine, world: World
 ) -> None:
     await pay(engine, world, "sepay", 1)
-    assert await fetch(engine, says()) == 0
+    assert await fetch(engine, answers()) == 0
     assert await stored(engine) == []
 
 
@@ -118,12 +118,12 @@ async def test_money_that_the_bank_told_of_first_has_its_receipt_too(
     await pay(engine, world, "dvcqg", bank_transaction="FT1")
     async with transaction(engine) as db:
         payments = await db.raw.fetch("SELECT id, channel FROM payment")
-    assert await fetch(engine, says()) == len(payments)
+    assert await fetch(engine, answers()) == len(payments)
     assert {row["payment_id"] for row in await stored(engine)} == {row["id"] for row in payments}
 
 
 def too_large(request: httpx.Request) -> httpx.Response:
-    return says(PDF + b"0" * receipts.MAX_BYTES)(request)
+    return answers(PDF + b"0" * receipts.MAX_BYTES)(request)
 
 
 def silence(request: httpx.Request) -> httpx.Response:
@@ -133,7 +133,7 @@ def silence(request: httpx.Request) -> httpx.Response:
 def elsewhere(request: httpx.Request) -> httpx.Response:
     if request.method == "GET":
         return httpx.Response(302, headers={"location": "https://sandbox.test/other.pdf"})
-    return says()(request)
+    return answers()(request)
 
 
 @pytest.mark.parametrize(
@@ -143,15 +143,15 @@ def elsewhere(request: httpx.Request) -> httpx.Response:
         silence,
         elsewhere,
         too_large,
-        says(b"<html>not a receipt</html>"),
-        says(b""),
-        says(status=404),
-        says(url="http://sandbox.test/receipt/1"),
-        says(url="https://user:secret@sandbox.test/receipt/1"),
-        says(url="file:///etc/passwd"),
-        says(url="https://169.254.169.254/latest/meta-data"),
-        says(url="https://localhost/receipt.pdf"),
-        says(url="https://[bad"),
+        answers(b"<html>not a receipt</html>"),
+        answers(b""),
+        answers(status=404),
+        answers(url="http://sandbox.test/receipt/1"),
+        answers(url="https://user:secret@sandbox.test/receipt/1"),
+        answers(url="file:///etc/passwd"),
+        answers(url="https://169.254.169.254/latest/meta-data"),
+        answers(url="https://localhost/receipt.pdf"),
+        answers(url="https://[bad"),
         lambda _: httpx.Response(500, text="<html>"),
         lambda _: httpx.Response(200, text="<html>maintenance</html>"),
     ],
@@ -164,8 +164,8 @@ async def test_whatever_is_no_receipt_is_asked_for_again(
     (row,) = await stored(engine)
     assert row["content"] is None
     assert row["next_ask_at"] is not None
-    assert await fetch(engine, says(), 1) == 0  # not yet due
-    assert await fetch(engine, says(), 3) == 1
+    assert await fetch(engine, answers(), 1) == 0  # not yet due
+    assert await fetch(engine, answers(), 3) == 1
 
 
 async def test_trouble_with_one_receipt_keeps_no_other_back(
@@ -181,7 +181,7 @@ async def test_trouble_with_one_receipt_keeps_no_other_back(
             count += 1
             if count == 1:
                 raise RuntimeError("no error of the wire")
-        return says()(request)
+        return answers()(request)
 
     with pytest.raises(RuntimeError):
         await fetch(engine, portal)
@@ -190,7 +190,7 @@ async def test_trouble_with_one_receipt_keeps_no_other_back(
 
 async def test_an_address_by_http_is_for_the_sandbox(engine: AsyncEngine, world: World) -> None:
     await pay(engine, world)
-    plain = says(url="http://sandbox.test/receipt/1")
+    plain = answers(url="http://sandbox.test/receipt/1")
     assert await fetch(engine, plain) == 0
     assert await fetch(engine, plain, 3, is_sandbox=True) == 1
 
@@ -213,7 +213,7 @@ async def test_it_gives_up_after_three_days(engine: AsyncEngine, world: World) -
 
 async def test_a_stored_receipt_cannot_be_changed(engine: AsyncEngine, world: World) -> None:
     await pay(engine, world)
-    await fetch(engine, says())
+    await fetch(engine, answers())
     for change in ("UPDATE official_receipt SET content = 'x'", "DELETE FROM official_receipt"):
         with pytest.raises(asyncpg.PostgresError, match="forbidden"):
             async with transaction(engine) as db:
@@ -237,7 +237,7 @@ async def test_the_parent_downloads_it(
     assert (await client.get(address)).status_code == 404
     assert all([address not in (await client.get(path)).text for path in pages])
 
-    await fetch(engine, says())
+    await fetch(engine, answers())
     answer = await client.get(address)
     assert (answer.status_code, answer.content) == (200, PDF)
     assert answer.headers["content-type"] == "application/pdf"

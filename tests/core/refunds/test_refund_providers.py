@@ -29,7 +29,7 @@ from core.payments.ingest.inbound import InboundNotice
 from core.refunds.manual import confirm_refund
 from core.refunds.sending import poll_refunds
 from core.refunds.service import Method, Status, refundable
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from sandbox.provider import Call, Merchant
 from sandbox.providers import open_servers
 from sandbox.servers import ProviderServers, Trouble

@@ -27,7 +27,7 @@ from core.merchants import provider_client as calling
 from core.refunds import sending
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.service import Method, Status, cancel_refund, refundable
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from sandbox.servers import Trouble
 
 TOTAL_VND = 1_000_000

@@ -22,14 +22,14 @@ from support.refund_school import (
 )
 from support.statement_files import Entry, mb_csv
 
-from adapters.tabular.spreadsheet import read_sheets
+from adapters.tabular.workbook import read_sheets
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError
 from core.refunds.manual import confirm_refund, fail_refund
 from core.refunds.refund_transfers import TransferFile, download_transfer_list, make_transfer_list
 from core.refunds.service import Status, cancel_refund, refundable
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.proof import Proof
 from reconciliation.review.queue import list_exceptions
 from reconciliation.statements.imports import import_statement

@@ -1,4 +1,4 @@
-"""A class list as schools really write it: every shape read, every fault told with its place."""
+"""A class list as schools really write it: every shape read, every fault listed with its place."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import FileError
-from core.students.headers import Field, meaning_of
+from adapters.tabular.cells import CellError
+from core.students.headers import RosterColumn, meaning_of
 from core.students.roster import RosterFile, read_roster
-from core.students.values import ValueFault, read_class, read_email, read_phone
+from core.students.values import read_class, read_email, read_phone
 
 TODAY = date(2026, 9, 10)
 HEADER = ["Mã học sinh", "Họ và tên", "Ngày sinh", "Lớp", "Phụ huynh", "Điện thoại", "Email"]
@@ -239,20 +240,20 @@ def test_files_that_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("header", "field"),
     [
-        ("Mã định danh", Field.CODE),
-        ("Mã định danh Bộ GD&ĐT", Field.CODE),
-        ("MÃ SỐ HỌC SINH (*)", Field.CODE),
-        ("Số định danh cá nhân", Field.PERSONAL_ID),
-        ("Số CCCD", Field.PERSONAL_ID),
-        ("Họ và tên học sinh", Field.FULL_NAME),
-        ("Họ và tên phụ huynh", Field.GUARDIAN),
-        ("Họ tên cha/mẹ", Field.GUARDIAN),
-        ("Điện thoại phụ huynh", Field.PHONE),
-        ("Số ĐT", Field.PHONE),
-        ("Email cha mẹ", Field.EMAIL),
-        ("Địa chỉ email", Field.EMAIL),
-        ("Ngày sinh (dd/mm/yyyy)", Field.BIRTH_DATE),
-        ("Tên lớp", Field.CLASS),
+        ("Mã định danh", RosterColumn.CODE),
+        ("Mã định danh Bộ GD&ĐT", RosterColumn.CODE),
+        ("MÃ SỐ HỌC SINH (*)", RosterColumn.CODE),
+        ("Số định danh cá nhân", RosterColumn.PERSONAL_ID),
+        ("Số CCCD", RosterColumn.PERSONAL_ID),
+        ("Họ và tên học sinh", RosterColumn.FULL_NAME),
+        ("Họ và tên phụ huynh", RosterColumn.GUARDIAN),
+        ("Họ tên cha/mẹ", RosterColumn.GUARDIAN),
+        ("Điện thoại phụ huynh", RosterColumn.PHONE),
+        ("Số ĐT", RosterColumn.PHONE),
+        ("Email cha mẹ", RosterColumn.EMAIL),
+        ("Địa chỉ email", RosterColumn.EMAIL),
+        ("Ngày sinh (dd/mm/yyyy)", RosterColumn.BIRTH_DATE),
+        ("Tên lớp", RosterColumn.CLASS),
         ("Ngày sinh của mẹ", None),
         ("Nghề nghiệp cha", None),
         ("Số CCCD của mẹ", None),
@@ -262,7 +263,7 @@ def test_files_that_cannot_be_read() -> None:
         ("Ghi chú", None),
     ],
 )
-def test_what_a_header_means(header: str, field: Field | None) -> None:
+def test_what_a_header_means(header: str, field: RosterColumn | None) -> None:
     assert meaning_of(header) is field
 
 
@@ -287,7 +288,7 @@ def test_class_names_and_their_grades(cell: str | int, name: str, grade: int) ->
 
 @pytest.mark.parametrize("cell", ["", "A3", "13A", "0B", "100", "Lanh", "3A" * 20])
 def test_no_class(cell: str) -> None:
-    with pytest.raises(ValueFault):
+    with pytest.raises(CellError):
         read_class(cell)
 
 
@@ -296,7 +297,7 @@ def test_any_cell_is_read_or_refused(cell: str | int | date) -> None:
     for reader in (read_class, read_phone, read_email):
         try:
             reader(cell)
-        except ValueFault:
+        except CellError:
             continue
 
 

@@ -152,8 +152,8 @@ async def test_a_new_year_keeps_the_pupils_and_their_references(engine: AsyncEng
         school_id = await new_school(db)
         await accept(db, school_id, LIST)
         references = await db.raw.fetch("SELECT code, reference FROM student ORDER BY code")
-        moved = LIST.replace("3A", "4A").replace("4B", "5B")
-        assert await accept(db, school_id, moved, "2027-2028") == (0, 3, 0)
+        promoted = LIST.replace("3A", "4A").replace("4B", "5B")
+        assert await accept(db, school_id, promoted, "2027-2028") == (0, 3, 0)
         assert await db.raw.fetch("SELECT code, reference FROM student ORDER BY code") == references
         assert await db.raw.fetchval("SELECT count(*) FROM enrolment") == 6
 

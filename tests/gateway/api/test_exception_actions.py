@@ -11,7 +11,7 @@ from support.statement_files import Entry, mb_csv
 from core.identity.service import create_api_key
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement
 
 

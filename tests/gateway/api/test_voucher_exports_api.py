@@ -10,7 +10,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
-from support.api_client import Door, problem
+from support.api_client import ApiClient, problem
 from support.factories import DAY, World, make_world
 from support.serving import gateway_client, settings_for_tests
 
@@ -23,38 +23,38 @@ TOTALS_VND = [100_000, 200_000, 300_000]
 
 
 @pytest.fixture
-async def door(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncIterator[Door]:
+async def api(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncIterator[ApiClient]:
     async with transaction(engine) as db:
         world = await make_world(db, TOTALS_VND)
         other = await make_world(db, [900_000], code="TH02")
         key = await create_api_key(db, world.school_id, "MISA")
     async with gateway_client(database_url, settings_for_tests(home=tmp_path)) as http:
-        yield Door(http, engine, world, other, key)
+        yield ApiClient(http, engine, world, other, key)
 
 
-async def posted(door: Door, path: str, body: dict[str, Any]) -> httpx.Response:
-    return await door.http.post(f"/api/v1{path}", json=body, headers=door.headers())
+async def posted(api: ApiClient, path: str, body: dict[str, Any]) -> httpx.Response:
+    return await api.http.post(f"/api/v1{path}", json=body, headers=api.headers())
 
 
-async def made(door: Door, **wish: str) -> dict[str, Any]:
-    answer = await posted(door, "/voucher-exports", wish)
+async def made(api: ApiClient, **wish: str) -> dict[str, Any]:
+    answer = await posted(api, "/voucher-exports", wish)
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
-async def the_other_schools(door: Door, world: World) -> int:
+async def the_other_schools(api: ApiClient, world: World) -> int:
     """An export of the other school."""
-    async with transaction(door.engine) as db:
+    async with transaction(api.engine) as db:
         key = await create_api_key(db, world.school_id, "other")
-    answer = await door.http.post(
+    answer = await api.http.post(
         "/api/v1/voucher-exports", json={}, headers={"authorization": f"Bearer {key}"}
     )
     return int(answer.json()["id"])
 
 
-async def test_vouchers_are_pulled_page_by_page_and_as_the_same_file(door: Door) -> None:
-    export = await made(door)
+async def test_vouchers_are_pulled_page_by_page_and_as_the_same_file(api: ApiClient) -> None:
+    export = await made(api)
     assert (export["format"], export["voucher_count"], export["total_vnd"]) == (
         "json",
         3,
@@ -64,13 +64,13 @@ async def test_vouchers_are_pulled_page_by_page_and_as_the_same_file(door: Door)
     read: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        page = (await door.get(f"/voucher-exports/{export['id']}", limit=2, **cursor)).json()
+        page = (await api.get(f"/voucher-exports/{export['id']}", limit=2, **cursor)).json()
         assert page["export"] == export
         read += page["vouchers"]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}
-    file = await door.get(f"/voucher-exports/{export['id']}/file")
+    file = await api.get(f"/voucher-exports/{export['id']}/file")
     assert file.json() == read
     assert hashlib.sha256(file.content).hexdigest() == export["sha256"]
     assert file.headers["content-type"].startswith("application/json")
@@ -88,48 +88,48 @@ async def test_vouchers_are_pulled_page_by_page_and_as_the_same_file(door: Door)
         "object_name": "Nguyễn Minh Anh",
         "debit_has_object": True,
         "credit_has_object": False,
-        "reference": door.world.invoices[0].reference,
-        "description": f"Ghi nhận phải thu: Tiền ăn bán trú, phiếu {door.world.invoices[0].reference}",
+        "reference": api.world.invoices[0].reference,
+        "description": f"Ghi nhận phải thu: Tiền ăn bán trú, phiếu {api.world.invoices[0].reference}",
         "bank_number": "",
         "bank_name": "",
     }
     assert len({line["id"] for voucher in read for line in voucher["lines"]}) == 3
 
 
-async def test_nothing_new_is_no_content(door: Door) -> None:
-    await made(door, format="misa-general")
-    answer = await posted(door, "/voucher-exports", {"format": "misa-general"})
+async def test_nothing_new_is_no_content(api: ApiClient) -> None:
+    await made(api, format="misa-general")
+    answer = await posted(api, "/voucher-exports", {"format": "misa-general"})
     assert (answer.status_code, answer.content) == (204, b"")
-    assert await door.count("voucher_export") == 1
+    assert await api.count("voucher_export") == 1
     for wish in ({"format": "pdf"}, {"formal": "json"}):
-        assert (await posted(door, "/voucher-exports", wish)).status_code == 400
-    page = (await door.get("/voucher-exports")).json()["items"][0]
-    detail = (await door.get(f"/voucher-exports/{page['id']}")).json()
+        assert (await posted(api, "/voucher-exports", wish)).status_code == 400
+    page = (await api.get("/voucher-exports")).json()["items"][0]
+    detail = (await api.get(f"/voucher-exports/{page['id']}")).json()
     assert (detail["vouchers"], detail["next_cursor"]) == (None, None)
 
 
-async def test_an_acknowledgement_names_what_was_read_and_stands_once(door: Door) -> None:
-    export = await made(door)
+async def test_an_acknowledgement_names_what_was_read_and_stands_once(api: ApiClient) -> None:
+    export = await made(api)
     path = f"/voucher-exports/{export['id']}/acknowledgement"
-    wrong = await posted(door, path, {"sha256": "0" * 64})
+    wrong = await posted(api, path, {"sha256": "0" * 64})
     problem(wrong, 409, "other_content")
-    assert (await posted(door, path, {"sha256": "xyz"})).status_code == 400
-    waiting = (await door.get("/voucher-exports", is_acknowledged="false")).json()["items"]
+    assert (await posted(api, path, {"sha256": "xyz"})).status_code == 400
+    waiting = (await api.get("/voucher-exports", is_acknowledged="false")).json()["items"]
     assert waiting == [export]
 
-    first = (await posted(door, path, {"sha256": export["sha256"].upper()})).json()
+    first = (await posted(api, path, {"sha256": export["sha256"].upper()})).json()
     assert first["acknowledged_by"] == "api:MISA"
-    assert (await posted(door, path, {"sha256": export["sha256"]})).json() == first
-    problem(await posted(door, path, {"sha256": "1" * 64}), 409, "other_content")
-    assert (await door.get("/voucher-exports", is_acknowledged="false")).json()["items"] == []
-    assert (await door.get("/voucher-exports", is_acknowledged="true")).json()["items"] == [first]
-    async with transaction(door.engine) as db:
+    assert (await posted(api, path, {"sha256": export["sha256"]})).json() == first
+    problem(await posted(api, path, {"sha256": "1" * 64}), 409, "other_content")
+    assert (await api.get("/voucher-exports", is_acknowledged="false")).json()["items"] == []
+    assert (await api.get("/voucher-exports", is_acknowledged="true")).json()["items"] == [first]
+    async with transaction(api.engine) as db:
         actions = [
             row["action"]
             for row in await db.raw.fetch(
                 "SELECT action FROM audit_entry WHERE school_id = $1 AND action LIKE 'vouchers.%'"
                 " ORDER BY id",
-                door.world.school_id,
+                api.world.school_id,
             )
         ]
     assert actions == [
@@ -140,22 +140,20 @@ async def test_an_acknowledgement_names_what_was_read_and_stands_once(door: Door
     ]
 
 
-async def test_the_list_goes_on_from_a_cursor(door: Door) -> None:
-    ids = [
-        (await made(door, format=name))["id"] for name in ("json", "misa-general", "journal-csv")
-    ]
-    first = (await door.get("/voucher-exports", limit=2)).json()
-    rest = (await door.get("/voucher-exports", limit=2, cursor=first["next_cursor"])).json()
+async def test_the_list_goes_on_from_a_cursor(api: ApiClient) -> None:
+    ids = [(await made(api, format=name))["id"] for name in ("json", "misa-general", "journal-csv")]
+    first = (await api.get("/voucher-exports", limit=2)).json()
+    rest = (await api.get("/voucher-exports", limit=2, cursor=first["next_cursor"])).json()
     assert [one["id"] for one in first["items"] + rest["items"]] == ids
     assert rest["next_cursor"] is None
 
 
-async def test_an_export_says_what_of_it_is_final(door: Door) -> None:
-    export = await made(door)
+async def test_an_export_says_what_of_it_is_final(api: ApiClient) -> None:
+    export = await made(api)
     assert (export["closed_until"], export["is_final"]) == (None, False)
-    async with transaction(door.engine) as db:
+    async with transaction(api.engine) as db:
         await db.raw.execute("UPDATE school SET books_locked_until = $1", DAY)
-    (now,) = (await door.get("/voucher-exports")).json()["items"]
+    (now,) = (await api.get("/voucher-exports")).json()["items"]
     assert (now["closed_until"], now["is_final"], now["locked_until"]) == (
         DAY.isoformat(),
         True,
@@ -163,39 +161,39 @@ async def test_an_export_says_what_of_it_is_final(door: Door) -> None:
     )
 
 
-async def test_another_schools_export_does_not_exist(door: Door) -> None:
-    theirs = await the_other_schools(door, door.other)
-    problem(await door.get(f"/voucher-exports/{theirs}"), 404, "not_found")
-    problem(await door.get(f"/voucher-exports/{theirs}/file"), 404, "not_found")
+async def test_another_schools_export_does_not_exist(api: ApiClient) -> None:
+    theirs = await the_other_schools(api, api.other)
+    problem(await api.get(f"/voucher-exports/{theirs}"), 404, "not_found")
+    problem(await api.get(f"/voucher-exports/{theirs}/file"), 404, "not_found")
     path = f"/voucher-exports/{theirs}/acknowledgement"
-    problem(await posted(door, path, {"sha256": "0" * 64}), 404, "not_found")
-    assert (await door.get("/voucher-exports")).json()["items"] == []
-    assert (await door.get(f"/voucher-exports/{2**70}")).status_code in {400, 404}
+    problem(await posted(api, path, {"sha256": "0" * 64}), 404, "not_found")
+    assert (await api.get("/voucher-exports")).json()["items"] == []
+    assert (await api.get(f"/voucher-exports/{2**70}")).status_code in {400, 404}
     period = "since=2026-09-01&until=2026-09-30"
     for path in ("/voucher-exports", f"/books/trial-balance?{period}"):
-        problem(await door.http.get(f"/api/v1{path}"), 401, "unauthenticated")
+        problem(await api.http.get(f"/api/v1{path}"), 401, "unauthenticated")
 
 
-async def test_the_books_of_a_period(door: Door) -> None:
+async def test_the_books_of_a_period(api: ApiClient) -> None:
     period = {"since": "2026-09-01", "until": "2026-09-30"}
-    book = (await door.get("/books/trial-balance", **period)).json()
+    book = (await api.get("/books/trial-balance", **period)).json()
     assert {one["account"]: one["debit_vnd"] - one["credit_vnd"] for one in book["accounts"]} == {
         "131": sum(TOTALS_VND),
         "531": -sum(TOTALS_VND),
     }
-    ledger = await door.get("/books/detail-ledger", account="131", **period)
+    ledger = await api.get("/books/detail-ledger", account="131", **period)
     assert ledger.content[:2] == b"PK"
     assert ledger.headers["content-disposition"].endswith('.xlsx"')
-    problem(await door.get("/books/detail-ledger", account="999", **period), 404, "not_found")
+    problem(await api.get("/books/detail-ledger", account="999", **period), 404, "not_found")
     problem(
-        await door.get("/books/trial-balance", since="2026-09-30", until="2026-09-01"),
+        await api.get("/books/trial-balance", since="2026-09-30", until="2026-09-01"),
         422,
         "bad_period",
     )
 
 
-async def test_openapi_describes_all_of_it(door: Door) -> None:
-    schema = (await door.http.get("/schema/openapi.json")).json()
+async def test_openapi_describes_all_of_it(api: ApiClient) -> None:
+    schema = (await api.http.get("/schema/openapi.json")).json()
     paths = schema["paths"]
     assert set(paths["/api/v1/voucher-exports"]["post"]["responses"]) >= {"201", "204"}
     assert "/api/v1/voucher-exports/{export_id}/acknowledgement" in paths

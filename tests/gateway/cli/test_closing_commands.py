@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.command_school import hocphi, world_with_file
 from support.factories import DAY
-from test_night_commands import operator
+from test_reconcile_day_command import operator
 
 from core.kit.database import transaction
 

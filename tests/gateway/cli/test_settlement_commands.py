@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.command_school import hocphi
-from support.settlement_school import NEXT, lumps_of
-from test_night_commands import operator
+from support.settlement_school import NEXT, settlement_school
+from test_reconcile_day_command import operator
 
 from core.kit.database import transaction
-from reconciliation.settlements.terms import Terms, terms_of
+from reconciliation.settlements.terms import SettlementTerms, terms_of
 from sandbox.settlements import Payout
 
 __all__ = ["operator"]
@@ -20,11 +20,11 @@ __all__ = ["operator"]
 async def test_a_file_is_imported_once_and_a_wrong_channel_refused(
     engine: AsyncEngine, operator: Path
 ) -> None:
-    lumps = await lumps_of(engine, [500_000])
+    school = await settlement_school(engine, [500_000])
     path = operator / "momo.csv"
-    payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[lumps.movement(0)])
-    path.write_bytes(lumps.file(payout))
-    key = lumps.world.merchants["momo"][1]
+    payout = Payout(batch_id="B20260910", settled_on=NEXT, paid=[school.movement(0)])
+    path.write_bytes(school.file(payout))
+    key = school.world.merchants["momo"][1]
     first = await hocphi("import-settlement", str(path), "--account-key", key, "--json")
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["new_lines"] == 1
@@ -36,12 +36,14 @@ async def test_a_file_is_imported_once_and_a_wrong_channel_refused(
 
 
 async def test_terms_are_recorded(engine: AsyncEngine, operator: Path) -> None:
-    lumps = await lumps_of(engine, [500_000])
+    school = await settlement_school(engine, [500_000])
     said = ("settlement-terms", "--channel", "momo", "--from", NEXT.isoformat())
     done = await hocphi(*said, "--fee", "1.1", "--fixed", "500", "--days", "3")
     assert done.exit_code == 0, done.output
     async with transaction(engine) as db:
-        assert await terms_of(db, lumps.school_id, lumps.merchant_id) == (
-            Terms(valid_from=NEXT, fee_basis_points=110, fixed_vnd=500, settled_within_days=3),
+        assert await terms_of(db, school.school_id, school.merchant_id) == (
+            SettlementTerms(
+                valid_from=NEXT, fee_basis_points=110, fixed_vnd=500, settled_within_days=3
+            ),
         )
     assert (await hocphi(*said, "--fee", "nhiều")).exit_code == 2

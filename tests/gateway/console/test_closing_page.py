@@ -25,7 +25,7 @@ from core.payments.ingest.inbound import InboundNotice
 from gateway.console.books.proof_documents import draft_paper, paper_of, proof_pdf, proof_xlsx
 from reconciliation.closing.records import records_of
 from reconciliation.closing.service import close_day, draft_of
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement
 
 PAGE = f"/console/reconciliation?day={DAY}"

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
-from support.settlement_school import NEXT, TERMS, Lumps, lump, lumps_of
+from support.settlement_school import NEXT, TERMS, SettlementSchool, payout_line, settlement_school
 from support.staff import PASSWORD, Desk, hire
 
 from core.kit.database import transaction
@@ -21,10 +21,10 @@ LIST = "/console/settlements"
 
 
 @pytest.fixture
-async def lumps(engine: AsyncEngine) -> Lumps:
-    lumps = await lumps_of(engine, [500_000, 300_000])
-    await hire(engine, lumps.world, "ketoan")
-    return lumps
+async def school(engine: AsyncEngine) -> SettlementSchool:
+    school = await settlement_school(engine, [500_000, 300_000])
+    await hire(engine, school.world, "ketoan")
+    return school
 
 
 @pytest.fixture
@@ -34,46 +34,46 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(lumps: Lumps, client: httpx.AsyncClient) -> Desk:
+async def desk(school: SettlementSchool, client: httpx.AsyncClient) -> Desk:
     desk = Desk(client)
     await desk.sign_in("ketoan")
     return desk
 
 
-def payout_of(lumps: Lumps) -> Payout:
-    paid = [lumps.movement(0), lumps.movement(1)]
+def payout_of(school: SettlementSchool) -> Payout:
+    paid = [school.movement(0), school.movement(1)]
     back = Returned(movement=paid[1], number="990001", amount_vnd=50_000, at=paid[1].at)
     return Payout(batch_id="B20260910", settled_on=NEXT, paid=paid, returned=[back])
 
 
-async def upload(desk: Desk, lumps: Lumps, data: bytes) -> httpx.Response:
+async def upload(desk: Desk, school: SettlementSchool, data: bytes) -> httpx.Response:
     await desk.get(LIST)
     return await desk.client.post(
         LIST,
-        data={"_csrf_token": desk.token, "channel": str(lumps.merchant_id)},
+        data={"_csrf_token": desk.token, "channel": str(school.merchant_id)},
         files={"file": ("momo.csv", data)},
     )
 
 
 async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
-    lumps: Lumps, desk: Desk
+    school: SettlementSchool, desk: Desk
 ) -> None:
-    payout = payout_of(lumps)
+    payout = payout_of(school)
     for movement in payout.paid:
-        await lumps.notify(movement)
-    held = await upload(desk, lumps, lumps.file(payout))
+        await school.notify(movement)
+    held = await upload(desk, school, school.file(payout))
     assert held.status_code == 303
     preview = await desk.get(held.headers["location"])
     assert "B20260910" in preview.text
-    assert await lumps.count("settlement_line") == 0
+    assert await school.count("settlement_line") == 0
     path = held.headers["location"].partition("?")[0]
     accepted = await desk.send(f"{path}/accept")
     assert accepted.status_code == 303
-    assert await lumps.count("settlement_line") == 3
+    assert await school.count("settlement_line") == 3
 
-    await lumps.bring_lines([lump(payout, "CHUYEN KHOAN")])
-    await lumps.night()
-    async with transaction(lumps.engine) as db:
+    await school.bring_lines([payout_line(payout, "CHUYEN KHOAN")])
+    await school.reconcile()
+    async with transaction(school.engine) as db:
         batch_id = await db.raw.fetchval("SELECT id FROM settlement_batch")
         line_id = await db.raw.fetchval("SELECT id FROM statement_line")
         stray_id = await db.raw.fetchval("SELECT id FROM settlement_line WHERE kind = 'refund'")
@@ -83,68 +83,72 @@ async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
     assert refused.status_code == 422
     settled = await desk.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="hỏi MoMo")
     assert settled.status_code == 303
-    assert await lumps.balance_of("suspense") == 0
+    assert await school.balance_of("suspense") == 0
     taken = await desk.send(f"{LIST}/{batch_id}/lines/{stray_id}/taken-back", note="hoàn ở MoMo")
     assert taken.status_code == 303
-    await lumps.night()
-    assert await lumps.balance_of("clearing") == 0
+    await school.reconcile()
+    assert await school.balance_of("clearing") == 0
     undone = await desk.send(f"{LIST}/{batch_id}/undo", note="nhầm")
     assert undone.status_code == 303
-    assert await lumps.balance_of("suspense") == -payout_vnd(payout, TERMS)
+    assert await school.balance_of("suspense") == -payout_vnd(payout, TERMS)
 
 
 async def test_a_held_line_is_said_to_be_no_settlement_on_its_exception(
-    lumps: Lumps, desk: Desk
+    school: SettlementSchool, desk: Desk
 ) -> None:
-    await lumps.bring_lines([lump(payout_of(lumps), "MOMO QUYET TOAN")])
-    await lumps.night()
-    async with transaction(lumps.engine) as db:
+    await school.bring_lines([payout_line(payout_of(school), "MOMO QUYET TOAN")])
+    await school.reconcile()
+    async with transaction(school.engine) as db:
         exception_id = await db.raw.fetchval("SELECT id FROM exception")
-    await lumps.bring_file(
-        lumps.file(Payout(batch_id="B7", settled_on=NEXT, paid=[lumps.movement(0)]))
+    await school.bring_file(
+        school.file(Payout(batch_id="B7", settled_on=NEXT, paid=[school.movement(0)]))
     )
     page = await desk.get(f"/console/exceptions/{exception_id}")
     assert "momo:B7" in page.text
     answer = await desk.send(f"{LIST}/held/{exception_id}/none", note="nhà tài trợ")
     assert answer.status_code == 303
-    assert (await lumps.exceptions())[0][2] == "no_settlement"
+    assert (await school.exceptions())[0][2] == "no_settlement"
 
 
-async def test_a_file_that_does_not_add_up_is_shown_with_its_rows(lumps: Lumps, desk: Desk) -> None:
-    data = lumps.file(payout_of(lumps)).decode().replace(",500000,", ",500001,").encode()
-    held = await upload(desk, lumps, data)
+async def test_a_file_that_does_not_add_up_is_shown_with_its_rows(
+    school: SettlementSchool, desk: Desk
+) -> None:
+    data = school.file(payout_of(school)).decode().replace(",500000,", ",500001,").encode()
+    held = await upload(desk, school, data)
     page = await desk.get(held.headers["location"])
     path = held.headers["location"].partition("?")[0]
     assert f"{path}/accept" not in page.text
     refused = await desk.send(f"{path}/accept")
     assert refused.status_code == 422
-    assert await lumps.count("settlement") == 0
+    assert await school.count("settlement") == 0
 
 
-async def test_terms_are_recorded_and_missing_ones_are_told(lumps: Lumps, desk: Desk) -> None:
+async def test_terms_are_recorded_and_missing_ones_are_told(
+    school: SettlementSchool, desk: Desk
+) -> None:
     assert "Chưa có điều khoản" in (await desk.get(LIST)).text
-    form = {"channel": str(lumps.merchant_id), "valid_from": "2026-09-01", "fee_percent": "1,1"}
+    form = {"channel": str(school.merchant_id), "valid_from": "2026-09-01", "fee_percent": "1,1"}
     refused = await desk.send(f"{LIST}/terms", **{**form, "fee_percent": "nhiều"})
     assert refused.status_code == 422
     assert (await desk.send(f"{LIST}/terms", **form)).status_code == 303
     page = await desk.get(LIST)
     assert "1,10 %" in page.text
-    await lumps.notify(lumps.movement(0))
+    await school.notify(school.movement(0))
     assert "quá hạn quyết toán" in (await desk.get(LIST)).text
 
 
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_the_screens_fit(
-    lumps: Lumps, live_server: LiveServer, browser: Browser, width: int
+    school: SettlementSchool, live_server: LiveServer, browser: Browser, width: int
 ) -> None:
-    payout = payout_of(lumps)
-    await lumps.set_terms()
+    payout = payout_of(school)
+    await school.set_terms()
     for movement in payout.paid:
-        await lumps.notify(movement)
-    await lumps.bring_file(lumps.file(payout))
-    await lumps.bring_lines([lump(payout, "CHUYEN KHOAN 10092026 CONG TY ABC")])
-    await lumps.night(DAY)
-    async with transaction(lumps.engine) as db:
+        await school.notify(movement)
+    await school.bring_file(school.file(payout))
+    await school.bring_lines([payout_line(payout, "CHUYEN KHOAN 10092026 CONG TY ABC")])
+    await school.reconcile(DAY)
+    async with transaction(school.engine) as db:
         batch_id = await db.raw.fetchval("SELECT id FROM settlement_batch")
     page = await browser.new_page(viewport={"width": width, "height": 900})
     await page.goto(f"{live_server.url}/console/login")

@@ -298,9 +298,9 @@ async def test_a_providers_return_is_for_display_only(
     assert "báo giao dịch thành công" in (await client.get(f"{path}?{signed}")).text
     forged = signed.replace("vnp_ResponseCode=00", "vnp_ResponseCode=24")
     assert "Không xác minh được" in (await client.get(f"{path}?{forged}")).text
-    moved = await client.get(f"{path}/en?{signed}")
-    assert moved.status_code == 303
-    assert "reports success" in (await client.get(moved.headers["location"])).text
+    redirected = await client.get(f"{path}/en?{signed}")
+    assert redirected.status_code == 303
+    assert "reports success" in (await client.get(redirected.headers["location"])).text
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
         assert await db.raw.fetchval("SELECT paid_vnd FROM invoice WHERE id = $1", invoice.id) == 0
@@ -364,11 +364,11 @@ async def test_the_live_stream_of_a_paid_invoice_says_so_and_ends(
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "event: standing" in answer.text
     [said] = re.findall(r"data: (.+)", answer.text)
-    standing = json.loads(said)
-    assert (standing["state"], standing["is_final"]) == ("paid", True)
-    assert "Đã thanh toán đủ" in standing["message"]
+    shown = json.loads(said)
+    assert (shown["state"], shown["is_final"]) == ("paid", True)
+    assert "Đã thanh toán đủ" in shown["message"]
     page = (await client.get(f"/pay/{invoice.token}")).text
-    assert f'data-version="{standing["version"]}"' in page
+    assert f'data-version="{shown["version"]}"' in page
 
 
 async def test_one_caller_cannot_ask_without_end(client: httpx.AsyncClient, world: World) -> None:

@@ -89,14 +89,14 @@ async def test_paid_appears_by_itself(
     await page.evaluate("window.neverReloaded = true")
     picture = await page.locator(".qr img").screenshot()
     [code] = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
-    said = decode(code.text)
-    assert (said.amount_vnd, said.content) == (TOTAL_VND, invoice.reference)
+    payload = decode(code.text)
+    assert (payload.amount_vnd, payload.content) == (TOTAL_VND, invoice.reference)
 
-    await push(live_server, world, 250_000, said.content, 1)
+    await push(live_server, world, 250_000, payload.content, 1)
     await expect(page.get_by_role("heading", name="Còn phải nộp")).to_be_visible()
     await expect(page.locator(".summary .amount")).to_have_text("1.000.000 đ")
     await expect(page.locator("#announce")).to_have_text("Đã nhận một phần số tiền.")
-    await push(live_server, world, 1_000_000, f"MBVCB {said.content} CT DEN", 2)
+    await push(live_server, world, 1_000_000, f"MBVCB {payload.content} CT DEN", 2)
     await expect(page.get_by_role("heading", name="Đã thanh toán đủ")).to_be_visible()
     await expect(page.locator("#announce")).to_contain_text("Đã thanh toán đủ")
     assert await page.evaluate("window.neverReloaded") is True
@@ -133,10 +133,10 @@ async def test_everything_to_copy_is_within_the_keyboards_reach(
         await page.keyboard.press("Tab")
         focused = page.locator("button[data-copy]:focus")
         if await focused.count():
-            said = await focused.get_attribute("data-say")
+            announced = await focused.get_attribute("data-say")
             await page.keyboard.press("Enter")
             await expect(page.locator("button.copied:focus")).to_have_count(1)
-            await expect(page.locator("#announce")).to_have_text(said)
+            await expect(page.locator("#announce")).to_have_text(announced)
             copied.append(await page.evaluate("navigator.clipboard.readText()"))
     assert copied == expected
 

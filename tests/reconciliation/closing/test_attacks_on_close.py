@@ -14,8 +14,8 @@ from core.fees import income_recognition as from_suspense
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
 from reconciliation.closing import service as closing
-from reconciliation.closing.service import ask_to_reopen, reopen_day
-from reconciliation.jobs import night as run
+from reconciliation.closing.service import reopen_day, request_reopening
+from reconciliation.jobs import reconcile_day as run
 
 
 async def tamper(engine: AsyncEngine, *statements: str) -> None:
@@ -98,7 +98,7 @@ async def test_the_same_name_in_other_code_points_is_the_same_person(engine: Asy
     await close(engine, world)
     name = unicodedata.normalize("NFC", "Nguyễn Thị Hiếu")
     again = unicodedata.normalize("NFD", name).upper()
-    await ask_to_reopen(engine, KEYS, world.school_id, DAY, actor=name, reason="thiếu sao kê")
+    await request_reopening(engine, KEYS, world.school_id, DAY, actor=name, reason="thiếu sao kê")
     with pytest.raises(DomainError) as caught:
         await reopen_day(engine, KEYS, world.school_id, DAY, actor=again)
     assert problem_code(caught) == ("same_person", 403)

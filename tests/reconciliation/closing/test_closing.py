@@ -29,22 +29,22 @@ from core.kit.database import transaction
 from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from core.ledger.service import open_day
+from reconciliation.closing.blockers import close_blockers
 from reconciliation.closing.records import (
     GENESIS,
     RecordKind,
-    Verified,
+    effective_closes,
     record_hash,
     records_of,
     signature_of,
-    standing_closes,
 )
 from reconciliation.closing.service import (
-    ask_to_reopen,
     draft_of,
-    in_the_way,
     reopen_day,
+    request_reopening,
 )
-from reconciliation.jobs.night import reconcile
+from reconciliation.closing.verification import VerifiedCloses
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement, preview_statement
 
 
@@ -70,7 +70,7 @@ async def test_a_proved_day_is_closed_and_its_night_stays_as_it_was(engine: Asyn
     assert {proof["account"]: proof["difference_vnd"] for proof in body["proofs"]}[
         world.bank_number
     ] == 0
-    assert await checked(engine, world) == Verified(records=1, faults=())
+    assert await checked(engine, world) == VerifiedCloses(records=1, faults=())
 
     await pay(engine, world, "LATE", 200_000, world.invoices[1].reference)
     assert await reconcile(engine, world.school_id, DAY) == night
@@ -81,7 +81,7 @@ async def test_a_proved_day_is_closed_and_its_night_stays_as_it_was(engine: Asyn
 async def test_what_stands_in_the_way_is_named_and_nothing_is_written(engine: AsyncEngine) -> None:
     world = await quiet_day(engine)
     async with transaction(engine) as db:
-        ways = {one.account: one.why for one in await in_the_way(db, world.school_id, DAY)}
+        ways = {one.account: one.why for one in await close_blockers(db, world.school_id, DAY)}
     assert ways == {world.bank_number: "not_proved"}  # no night yet; the other account never moved
     await pay(
         engine, world, "MB1", 50_000, "quy lop", adapter="mb", payee_account=world.other_bank_number
@@ -147,7 +147,7 @@ async def test_money_told_late_is_booked_on_the_first_open_day(engine: AsyncEngi
     proof = proof_of(night, world.bank_number)
     assert proof.difference_vnd == 0
     assert {item.kind: item.amount_vnd for item in proof.items}["missing_in_statement"] == -200_000
-    assert await checked(engine, world) == Verified(records=1, faults=())
+    assert await checked(engine, world) == VerifiedCloses(records=1, faults=())
 
 
 async def test_the_database_refuses_a_posting_on_a_closed_day(engine: AsyncEngine) -> None:
@@ -197,24 +197,24 @@ async def test_reopening_takes_two_persons_and_leaves_every_record(engine: Async
     world = await quiet_day(engine)
     school = (engine, KEYS, world.school_id)
     with pytest.raises(DomainError) as caught:
-        await ask_to_reopen(*school, DAY, actor="an", reason="x")
+        await request_reopening(*school, DAY, actor="an", reason="x")
     assert problem_code(caught) == ("not_the_latest_close", 409)
     await close(engine, world)
     await next_day(engine, world, Entry(NEXT, 7_000, "lai", "FT2"))
     await close(engine, world, NEXT)
 
     with pytest.raises(DomainError) as caught:
-        await ask_to_reopen(*school, DAY, actor="an", reason="x")
+        await request_reopening(*school, DAY, actor="an", reason="x")
     assert problem_code(caught) == ("not_the_latest_close", 409)
     with pytest.raises(DomainError) as caught:
         await reopen_day(*school, NEXT, actor="hieutruong")
     assert problem_code(caught) == ("reopening_not_asked", 409)
     with pytest.raises(DomainError) as caught:
-        await ask_to_reopen(*school, NEXT, actor="ketoan", reason=" ")
+        await request_reopening(*school, NEXT, actor="ketoan", reason=" ")
     assert problem_code(caught) == ("reason_missing", 422)
-    await ask_to_reopen(*school, NEXT, actor="ketoan", reason="Ghi nhầm")
+    await request_reopening(*school, NEXT, actor="ketoan", reason="Ghi nhầm")
     with pytest.raises(DomainError) as caught:
-        await ask_to_reopen(*school, NEXT, actor="khac", reason="Ghi nhầm")
+        await request_reopening(*school, NEXT, actor="khac", reason="Ghi nhầm")
     assert problem_code(caught) == ("reopening_asked", 409)
     with pytest.raises(DomainError) as caught:
         await reopen_day(*school, NEXT, actor=" KeToan ")
@@ -239,15 +239,15 @@ async def test_reopening_takes_two_persons_and_leaves_every_record(engine: Async
         DAY.isoformat(),
     )
     assert records[4].body["reopened_number"] == 2
-    assert [record.number for record in standing_closes(records)] == [1, 5]
+    assert [record.number for record in effective_closes(records)] == [1, 5]
     assert [row[0] for row in audited] == [f"day.{record.kind}" for record in records]
-    assert await checked(engine, world) == Verified(records=5, faults=())
+    assert await checked(engine, world) == VerifiedCloses(records=5, faults=())
 
 
 async def test_a_request_lapses_when_the_next_day_is_closed(engine: AsyncEngine) -> None:
     world = await quiet_day(engine)
     await close(engine, world)
-    await ask_to_reopen(engine, KEYS, world.school_id, DAY, actor="an", reason="x")
+    await request_reopening(engine, KEYS, world.school_id, DAY, actor="an", reason="x")
     await next_day(engine, world, Entry(NEXT, 7_000, "lai", "FT2"))
     await close(engine, world, NEXT)
     with pytest.raises(DomainError) as caught:
@@ -274,7 +274,7 @@ async def test_a_reopened_day_proves_with_what_was_booked_meanwhile(engine: Asyn
     assert (
         proof_of(after, world.bank_number).difference_vnd is None
     )  # no statement, and no surprise
-    assert await checked(engine, world) == Verified(records=4, faults=())
+    assert await checked(engine, world) == VerifiedCloses(records=4, faults=())
 
 
 async def test_an_account_that_begins_after_the_lock_opens_on_the_first_open_day(
@@ -409,7 +409,7 @@ async def test_payments_and_closes_at_once_leave_closed_days_alone(engine: Async
     )
 
     assert sorted(said[:2]) == ["1", "day_closed"]
-    assert await checked(engine, world) == Verified(records=1, faults=())
+    assert await checked(engine, world) == VerifiedCloses(records=1, faults=())
     async with transaction(engine) as db:
         booked = await db.raw.fetchval("SELECT count(*) FROM payment WHERE content = 'khong ro'")
         record = (await records_of(db, world.school_id))[0]

@@ -23,7 +23,7 @@ from core.ledger.queries import disagreements
 from core.refunds.manual import confirm_refund
 from core.refunds.refund_transfers import make_transfer_list
 from reconciliation.closing.records import Verified
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.review.allocations import allocate_exception
 from reconciliation.review.debit_booking import book_bank_fees, undo_debit
 from reconciliation.review.undo import undo_decision

@@ -15,14 +15,19 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
-from support.night_school import HOUR, books_and_proofs, fresh_engine, hashes
+from support.reconciliation_school import (
+    HOUR,
+    books_and_proofs,
+    fresh_engine,
+    hashes,
+    last_due_day,
+)
 from support.statement_files import Entry, mb_csv
 
 from core.kit.clock import now_utc
 from core.kit.database import transaction
 from gateway import embedded
-from reconciliation.jobs.due import night_due
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.imports import import_statement
 
 LINES = 600
@@ -93,8 +98,8 @@ async def nursery(engine: AsyncEngine, home: Path) -> AsyncIterator[Nursery]:
             **os.environ,
             "DATABASE_URL": engine.url.render_as_string(hide_password=False),
             "HOCPHI_HOME": str(home),
-            "HOCPHI_NIGHT_HOUR": str(HOUR),
-            "HOCPHI_WORKER_SILENCE_S": "1",
+            "HOCPHI_RECONCILIATION_HOUR": str(HOUR),
+            "HOCPHI_WORKER_HEARTBEAT_TIMEOUT_S": "1",
         },
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -125,7 +130,7 @@ async def payments(engine: AsyncEngine) -> int:
 async def test_a_worker_killed_at_any_point_is_followed_by_another(
     pg_server: embedded.Server, template_database: str, worker_id: str, tmp_path: Path
 ) -> None:
-    day = night_due(now_utc(), HOUR)
+    day = last_due_day(now_utc(), HOUR)
     async with fresh_engine(pg_server, template_database, f"{worker_id}_undisturbed") as engine:
         world = await live_through(engine, day)
         undisturbed = await reconcile(engine, world.school_id, day)
@@ -149,15 +154,15 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
                     await db.raw.execute("LOCK TABLE daily_proof IN EXCLUSIVE MODE")
                     pid = await workers.ask("start")
                     await until(engine, BLOCKED, "daily_proof")
-                    await told.raw.execute("LOCK TABLE night_run IN EXCLUSIVE MODE")
+                    await told.raw.execute("LOCK TABLE reconciliation_run IN EXCLUSIVE MODE")
                 await until(engine, "SELECT count(*) > 0 FROM daily_proof")
                 await workers.end(pid, signal.SIGKILL)
             assert await payments(engine) == LINES
             # somewhere
             async with transaction(engine) as db:
-                attempts = await db.raw.fetchval("SELECT attempts FROM night_run")
+                attempts = await db.raw.fetchval("SELECT attempts FROM reconciliation_run")
             pid = await workers.ask("start")
-            await until(engine, "SELECT attempts > $1 FROM night_run", attempts)
+            await until(engine, "SELECT attempts > $1 FROM reconciliation_run", attempts)
             await asyncio.sleep(random.uniform(0, 0.5))
             await workers.end(pid, signal.SIGKILL)
 
@@ -165,7 +170,7 @@ async def test_a_worker_killed_at_any_point_is_followed_by_another(
                 before = await db.raw.fetchval("SELECT max(id) FROM procrastinate_workers")
             pid = await workers.ask("start")
             await until(engine, "SELECT max(id) > $1 FROM procrastinate_workers", before)
-            await until(engine, "SELECT state = 'done' FROM night_run")
+            await until(engine, "SELECT state = 'done' FROM reconciliation_run")
             await until(engine, "SELECT count(*) = 0 FROM procrastinate_jobs")
             assert await workers.end(pid, signal.SIGTERM) == 0
         assert (await hashes(engine))["TH01", day] == undisturbed.result_hash

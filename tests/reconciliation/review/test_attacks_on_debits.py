@@ -1,4 +1,4 @@
-"""Attacks on the debit desk and own money: two people at once, and decisions that cross each lumps."""
+"""Attacks on the debit desk and own money: two people at once, and decisions that cross each school."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.exception_queue import line_of_exception
 from support.factories import DAY, make_world
 from support.refund_school import at_once
 from support.settlement_attacks import found, silent
-from support.settlement_school import Lumps
+from support.settlement_school import SettlementSchool
 from support.statement_files import Entry
 
 from core.identity.audit import verify_chain
@@ -59,55 +59,59 @@ async def test_a_debit_is_booked_and_taken_back_once_by_two_at_once(engine: Asyn
         assert (await verify_chain(db, world.school_id)).broken_at is None
 
 
-async def test_one_lump_is_not_taken_for_own_money_at_the_same_moment(engine: AsyncEngine) -> None:
-    lumps, _ = await silent(engine)
-    await lumps.night()
-    waiting = await found(lumps, "exception", "reason = 'unknown_reference'")
+async def test_one_payout_is_not_taken_for_own_money_at_the_same_moment(
+    engine: AsyncEngine,
+) -> None:
+    school, _ = await silent(engine)
+    await school.reconcile()
+    waiting = await found(school, "exception", "reason = 'unknown_reference'")
     async with transaction(engine) as db:
-        line_id = await line_of_exception(db, lumps.school_id, waiting["id"])
-        (batch,) = await candidate_batches(db, lumps.school_id, line_id)
+        line_id = await line_of_exception(db, school.school_id, waiting["id"])
+        (batch,) = await candidate_batches(db, school.school_id, line_id)
 
     async def settle() -> None:
         async with transaction(engine) as db:
-            await match_payout(db, lumps.school_id, batch.id, line_id, actor="an", note="vì sao")
+            await match_payout(db, school.school_id, batch.id, line_id, actor="an", note="vì sao")
 
     async with transaction(engine) as db:
         await book_suspense(
-            db, lumps.school_id, waiting["id"], "own_transfer", actor="binh", note="từ kho bạc"
+            db, school.school_id, waiting["id"], "own_transfer", actor="binh", note="từ kho bạc"
         )
         second = asyncio.create_task(at_once(settle()))
         await asyncio.sleep(0.3)  # long enough to read what the first has not committed yet
     assert codes(await second) == ["line_booked"]
-    assert await lumps.balance_of("suspense") == 0
-    await lumps.night()
+    assert await school.balance_of("suspense") == 0
+    await school.reconcile()
     async with transaction(engine) as db:
-        await undo_suspense_booking(db, lumps.school_id, waiting["id"], actor="binh", reason="nhầm")
+        await undo_suspense_booking(
+            db, school.school_id, waiting["id"], actor="binh", reason="nhầm"
+        )
     assert codes(await at_once(settle(), settle())) == ["batch_booked"]
-    assert await lumps.balance_of("suspense") == 0
+    assert await school.balance_of("suspense") == 0
 
 
 async def test_what_a_person_says_while_the_night_books_is_not_half_heard(
     engine: AsyncEngine,
 ) -> None:
-    lumps = await lumps_of_none(engine)
-    held = await found(lumps, "exception", "reason = 'batch_total_mismatch'")
+    school = await school_of_none(engine)
+    held = await found(school, "exception", "reason = 'batch_total_mismatch'")
 
     async def deny() -> None:
         async with transaction(engine) as db:
-            await deny_payout(db, lumps.school_id, held["id"], actor="an", note="tài trợ")
+            await deny_payout(db, school.school_id, held["id"], actor="an", note="tài trợ")
 
-    results = await at_once(deny(), lumps.night(), deny())
+    results = await at_once(deny(), school.reconcile(), deny())
     assert codes(results) == ["already_resolved"]
-    await lumps.night()
-    assert await lumps.count("match") == 1
-    assert await lumps.count("line_journal") == 0
+    await school.reconcile()
+    assert await school.count("match") == 1
+    assert await school.count("line_journal") == 0
 
 
-async def lumps_of_none(engine: AsyncEngine) -> Lumps:
-    """A school whose bank shows a lump of which no file tells."""
+async def school_of_none(engine: AsyncEngine) -> SettlementSchool:
+    """A school whose bank shows a payout that no file reports."""
     async with transaction(engine) as db:
         world = await make_world(db, [500_000], code="N1")
-    lumps = Lumps(engine, world, "momo")
-    await lumps.bring_lines([Entry(DAY, 77_000, "MOMO QUYET TOAN")])
-    await lumps.night()
-    return lumps
+    school = SettlementSchool(engine, world, "momo")
+    await school.bring_lines([Entry(DAY, 77_000, "MOMO QUYET TOAN")])
+    await school.reconcile()
+    return school

@@ -19,7 +19,7 @@ from support.statement_files import Entry
 from core.identity.audit import verify_chain
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.review.debit_booking import (
     book_bank_fees,
     book_own_transfer,

@@ -25,7 +25,7 @@ from core.ledger.queries import balances, disagreements
 from core.refunds.payee import Payee
 from core.refunds.service import reject_refund
 from core.refunds.states import Method
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.review.actions import Action, ExceptionState, MoneyState, actions_for
 from reconciliation.review.allocations import (
     InvoiceShare,

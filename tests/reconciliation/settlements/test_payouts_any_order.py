@@ -8,20 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY
-from support.night_school import fresh_engine
-from support.settlement_school import NEXT, Lumps, lump, lumps_of
+from support.reconciliation_school import fresh_engine
+from support.settlement_school import NEXT, SettlementSchool, payout_line, settlement_school
 
 from gateway import embedded
 from reconciliation.proof.day import DayResult
 from sandbox.settlements import Payout, Returned
 
 AMOUNTS = [510_000, 420_000, 330_000, 240_000]
-LAST = 3  # the payment that comes in the second lump, and goes back in the third
+LAST = 3  # the payment that comes in the second payout, and goes back in the third
 
 
-def payouts_of(lumps: Lumps) -> list[Payout]:
-    """Two lumps of payments and one that takes money back; the sum of each is its own."""
-    paid = [lumps.movement(index) for index in range(len(AMOUNTS))]
+def payouts_of(school: SettlementSchool) -> list[Payout]:
+    """Two payouts of payments and one that takes money back; the sum of each is its own."""
+    paid = [school.movement(index) for index in range(len(AMOUNTS))]
     back = Returned(movement=paid[LAST], number="990001", amount_vnd=240_000, at=paid[LAST].at)
     return [
         Payout(batch_id="B20260901", settled_on=NEXT, paid=paid[:2]),
@@ -30,14 +30,14 @@ def payouts_of(lumps: Lumps) -> list[Payout]:
     ]
 
 
-def files_of(lumps: Lumps) -> list[bytes]:
+def files_of(school: SettlementSchool) -> list[bytes]:
     """The whole, and the same cut in two that overlap."""
-    first, second, third = payouts_of(lumps)
+    first, second, third = payouts_of(school)
     half = replace(first, paid=first.paid[:1])
     return [
-        lumps.file(first, second, third),
-        lumps.file(half, second),
-        lumps.file(replace(first, paid=first.paid[1:]), third),
+        school.file(first, second, third),
+        school.file(half, second),
+        school.file(replace(first, paid=first.paid[1:]), third),
     ]
 
 
@@ -45,12 +45,12 @@ TOLD = tuple(f"ipn {index}" for index in range(len(AMOUNTS)))
 STEPS = ("file 0", "file 1", "file 2", "lines", *TOLD, "night", "night of the eve")
 
 
-async def take(lumps: Lumps, step: str) -> None:
+async def take(school: SettlementSchool, step: str) -> None:
     kind, _, number = step.partition(" ")
     if kind == "file":
-        await lumps.bring_file(files_of(lumps)[int(number)], f"{number}.csv")
+        await school.bring_file(files_of(school)[int(number)], f"{number}.csv")
     elif kind == "ipn":
-        verdict = await lumps.notify(lumps.movement(int(number)))
+        verdict = await school.notify(school.movement(int(number)))
         assert verdict.kind == "recorded"
     elif kind == "lines":
         texts = (
@@ -58,29 +58,29 @@ async def take(lumps: Lumps, step: str) -> None:
             "MOMO DOI SOAT LO B20260902",
             "MOMO TAT TOAN thu hoi",
         )
-        payouts = payouts_of(lumps)
-        await lumps.bring_lines(
-            [lump(payout, text) for payout, text in zip(payouts, texts, strict=True)]
+        payouts = payouts_of(school)
+        await school.bring_lines(
+            [payout_line(payout, text) for payout, text in zip(payouts, texts, strict=True)]
         )
     else:
-        await lumps.night(NEXT if step == "night" else DAY)
+        await school.reconcile(NEXT if step == "night" else DAY)
 
 
 async def live(engine: AsyncEngine, steps: list[str]) -> list[DayResult]:
     """A school's life in these steps, and then everything that is missing; its last two nights."""
-    lumps = await lumps_of(engine, AMOUNTS)
+    school = await settlement_school(engine, AMOUNTS)
     for step in steps:
-        await take(lumps, step)
+        await take(school, step)
     for step in ("file 1", "file 2", "lines"):
         if step not in steps:
-            await take(lumps, step)
+            await take(school, step)
     # the first night posts the opening balance of the bank account on the eve
-    results = [await lumps.night(day) for day in (NEXT, DAY, NEXT)][1:]
-    assert await lumps.count("payment") == len(AMOUNTS)
-    assert await lumps.balance_of("suspense") == 0
-    assert await lumps.count("notice_conflict") == 0
+    results = [await school.reconcile(day) for day in (NEXT, DAY, NEXT)][1:]
+    assert await school.count("payment") == len(AMOUNTS)
+    assert await school.balance_of("suspense") == 0
+    assert await school.count("notice_conflict") == 0
     # what the bank shows is booked once, and the refund that is not ours stays itemised
-    assert await lumps.balance_of("clearing") == 240_000
+    assert await school.balance_of("clearing") == 240_000
     return results
 
 
@@ -94,9 +94,9 @@ async def test_any_order_of_files_lines_notices_and_nights_is_the_same(
     pg_server: embedded.Server, template_database: str, worker_id: str, steps: list[str]
 ) -> None:
     if not PLAIN:
-        async with fresh_engine(pg_server, template_database, f"{worker_id}_lumps") as engine:
+        async with fresh_engine(pg_server, template_database, f"{worker_id}_payouts") as engine:
             PLAIN.extend(await live(engine, [*TOLD, "file 0", "lines"]))
-    async with fresh_engine(pg_server, template_database, f"{worker_id}_lumps") as engine:
+    async with fresh_engine(pg_server, template_database, f"{worker_id}_payouts") as engine:
         other = await live(engine, steps)
     assert [result.result_hash for result in other] == [result.result_hash for result in PLAIN]
     assert [result.proofs for result in other] == [result.proofs for result in PLAIN]

@@ -22,11 +22,11 @@ from support.cut_statements import (
     written,
 )
 from support.factories import DAY
-from support.night_school import fresh_engine
+from support.reconciliation_school import fresh_engine
 from support.statement_files import Entry, mb_csv
 
 from gateway import embedded
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

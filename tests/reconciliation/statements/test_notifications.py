@@ -15,9 +15,9 @@ from support.statement_files import Entry
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.statements.notifications import (
-    Notified,
+    ImportedNotifications,
     import_notifications,
     is_notification,
     preview_notifications,
@@ -30,7 +30,7 @@ def advice(
     return camt(account or world.bank_number, entries, opening_vnd=None, batches=batches).encode()
 
 
-async def notify(engine: AsyncEngine, world: World, data: bytes) -> Notified:
+async def notify(engine: AsyncEngine, world: World, data: bytes) -> ImportedNotifications:
     async with transaction(engine) as db:
         return await import_notifications(
             db, world.school_id, world.bank_account_id, data, actor="an"
@@ -52,7 +52,7 @@ async def test_a_notification_and_the_statement_count_once_in_every_order(
     world = await world_of(engine, [100_000])
     entries = entries_of(world)
     if order == "before":
-        assert await notify(engine, world, advice(world, entries)) == Notified(
+        assert await notify(engine, world, advice(world, entries)) == ImportedNotifications(
             new=2, confirmed=0, known=0, conflicts=0, left=1
         )
         assert await paid_vnd(engine, world) == [100_000]
@@ -61,7 +61,7 @@ async def test_a_notification_and_the_statement_count_once_in_every_order(
         assert (await notify(engine, world, advice(world, entries))).new == 2
     result = await reconcile(engine, world.school_id, DAY)
     if order == "after the night":
-        assert await notify(engine, world, advice(world, entries)) == Notified(
+        assert await notify(engine, world, advice(world, entries)) == ImportedNotifications(
             new=0, confirmed=2, known=0, conflicts=0, left=1
         )
         result = await reconcile(engine, world.school_id, DAY)
@@ -80,7 +80,7 @@ async def test_the_same_notification_again_changes_nothing(engine: AsyncEngine) 
     data = advice(world, entries_of(world))
     await notify(engine, world, data)
     before = {k: v for k, v in (await everything(engine)).items() if k != "audit_entry"}
-    assert await notify(engine, world, data) == Notified(
+    assert await notify(engine, world, data) == ImportedNotifications(
         new=0, confirmed=0, known=2, conflicts=0, left=1
     )
     assert {k: v for k, v in (await everything(engine)).items() if k != "audit_entry"} == before
@@ -109,7 +109,7 @@ async def test_what_has_no_number_of_its_own_waits_for_the_statement(engine: Asy
     world = await world_of(engine, [100_000])
     bare = [Entry(DAY, 100_000, world.invoices[0].reference, "")]
     told = await notify(engine, world, advice(world, bare))
-    assert told == Notified(new=0, confirmed=0, known=0, conflicts=0, left=1)
+    assert told == ImportedNotifications(new=0, confirmed=0, known=0, conflicts=0, left=1)
     shared = [Entry(DAY, 40_000, "A", "LO1"), Entry(DAY, 40_000, "B", "LO1")]
     told = await notify(engine, world, advice(world, shared, batches=True))
     assert (told.new, told.left) == (0, 2)

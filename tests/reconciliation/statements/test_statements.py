@@ -11,7 +11,7 @@ from support.errors import status_of
 from support.factories import DAY, World
 from support.statement_files import HEADER, Entry, mb_csv
 
-from adapters.statements import Mapping, mapped
+from adapters.statements import StatementMapping, mapped
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError
@@ -151,7 +151,9 @@ async def test_a_mapped_file_of_any_bank_comes_in(engine: AsyncEngine) -> None:
     data = (
         "Khi nào;Bao nhiêu;Còn lại;Chữ\n10/09/2026;5000;15000;A\n10/09/2026;-2000;13000;B\n"
     ).encode()
-    layout = mapped(Mapping(date="Khi nào", amount="Bao nhiêu", balance="Còn lại", content="Chữ"))
+    layout = mapped(
+        StatementMapping(date="Khi nào", amount="Bao nhiêu", balance="Còn lại", content="Chữ")
+    )
     async with transaction(engine) as db:
         imported = await import_statement(
             db, world.school_id, world.bank_account_id, data, "x.csv", actor="an", layout=layout

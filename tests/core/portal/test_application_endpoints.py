@@ -1,4 +1,4 @@
-"""The doors for applications: the API and the command line, each with its refusals."""
+"""The endpoints for applications: the API and the command line, each with its refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BASE = "https://hocphi.example"
 
 
 @dataclass
-class Door:
+class ApiClient:
     """The API with a key, and a service that is open."""
 
     http: httpx.AsyncClient
@@ -72,19 +72,19 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def door(engine: AsyncEngine, school: FeeSchool, client: httpx.AsyncClient) -> Door:
+async def api(engine: AsyncEngine, school: FeeSchool, client: httpx.AsyncClient) -> ApiClient:
     async with transaction(engine) as db:
         service_id = await open_wishes(db, school)
         key = await create_api_key(db, school.id, "SMAS")
-    return Door(client, key, service_id)
+    return ApiClient(client, key, service_id)
 
 
 HAN = {"file_code": "g01/2026-1", "full_name": "Trần Gia Hân", "quantities": {"nv": 3}}
 BINH = {"file_code": "G01/2026-2", "full_name": "Lê Bảo Bình"}
 
 
-async def test_the_api_takes_many_and_answers_the_same_again(door: Door) -> None:
-    answer = await door.send(HAN, BINH)
+async def test_the_api_takes_many_and_answers_the_same_again(api: ApiClient) -> None:
+    answer = await api.send(HAN, BINH)
     assert answer.status_code == 200, answer.text
     first, second = answer.json()["applications"]
     assert (first["file_code"], first["total_vnd"], first["is_new"]) == ("G01/2026-1", 60_000, True)
@@ -96,20 +96,20 @@ async def test_the_api_takes_many_and_answers_the_same_again(door: Door) -> None
     assert first["pay_url"].startswith(f"{BASE}/pay/")
     assert "Hân" not in answer.text
     token = first["pay_url"].rpartition("/")[2]
-    shown = await door.http.get(f"/pay/{token}")
+    shown = await api.http.get(f"/pay/{token}")
     assert "Người nộp hồ sơ" in shown.text
     assert "3 nguyện vọng" in shown.text
     assert "Lớp</dt>" not in shown.text
 
-    again = (await door.send(HAN)).json()["applications"][0]
+    again = (await api.send(HAN)).json()["applications"][0]
     assert again == {**first, "is_new": False}
-    found = await door.get("g01/2026-1")
+    found = await api.get("g01/2026-1")
     assert found.json() == again
-    assert (await door.get("G01/2026-9")).status_code == 404
+    assert (await api.get("G01/2026-9")).status_code == 404
 
 
-async def test_the_api_names_every_fault_by_place(door: Door) -> None:
-    await door.send(HAN)
+async def test_the_api_names_every_fault_by_place(api: ApiClient) -> None:
+    await api.send(HAN)
     for applications, status, faults in (
         (({**HAN, "quantities": {"NV": 4}},), 409, [("other_application", 1)]),
         ((BINH, {"file_code": "3A-1", "full_name": "Lê An"}), 409, [("code_of_pupil", 2)]),
@@ -121,21 +121,21 @@ async def test_the_api_names_every_fault_by_place(door: Door) -> None:
         ((BINH, BINH), 422, [("duplicate_file_code", 2)]),
         (({**BINH, "quantities": {"XX": 1}},), 422, [("unknown_item", 1)]),
     ):
-        answer = await door.send(*applications)
+        answer = await api.send(*applications)
         body = answer.json()
         assert answer.status_code == status, answer.text
         assert body["code"] == "applications_refused"
         assert [(fault["code"], fault["row"]) for fault in body["faults"]] == faults
-    assert (await door.get("G01/2026-2")).status_code == 404
-    assert (await door.send(BINH, service_id=999)).status_code == 404
-    assert (await door.send()).status_code == 400
-    assert (await door.send({**BINH, "quantities": {"NV": 1.5}})).status_code == 400
+    assert (await api.get("G01/2026-2")).status_code == 404
+    assert (await api.send(BINH, service_id=999)).status_code == 404
+    assert (await api.send()).status_code == 400
+    assert (await api.send({**BINH, "quantities": {"NV": 1.5}})).status_code == 400
 
 
 async def test_an_application_is_paid_and_has_its_receipt(
-    engine: AsyncEngine, school: FeeSchool, door: Door
+    engine: AsyncEngine, school: FeeSchool, api: ApiClient
 ) -> None:
-    made = (await door.send(HAN)).json()["applications"][0]
+    made = (await api.send(HAN)).json()["applications"][0]
     async with transaction(engine) as db:
         merchant_id = await db.raw.fetchval(
             "INSERT INTO merchant_account (school_id, adapter, account_key, bank_account_id, settlement,"
@@ -154,24 +154,24 @@ async def test_an_application_is_paid_and_has_its_receipt(
         payee_account=ACCOUNT,
     )
     await commit_notices(engine, [InboundNotice(merchants[school.id, merchant_id], notice, b"{}")])
-    assert (await door.get("G01/2026-1")).json()["status"] == "paid"
+    assert (await api.get("G01/2026-1")).json()["status"] == "paid"
     async with transaction(engine) as db:
         token = await db.raw.fetchval("SELECT token FROM payment")
         assert await disagreements(db, school.id) == []
-    page = await door.http.get(f"/receipts/{token}")
+    page = await api.http.get(f"/receipts/{token}")
     assert (page.status_code, "Lớp" in page.text) == (200, False)
     assert "LỆ PHÍ DỰ TUYỂN LỚP 10" in page.text
-    document = await door.http.get(f"/receipts/{token}.pdf")
+    document = await api.http.get(f"/receipts/{token}.pdf")
     assert document.content.startswith(b"%PDF-")
 
 
 async def test_another_school_sees_nothing(
-    engine: AsyncEngine, door: Door, client: httpx.AsyncClient
+    engine: AsyncEngine, api: ApiClient, client: httpx.AsyncClient
 ) -> None:
-    await door.send(HAN)
+    await api.send(HAN)
     async with transaction(engine) as db:
         other = await make_school(db, {"3A": 1}, code="TH02")
-        stranger = Door(client, await create_api_key(db, other.id, "SMAS"), door.service_id)
+        stranger = ApiClient(client, await create_api_key(db, other.id, "SMAS"), api.service_id)
     assert (await stranger.get("G01/2026-1")).status_code == 404
     assert (await stranger.send(BINH)).status_code == 404
 
@@ -220,14 +220,16 @@ def test_the_command_line_imports_applications(folder: Path) -> None:
     )
     run("approve-fees", number, "--as", "binh")
     assert "chưa" in run("import-applications", str(file), "--service", number).lower()
-    told = json.loads(run("import-applications", str(file), "--service", number, "--yes", "--json"))
-    assert (told["accepted"], told["created"], told["total_vnd"]) == (True, 2, 80_000)
-    assert [one["file_code"] for one in told["applications"]] == ["HS-0001", "HS-0002"]
+    shown = json.loads(
+        run("import-applications", str(file), "--service", number, "--yes", "--json")
+    )
+    assert (shown["accepted"], shown["created"], shown["total_vnd"]) == (True, 2, 80_000)
+    assert [one["file_code"] for one in shown["applications"]] == ["HS-0001", "HS-0002"]
     again = json.loads(
         run("import-applications", str(file), "--service", number, "--yes", "--json")
     )
     assert (again["created"], again["unchanged"]) == (0, 2)
     file.write_bytes(application_file(("HS-0001", "Trần Gia Hân", 4)))
-    said = run("import-applications", str(file), "--service", number, "--yes", fails=True)
-    assert "dòng/row 3" in said
-    assert "[HS-0001]" in said
+    printed = run("import-applications", str(file), "--service", number, "--yes", fails=True)
+    assert "dòng/row 3" in printed
+    assert "[HS-0001]" in printed

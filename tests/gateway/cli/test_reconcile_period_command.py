@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY
-from support.night_school import books_and_proofs, bring_lines, hashes, schools
+from support.reconciliation_school import books_and_proofs, bring_lines, hashes, schools
 
 from core.kit.database import transaction
 from gateway.cli.reconcile import reconcile_days

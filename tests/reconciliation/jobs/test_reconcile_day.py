@@ -23,7 +23,7 @@ from support.statement_files import Entry, mb_csv
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 
 
 async def test_a_day_is_matched_by_every_rule_and_closes(engine: AsyncEngine) -> None:

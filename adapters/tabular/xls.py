@@ -3,7 +3,7 @@
 An XLS says itself how much memory to set aside, in a dozen places; calamine believes it, and one
 changed byte ends the whole process (calamine issue 684, and seen here). So xlrd reads it: pure
 Python, rows as ragged as they stand, and any damage is an exception. Before that the records are
-walked once, for the bounds and for what xlrd does not tell: which cells compute.
+walked once, for the bounds and for what xlrd does not say: which cells compute.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import xlrd
 from xlrd.compdoc import CompDoc, CompDocError
 
 from adapters.contract import FileError
-from adapters.tabular.workbook import (
+from adapters.tabular.xlsx_scan import (
     ENCRYPTED,
     MAX_TEXT_CHARS,
     NOT_A_WORKBOOK,
@@ -115,12 +115,12 @@ def _scan_sheet(stream: bytes, offset: int) -> SheetScan:
     for kind, body in _records(stream, offset):
         if kind in _VALUES:
             row, column = struct.unpack_from("<HH", body)
-            scan.meet(row, column)
+            scan.note(row, column)
             if kind in _FORMULAS:
                 scan.formulas[row, column] = ""
         elif kind == _MULRK:
             row, _ = struct.unpack_from("<HH", body)
-            scan.meet(row, struct.unpack_from("<H", body, len(body) - 2)[0])
+            scan.note(row, struct.unpack_from("<H", body, len(body) - 2)[0])
     return scan
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from support.factories import DAY, World
 from support.killing import dying_at
-from support.night_school import (
+from support.reconciliation_school import (
     DUE,
     bring_lines,
     hashes,
@@ -24,9 +24,9 @@ from support.night_school import (
 from core.kit.database import transaction
 from core.kit.errors import DomainError
 from core.kit.locks import lock_reconciliation
-from reconciliation.jobs.night import reconcile
-from reconciliation.jobs.progress import night_states, run_night
+from reconciliation.jobs.progress import reconciliation_runs, run_reconciliation
 from reconciliation.jobs.queue import conninfo_of
+from reconciliation.jobs.reconcile_day import reconcile
 
 
 async def created(engine: AsyncEngine, world: World) -> int:
@@ -49,7 +49,7 @@ async def test_workers_share_the_schools_and_run_each_night_once(engine: AsyncEn
     assert await runs(engine) == [(world.school_id, DAY, "done", 1) for world in worlds]
     assert {await created(engine, world) for world in worlds} == {4}
     async with transaction(engine) as db:
-        names = await db.raw.fetch("SELECT DISTINCT worker FROM night_run")
+        names = await db.raw.fetch("SELECT DISTINCT worker FROM reconciliation_run")
     assert len(names) > 1
     # by hand it comes to the same
     told = await hashes(engine)
@@ -79,7 +79,7 @@ async def test_one_schools_trouble_is_its_own_and_is_tried_again(engine: AsyncEn
     assert await waiting(engine) == [(ill.school_id, str(DAY), "todo")]
     async with transaction(engine) as db:
         when = await db.raw.fetchval("SELECT scheduled_at > now() FROM procrastinate_jobs")
-        (state,) = await night_states(db, ill.school_id, DAY)
+        (state,) = await reconciliation_runs(db, ill.school_id, DAY)
         await db.raw.execute("ALTER TABLE match DROP CONSTRAINT secret_name")
     assert when
     assert (state.error_code, state.attempts) == ("CheckViolationError", 1)
@@ -117,11 +117,11 @@ async def test_the_text_of_an_error_is_not_logged(
 async def test_a_night_done_since_it_was_queued_is_not_run_again(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
     await queue_at(engine, DUE)
-    await run_night(engine, world.school_id, DAY, worker="by hand")
+    await run_reconciliation(engine, world.school_id, DAY, worker="by hand")
     await run_queue(engine)
     assert await waiting(engine) == []
     async with transaction(engine) as db:
-        assert await db.raw.fetchval("SELECT worker FROM night_run") == "by hand"
+        assert await db.raw.fetchval("SELECT worker FROM reconciliation_run") == "by hand"
 
 
 async def test_a_night_that_finds_another_under_way_comes_later(engine: AsyncEngine) -> None:
@@ -134,7 +134,7 @@ async def test_a_night_that_finds_another_under_way_comes_later(engine: AsyncEng
         await lock_reconciliation(db, world.school_id)
         await run_queue(impatient)
         await impatient.dispose()
-        (state,) = await night_states(db, world.school_id, DAY)
+        (state,) = await reconciliation_runs(db, world.school_id, DAY)
     assert (state.state, state.error_code) == ("failed", "night_under_way")
     await let_retries_run(engine)
     await run_queue(engine)
@@ -148,18 +148,18 @@ async def test_progress_is_seen_while_the_night_runs(engine: AsyncEngine) -> Non
         await db.raw.execute(
             "LOCK TABLE daily_proof IN EXCLUSIVE MODE"
         )  # the night waits at its end
-        night = asyncio.create_task(run_night(engine, world.school_id, DAY, worker="w"))
+        night = asyncio.create_task(run_reconciliation(engine, world.school_id, DAY, worker="w"))
         seen = set()
         while ("prove", True) not in seen:
             async with transaction(engine) as other:
-                states = await night_states(other, world.school_id, DAY)
+                states = await reconciliation_runs(other, world.school_id, DAY)
             seen |= {(state.step, 0 < state.done == state.total) for state in states}
             await asyncio.sleep(0.01)
         (state,) = states
-        assert (state.state, state.worker, state.is_moving) == ("running", "w", True)
+        assert (state.state, state.worker, state.is_unfinished) == ("running", "w", True)
     result = await night
     async with transaction(engine) as db:
-        (state,) = await night_states(db, world.school_id, DAY)
+        (state,) = await reconciliation_runs(db, world.school_id, DAY)
     assert (state.state, state.result_hash) == ("done", result.result_hash)
 
 
@@ -172,7 +172,7 @@ async def test_a_night_killed_at_any_statement_leaves_nothing_half_done(
     while True:
         with dying_at(fatal) as count:
             try:
-                result = await run_night(engine, world.school_id, DAY, worker="w")
+                result = await run_reconciliation(engine, world.school_id, DAY, worker="w")
             except Exception:  # noqa: BLE001 - whatever a cut connection raises
                 assert count.done == fatal
             else:
@@ -180,9 +180,9 @@ async def test_a_night_killed_at_any_statement_leaves_nothing_half_done(
         assert await created(engine, world) == 0
         async with transaction(engine) as db:
             assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
-            assert [row[0] for row in await db.raw.fetch("SELECT state FROM night_run")] == [
-                "failed"
-            ]
+            assert [
+                row[0] for row in await db.raw.fetch("SELECT state FROM reconciliation_run")
+            ] == ["failed"]
         fatal += 1
     assert fatal > 15
     assert result.created == 4
@@ -193,7 +193,7 @@ async def test_a_night_killed_at_any_statement_leaves_nothing_half_done(
 async def test_a_day_that_has_not_come_leaves_no_trace(engine: AsyncEngine) -> None:
     (world,) = await schools(engine, 1)
     with pytest.raises(DomainError):
-        await run_night(engine, world.school_id, DAY + timedelta(3650), worker="w")
+        await run_reconciliation(engine, world.school_id, DAY + timedelta(3650), worker="w")
     assert await runs(engine) == []
 
 

@@ -12,6 +12,7 @@ from support.factories import DAY, World, make_world
 from support.owner_sql import psql
 from support.statement_files import Entry, mb_csv
 
+from core.kit.clock import VN, business_date
 from core.kit.database import create_engine, transaction
 from gateway import embedded
 from reconciliation.jobs.due import queue_due
@@ -22,6 +23,12 @@ OPENING_VND = 5_000_000
 HOUR = 1
 DUE = datetime(DAY.year, DAY.month, DAY.day, 18, tzinfo=UTC)
 """One o'clock in Vietnam on the day after DAY: its night begins."""
+
+
+def last_due_day(at: datetime, reconciliation_hour: int) -> date:
+    """The last business day that is due for reconciliation at `at` (aware)."""
+    day = business_date(at) - timedelta(days=1)
+    return day if at.astimezone(VN).hour >= reconciliation_hour else day - timedelta(days=1)
 
 
 async def schools(engine: AsyncEngine, count: int) -> list[World]:
@@ -66,7 +73,7 @@ async def run_queue(engine: AsyncEngine, workers: int = 1, at_once: int = 1) -> 
     async def one(name: str) -> None:
         queue = make_queue(engine, url, name)
         async with queue.open_async():
-            await drain(queue, at_once=at_once, silence_s=60)
+            await drain(queue, at_once=at_once, heartbeat_timeout_s=60)
 
     await asyncio.gather(*(one(f"w{n}") for n in range(workers)))
 
@@ -84,7 +91,7 @@ async def runs(engine: AsyncEngine) -> list[tuple[int, date, str, int]]:
     """(school, day, state, attempts) of every night there was."""
     async with transaction(engine) as db:
         rows = await db.raw.fetch(
-            "SELECT school_id, business_date, state, attempts FROM night_run ORDER BY 1, 2"
+            "SELECT school_id, business_date, state, attempts FROM reconciliation_run ORDER BY 1, 2"
         )
         return [tuple(row) for row in rows]
 
@@ -93,7 +100,7 @@ async def hashes(engine: AsyncEngine) -> dict[tuple[str, date], str]:
     """The result of every night, by the school's code and day."""
     async with transaction(engine) as db:
         rows = await db.raw.fetch(
-            "SELECT s.code, r.business_date, r.result_hash FROM night_run r JOIN school s ON s.id = r.school_id"
+            "SELECT s.code, r.business_date, r.result_hash FROM reconciliation_run r JOIN school s ON s.id = r.school_id"
             " WHERE r.state = 'done'"
         )
         return {(row[0], row[1]): row[2] for row in rows}

@@ -1,4 +1,4 @@
-"""Every door of refunds, applications and channels, tried by whoever must not pass: nothing is told or done."""
+"""Every endpoint of refunds, applications and channels, tried by whoever must not pass: nothing is told or done."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def prepared(engine: AsyncEngine, world: World) -> dict[str, int]:
     }  # fmt: skip
 
 
-def doors(ids: dict[str, int]) -> list[tuple[str, dict[str, str]]]:
+def endpoints(ids: dict[str, int]) -> list[tuple[str, dict[str, str]]]:
     """Every form of a school's refunds and channels."""
     note, day = {"note": "x"}, {"day": business_date(now_utc()).isoformat()}
     return [
@@ -109,7 +109,7 @@ async def test_another_school_finds_nothing_behind_any_number(
     before = await state(engine)
     for path in pages(ids):
         assert (await client.get(path)).status_code == 404, path
-    for path, fields in doors(ids):
+    for path, fields in endpoints(ids):
         answer = await desk.send(path, **fields)
         refused = answer.status_code == 404
         nothing = answer.headers.get("location", "").endswith("done=nothing_to_list")
@@ -134,7 +134,7 @@ async def test_a_form_from_elsewhere_is_refused(
     desk = Desk(client)
     await desk.sign_in("hieutruong")
     before = await state(engine)
-    for path, fields in doors(ids):
+    for path, fields in endpoints(ids):
         for token in ("", "0" * 64):
             answer = await client.post(path, data={"_csrf_token": token, **fields})
             assert answer.status_code == 403, path
@@ -149,7 +149,7 @@ async def test_nobody_signed_in_passes(
     for path in pages(ids):
         answer = await client.get(path)
         assert answer.headers.get("location", "").startswith("/console/login"), path
-    for path, fields in doors(ids):
+    for path, fields in endpoints(ids):
         assert (await client.post(path, data=fields)).status_code in {303, 403}, path
     assert (await client.get("/api/v1/refunds/1")).status_code == 401
     assert await state(engine) == before
@@ -164,7 +164,7 @@ async def test_an_accountant_decides_and_switches_nothing(
     await desk.sign_in("thuquy")
     await desk.get("/console")
     before = await state(engine)
-    for path, fields in doors(ids):
+    for path, fields in endpoints(ids):
         if path.endswith(("/approve", "/reject", "/switch")):
             assert (await desk.send(path, **fields)).status_code == 403, path
     assert await state(engine) == before

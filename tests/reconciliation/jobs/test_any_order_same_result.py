@@ -12,7 +12,7 @@ from support.bank_day import bring, pay
 from support.cut_statements import EVE, Line, cuts, lines_of_a_day, may_stay_open, written
 from support.factories import DAY, World, make_world
 from support.killing import dying_at
-from support.night_school import (
+from support.reconciliation_school import (
     DUE,
     OPENING_VND,
     books_and_proofs,

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY
-from support.night_school import (
+from support.reconciliation_school import (
     DUE,
     HOUR,
     bring_lines,
     days_before,
+    last_due_day,
     let_retries_run,
     queue_at,
     run_queue,
@@ -22,7 +23,7 @@ from support.night_school import (
 )
 
 from core.kit.database import transaction
-from reconciliation.jobs.due import CATCH_UP_DAYS, night_due, queue_due, take_over
+from reconciliation.jobs.due import CATCH_UP_DAYS, queue_due, take_over
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -39,13 +40,15 @@ A_MINUTE = timedelta(minutes=1)
     ],
 )
 def test_a_night_begins_at_its_hour_in_vietnam(at: datetime, day: date) -> None:
-    assert night_due(at, 1) == day
+    assert last_due_day(at, 1) == day
 
 
 async def test_each_school_is_queued_once_at_its_own_hour(engine: AsyncEngine) -> None:
     first, second = await schools(engine, 2)
     async with transaction(engine) as db:
-        await db.raw.execute("UPDATE school SET night_hour = 3 WHERE id = $1", second.school_id)
+        await db.raw.execute(
+            "UPDATE school SET reconciliation_hour = 3 WHERE id = $1", second.school_id
+        )
     eve = DAY - timedelta(1)
 
     assert await queue_at(engine, DUE - A_MINUTE) == 2
@@ -83,7 +86,7 @@ async def test_days_missed_are_caught_up_in_their_order(engine: AsyncEngine) -> 
     # nobody works for three days; the last of them was run by hand when it was over
     async with transaction(engine) as db:
         await db.raw.execute(
-            "INSERT INTO night_run (school_id, business_date, state, result_hash, started_at, finished_at)"
+            "INSERT INTO reconciliation_run (school_id, business_date, state, result_hash, started_at, finished_at)"
             " VALUES ($1, $2, 'done', 'x', $3, $3)",
             two.school_id,
             DAY + timedelta(3),
@@ -124,7 +127,7 @@ async def test_a_day_run_before_it_was_over_is_run_again(engine: AsyncEngine) ->
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
         await db.raw.execute(
-            "INSERT INTO night_run (school_id, business_date, state, result_hash, started_at, finished_at)"
+            "INSERT INTO reconciliation_run (school_id, business_date, state, result_hash, started_at, finished_at)"
             " VALUES ($1, $2, 'done', 'x', $3, $3)",
             world.school_id,
             DAY,
@@ -137,7 +140,7 @@ async def test_a_night_that_runs_by_hand_is_left_alone_while_it_lives(engine: As
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
         await db.raw.execute(
-            "INSERT INTO night_run (school_id, business_date, state, started_at, heartbeat_at)"
+            "INSERT INTO reconciliation_run (school_id, business_date, state, started_at, heartbeat_at)"
             " VALUES ($1, $2, 'running', $3, $3)",
             world.school_id,
             DAY,
@@ -182,7 +185,7 @@ async def test_a_failed_night_waits_for_the_schools_next_night(engine: AsyncEngi
     (world,) = await schools(engine, 1)
     async with transaction(engine) as db:
         await db.raw.execute(
-            "INSERT INTO night_run (school_id, business_date, state, error_code, started_at, finished_at)"
+            "INSERT INTO reconciliation_run (school_id, business_date, state, error_code, started_at, finished_at)"
             " VALUES ($1, $2, 'failed', 'no_statement_door', $3, $3)",
             world.school_id,
             DAY,

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.bank_day import bring, pay
 from support.cut_statements import EVE, Line, cuts, lines_of_a_day, may_stay_open, written
 from support.factories import DAY, make_world
-from support.night_school import OPENING_VND, fresh_engine
+from support.reconciliation_school import OPENING_VND, fresh_engine
 from support.statement_files import Entry, mb_csv
 
 from core.kit.database import transaction
 from core.ledger.queries import disagreements
 from gateway import embedded
-from reconciliation.jobs.night import reconcile
+from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.proof import Proof
 
 # what is where in the end; in which parts it came there says only what came first

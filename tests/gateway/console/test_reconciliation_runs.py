@@ -27,7 +27,7 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
             (other, 4, "failed", "", "secret_of_another", now_utc()),
         ):
             await db.raw.execute(
-                "INSERT INTO night_run (school_id, business_date, state, step, done, total, worker, attempts,"
+                "INSERT INTO reconciliation_run (school_id, business_date, state, step, done, total, worker, attempts,"
                 " error_code, started_at, heartbeat_at, finished_at)"
                 " VALUES ($1, $2, $3, $4, 450, 1000, 'host:7', 2, $5, $6, $6, now())",
                 school.school_id,
@@ -56,7 +56,7 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
 
         async with transaction(engine) as db:
             await db.raw.execute(
-                "UPDATE night_run SET state = 'done', result_hash = 'abcdef', finished_at = now()"
+                "UPDATE reconciliation_run SET state = 'done', result_hash = 'abcdef', finished_at = now()"
             )
         done = await desk.get(f"{PAGE}&watch=1")
         assert "refresh" not in done.headers

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.contract import BalanceGap, FileError, Statement, StatementLine, UnreadableLine
+from adapters.messages import msg
 from adapters.statements.balances import StatedBalance, check_balances
 
 
 @dataclass(slots=True)
-class Message:
+class AccountMessage:
     """One message as read. `account_number` is "" where it does not say."""
 
     account_number: str = ""
@@ -24,15 +25,15 @@ class Message:
     unreadable: list[UnreadableLine] = field(default_factory=list)
 
 
-def join_messages(layout: str, messages: Sequence[Message]) -> tuple[Statement, ...]:
+def join_messages(layout: str, messages: Sequence[AccountMessage]) -> tuple[Statement, ...]:
     """Make one statement per account, in the order of their first messages.
 
     Raises:
         FileError: "empty" when there is no message.
     """
     if not messages:
-        raise FileError("empty", "Tệp không có bản sao kê nào")
-    by_account: dict[str, list[Message]] = {}
+        raise FileError("empty", msg("Tệp không có bản sao kê nào"))
+    by_account: dict[str, list[AccountMessage]] = {}
     for message in messages:
         by_account.setdefault(message.account_number, []).append(message)
     return tuple(_join(layout, number, pages) for number, pages in by_account.items())
@@ -45,10 +46,11 @@ def check_currency(currency: str) -> None:
         FileError: "foreign_currency".
     """
     if currency != "VND":
-        raise FileError("foreign_currency", f"Tài khoản không phải tiền đồng ({currency[:8]})")
+        detail = msg("Tài khoản không phải tiền đồng ({currency})", currency=currency[:8])
+        raise FileError("foreign_currency", detail)
 
 
-def _join(layout: str, account_number: str, pages: Sequence[Message]) -> Statement:
+def _join(layout: str, account_number: str, pages: Sequence[AccountMessage]) -> Statement:
     checked = [
         check_balances(
             page.lines, [line.row for line in page.unreadable], page.opening, page.closing
@@ -74,7 +76,7 @@ def _join(layout: str, account_number: str, pages: Sequence[Message]) -> Stateme
     )
 
 
-def _with_closing(page: Message) -> list[StatementLine]:
+def _with_closing(page: AccountMessage) -> list[StatementLine]:
     """The lines, the last with the closing balance, which the next message must go on from.
 
     Not where the last is not the last in time, or where a row that cannot be read comes after it.
