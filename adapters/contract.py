@@ -9,12 +9,12 @@ provider's own protocol. Amounts are integers of VND, instants are timezone-awar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from adapters.messages import Message, msg
 
@@ -263,6 +263,28 @@ class Debt:
     whole: Bill | None
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An address of ours that a provider calls, and what comes to it.
+
+    `path` goes below the account's own address: "/ipn/{adapter}/{account_key}", or with `is_portal`
+    "/portal/{account_key}".
+    """
+
+    what: Message
+    path: str = ""
+    is_portal: bool = False
+
+
+NOTICES: Final = msg("Báo giao dịch (IPN)")
+DEBTS: Final = msg("Hỏi nợ")
+
+
+def always(*callbacks: Callback) -> Callable[[Mapping[str, str]], tuple[Callback, ...]]:
+    """`IpnAdapter.callbacks` of an adapter that is called at the same addresses whatever its settings are."""
+    return lambda settings: callbacks  # noqa: ARG005 - the contract's shape
+
+
 class IpnAdapter(Protocol):
     """What a module must offer to receive payments. Modules satisfy it by their functions."""
 
@@ -272,6 +294,9 @@ class IpnAdapter(Protocol):
 
     def needed(self, settings: Mapping[str, str]) -> frozenset[str]:
         """The names of the secrets and settings that must be given, beside these settings."""
+
+    def callbacks(self, settings: Mapping[str, str]) -> tuple[Callback, ...]:
+        """The addresses that whoever signs up with the provider names to it."""
 
     def read(self, request: Request, account: MerchantAccount) -> Notices | Lookup | Reply:
         """Verify the raw bytes and translate. A `Reply` answers calls that carry no money (a token).

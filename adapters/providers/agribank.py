@@ -27,6 +27,7 @@ NAME: str = "agribank"
 SECRETS: Final[Mapping[str, str]] = pullbill.SECRETS
 SETTINGS: Final[Mapping[str, str]] = pullbill.settings(USUAL)
 needed = _BANK.needed
+callbacks = _BANK.callbacks
 read = _BANK.read
 acknowledge = _BANK.acknowledge
 refuse = _BANK.refuse

@@ -28,6 +28,7 @@ NAME: str = "bidv"
 SECRETS: Final[Mapping[str, str]] = pullbill.SECRETS
 SETTINGS: Final[Mapping[str, str]] = pullbill.settings(USUAL)
 needed = _BANK.needed
+callbacks = _BANK.callbacks
 read = _BANK.read
 acknowledge = _BANK.acknowledge
 refuse = _BANK.refuse

@@ -30,6 +30,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
+    Callback,
     MerchantAccount,
     Notice,
     Notices,
@@ -39,7 +41,9 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
+from adapters.messages import msg
 from adapters.rsa import is_signed
 from adapters.virtual import reference_behind
 from adapters.wire import (
@@ -82,6 +86,8 @@ _STATUS: Final = {
     Refused.BUSY: 503,
 }
 _TIME: Final = re.compile(r"([0-9]{2}-[0-9]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})[:.][0-9]{1,3}")
+
+callbacks = always(Callback(NOTICES, TRANS_PATH), Callback(msg("Báo lại theo lô"), BATCH_PATH))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:

@@ -27,6 +27,8 @@ from typing import Any, Final
 
 from adapters.canonical import compact, signable, tokens
 from adapters.contract import (
+    NOTICES,
+    Callback,
     MerchantAccount,
     Notice,
     Notices,
@@ -36,6 +38,7 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
 from adapters.wire import (
     amount_vnd,
@@ -60,6 +63,8 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 TEST_REFERENCE: Final = "MA_GIAO_DICH_THU_NGHIEM"
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

@@ -34,6 +34,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
+    Callback,
     MerchantAccount,
     Notice,
     Notices,
@@ -81,6 +83,13 @@ _MMS_STATUS: Final = {  # where no code of the protocol says it
     Refused.TOO_LARGE: 413,
     Refused.BUSY: 503,
 }
+
+
+def callbacks(settings: Mapping[str, str]) -> tuple[Callback, ...]:
+    """One address for MMS pushes, or those of the sync protocol. See IpnAdapter.callbacks."""
+    if settings.get("push") == "mms":
+        return (Callback(NOTICES, MMS_PATH),)
+    return vietqrvn.callbacks(settings)
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:

@@ -37,7 +37,9 @@ from enum import Enum
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -54,6 +56,7 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -121,6 +124,8 @@ RESULTS: Final[Mapping[str, Means]] = {
     **dict.fromkeys(("20", "21", "22", "42", "45", "47"), Means.CONTENT),
 }  # fmt: skip
 _NO_SUCH_ORDER: Final = "42"
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

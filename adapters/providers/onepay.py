@@ -35,7 +35,9 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -50,6 +52,7 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -82,6 +85,8 @@ _FAILURES: Final = frozenset(
 _OF_PAYMENTS: Final = frozenset({"pay", "querydr"})
 _CONFIRMED: Final = b"responsecode=1&desc=confirm-success"
 _FAILED: Final = b"responsecode=0&desc=confirm-fail"
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

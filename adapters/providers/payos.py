@@ -35,7 +35,9 @@ from urllib.parse import quote
 
 from adapters.canonical import compact, signable, tokens
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -49,6 +51,7 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -106,6 +109,8 @@ _FIELDS: Final = frozenset(
     )
 )
 _CLOSED: Final = frozenset({"PAID", "CANCELLED", "EXPIRED", "FAILED"})
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

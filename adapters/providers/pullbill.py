@@ -32,6 +32,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from adapters.contract import (
+    DEBTS,
+    NOTICES,
+    Callback,
     Debt,
     Lookup,
     MerchantAccount,
@@ -200,6 +203,10 @@ class PullBill:
     """
 
     usual: Mapping[str, str]
+
+    def callbacks(self, settings: Mapping[str, str]) -> tuple[Callback, ...]:  # noqa: ARG002 - the contract's shape
+        """Where the bank asks what is owed, and where it reports. See IpnAdapter.callbacks."""
+        return Callback(DEBTS, f"/{GETBILL}"), Callback(NOTICES, f"/{PAYBILL}")
 
     def needed(self, settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG002 - the contract's shape
         """The names of the secrets and settings that must be given, beside these settings."""

@@ -24,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
+    Callback,
     MerchantAccount,
     Notice,
     Notices,
@@ -33,6 +35,7 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
 from adapters.wire import (
     amount_vnd,
@@ -60,6 +63,8 @@ SETTINGS: Final[Mapping[str, str]] = {"auth": '"apikey" or "hmac"'}
 
 WINDOW_S: Final = 300  # a signed push is fresh for five minutes, before and after
 _OUTCOMES: Final = {"in": Outcome.PAID, "out": Outcome.OUTGOING}
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:

@@ -30,7 +30,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -44,6 +46,7 @@ from adapters.contract import (
     Reply,
     Request,
     Verdict,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -97,6 +100,8 @@ SIGNED_FIELDS: Final = (  # in this order
 _PAID: Final = frozenset({"ORDER_PAID", "RENEWAL_ORDER_PAID"})
 _METHODS: Final = frozenset({"BANK_TRANSFER", "NAPAS_BANK_TRANSFER", "CARD"})
 _OPEN: Final = frozenset({"CAPTURED", "AUTHENTICATION_NOT_NEEDED"})
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

@@ -35,7 +35,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -53,6 +55,7 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -101,6 +104,8 @@ _PAYMENT_STATUS: Final = {  # common-objects, "Payment Status"
     6: Outcome.FAILED,
 }
 _ACKNOWLEDGED: Final = {"errcode": 0, "debug_msg": "success"}
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

@@ -32,6 +32,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.contract import (
+    DEBTS,
+    NOTICES,
+    Callback,
     Debt,
     Lookup,
     MerchantAccount,
@@ -45,6 +48,7 @@ from adapters.contract import (
     Verdict,
     VerdictKind,
 )
+from adapters.messages import msg
 from adapters.raw_json import compact, raw_members, spellings
 from adapters.wire import (
     counter_name,
@@ -118,6 +122,13 @@ _VERDICTS: Final = {
 }
 _OUTCOMES: Final = {"C": Outcome.PAID, "D": Outcome.OUTGOING}
 _LAYOUTS: Final = ("%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S")
+
+
+def callbacks(settings: Mapping[str, str]) -> tuple[Callback, ...]:
+    """What the contract of this account takes. See IpnAdapter.callbacks."""
+    taken = (settings.get("calls") or "collection").split(",")
+    whats = {"Inquiry": DEBTS, "Payment": NOTICES, "AccountAdvice": msg("Báo biến động")}
+    return tuple(Callback(what, f"/{call}") for call, what in whats.items() if CALLS[call] in taken)
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

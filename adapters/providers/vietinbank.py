@@ -46,6 +46,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.contract import (
+    DEBTS,
+    NOTICES,
+    Callback,
     Debt,
     Lookup,
     MerchantAccount,
@@ -58,6 +61,7 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
 from adapters.rsa import expect_private_key, is_signed, signed
 from adapters.virtual import reference_behind
@@ -107,6 +111,8 @@ _OUTCOMES: Final = {
     "COLLECTION": Outcome.PAID,
     "D": Outcome.OUTGOING,
 }
+
+callbacks = always(Callback(NOTICES), Callback(DEBTS, INQUIRY_PATH))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

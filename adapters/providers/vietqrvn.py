@@ -28,6 +28,8 @@ from typing import Any, Final
 import jwt
 
 from adapters.contract import (
+    NOTICES,
+    Callback,
     MerchantAccount,
     Notice,
     Notices,
@@ -38,7 +40,9 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
+from adapters.messages import msg
 from adapters.wire import (
     amount_vnd,
     expect_bounded,
@@ -83,6 +87,8 @@ _REASONS: Final = {  # errorReason of VietQR.VN's own endpoint, by field
     "bankaccount": "010",
 }
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+callbacks = always(Callback(msg("Lấy mã truy cập"), TOKEN_PATH), Callback(NOTICES, SYNC_PATH))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

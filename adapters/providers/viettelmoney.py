@@ -36,7 +36,9 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -54,7 +56,9 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
+from adapters.messages import msg
 from adapters.wire import (
     MAX_AMOUNT_VND,
     answered,
@@ -114,6 +118,9 @@ _NO_REFUND: Final = frozenset(
     {"M01", "M05", "218", "KG3", "27", "KG8", "485", "655", "457", "17", "159"}
 )
 
+CONFIRM_PATH: Final = "/confirm"
+callbacks = always(Callback(NOTICES), Callback(msg("Xác nhận đơn trước khi trả"), CONFIRM_PATH))
+
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape
     """The names of the secrets and settings that must be given, beside these settings."""
@@ -122,13 +129,13 @@ def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the
 
 def read(request: Request, account: MerchantAccount) -> Notices | Reply:
     """A posted result; or the check before a payment, which is answered. See IpnAdapter.read."""
-    if request.method != "POST" or request.path not in ("", "/confirm"):
+    if request.method != "POST" or request.path not in ("", CONFIRM_PATH):
         raise RefusedError(Refused.NOT_FOUND)
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared != _FORM:
         raise RefusedError(Refused.WRONG_CONTENT_TYPE, "content-type")
     fields = _form(request.body)
-    if request.path == "/confirm":
+    if request.path == CONFIRM_PATH:
         return _confirmed(fields, account)
     return Notices((_result(fields, request.received_at, account),))
 

@@ -30,7 +30,9 @@ from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -45,6 +47,7 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
 from adapters.providers.vnpay_api import (
     ANSWER_FIELDS,
@@ -78,6 +81,7 @@ __all__ = [
     "acknowledge",
     "ask",
     "ask_refund",
+    "callbacks",
     "canonical",
     "checkout",
     "needed",
@@ -109,6 +113,8 @@ _WORDS: Final = {
     "97": "Invalid signature",
     "99": "Unknown error",
 }
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

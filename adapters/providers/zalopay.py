@@ -36,7 +36,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from adapters.contract import (
+    NOTICES,
     Answer,
+    Callback,
     Checkout,
     MerchantAccount,
     Notice,
@@ -54,6 +56,7 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
 from adapters.wire import (
     MAX_AMOUNT_VND,
@@ -109,6 +112,8 @@ REFUND_REFUSED: Final = frozenset(
 _NO_SUCH_ORDER: Final = "-101"
 _NO_SUCH_REFUND: Final = "-21"
 _PAID, _FAIL, _PROCESSING = "1", "2", "3"
+
+callbacks = always(Callback(NOTICES))
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG001 - the contract's shape

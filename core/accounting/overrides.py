@@ -6,7 +6,8 @@ What was exported stays as it is, so an account can only change after the last e
 from __future__ import annotations
 
 import re
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from core.accounting.charts import Override, accounts_on, chart_for
 from core.accounting.errors import AlreadyExportedError, BadAccountError, UnknownPurposeError
@@ -18,11 +19,27 @@ ACCOUNT = re.compile(r"[0-9]{3}[0-9A-Z.-]{0,12}")
 """Three digits of the circular, then what the school's own chart adds (1121, 131.HS, 5311-02)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenAccount(Override):
+    """A choice with whoever made it last, and when."""
+
+    set_by: str
+    created_at: datetime
+
+
 OVERRIDES = Query(
     Override,
     """
 SELECT purpose, valid_from, account FROM account_override WHERE school_id = $1
  ORDER BY purpose, valid_from
+""",
+)
+
+CHOSEN_ACCOUNTS = Query(
+    ChosenAccount,
+    """
+SELECT purpose, valid_from, account, set_by, created_at FROM account_override
+ WHERE school_id = $1 ORDER BY valid_from DESC, purpose
 """,
 )
 
@@ -49,6 +66,11 @@ SELECT max(t.business_date) AS last FROM voucher v
 async def overrides_of(db: Driver, school_id: int) -> tuple[Override, ...]:
     """All accounts that a school ever chose for itself, by purpose and date."""
     return tuple(await db.fetch(OVERRIDES, school_id))
+
+
+async def chosen_accounts(db: Driver, school_id: int) -> list[ChosenAccount]:
+    """The same with whoever chose them, the newest day first."""
+    return await db.fetch(CHOSEN_ACCOUNTS, school_id)
 
 
 async def set_override(db: Driver, school_id: int, chosen: Override, *, actor: str) -> None:

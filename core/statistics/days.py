@@ -57,6 +57,11 @@ SELECT business_date AS day, count(*) AS proof_count,
 """,
 )
 
+WAS_RECONCILED = Query(
+    bool,
+    "SELECT EXISTS (SELECT FROM daily_proof WHERE school_id = $1 AND business_date = $2)",
+)
+
 DAY_PROOFS = Query(
     AccountProof,
     """
@@ -74,6 +79,11 @@ SELECT a.kind, coalesce(nullif(b.label, ''), b.holder, m.adapter) AS name, coale
  ORDER BY a.kind, a.id LIMIT 100
 """,
 )
+
+
+async def was_reconciled(db: Driver, school_id: int, day: date) -> bool:
+    """Whether there is a proof of the day."""
+    return await db.fetch_only(WAS_RECONCILED, school_id, day)
 
 
 async def day_statuses(db: Driver, school_id: int, until: date, days: int = 14) -> list[DayStatus]:

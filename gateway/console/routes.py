@@ -6,23 +6,20 @@ from typing import Final
 
 from litestar import Router
 from litestar.config.csrf import CSRFConfig
-from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from core.kit.errors import DomainError
 from core.kit.seal import Keys, keyed_hash
 from gateway.console.books import chart_accounts, closing, exports, proof, reports, today
 from gateway.console.frame import sign_in
-from gateway.console.frame.screen import (
-    HOME,
-    LoginNeededError,
-    require_login,
+from gateway.console.frame.refusals import (
     show_failure,
     show_http_error,
     show_problem,
-    staff_of,
     to_login,
 )
+from gateway.console.frame.screen import HOME
+from gateway.console.frame.session import ConsoleRequest, LoginNeededError, require_login
 from gateway.console.invoicing import applications, columns, imports, invoices, schedules
 from gateway.console.money import (
     debits,
@@ -79,7 +76,7 @@ _SCREENS: Final = (
     debits.undo_own,
     refunds.show_refunds,
     refunds.show_request,
-    refunds.request,
+    refunds.request_one,
     refunds.show_refund,
     refunds.approve,
     refunds.reject,
@@ -96,7 +93,7 @@ _SCREENS: Final = (
     closing.close,
     closing.ask,
     closing.reopen,
-    closing.paper,
+    closing.download_proof,
     settlements.show_settlements,
     settlements.upload_settlement,
     settlements.show_settlement_file,
@@ -126,11 +123,11 @@ def console_router() -> Router:
     inside = Router(
         path="/",
         guards=[require_login],
-        dependencies={"staff": Provide(staff_of, sync_to_thread=False)},
         route_handlers=_SCREENS,
     )
     return Router(
         path=HOME,
+        request_class=ConsoleRequest,
         include_in_schema=False,
         route_handlers=[sign_in.show_login, sign_in.sign_in, inside],
         exception_handlers={

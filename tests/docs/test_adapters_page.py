@@ -104,8 +104,8 @@ def test_the_values_to_ask_for(name: str) -> None:
 @pytest.mark.parametrize("settings", [{}, {"push": "mms"}, {"calls": "advice"}])
 def test_the_addresses_to_give(name: str, settings: dict[str, str]) -> None:
     cell = rows_with("what the provider is given")[name]["what the provider is given"]
-    for door in callback_urls_of(name, "KEY", settings, "https://school.test"):
-        below = door.url.partition("/KEY")[2]
+    for one in callback_urls_of(name, "KEY", settings, "https://school.test"):
+        below = one.url.partition("/KEY")[2]
         assert not below or any(text.endswith(below) for text in quoted(cell)), below
 
 

@@ -41,7 +41,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from adapters.providers.dvcqg.inward import acknowledge, answer_lookup, needed, read, refuse
+from adapters.providers.dvcqg.inward import (
+    acknowledge,
+    answer_lookup,
+    callbacks,
+    needed,
+    read,
+    refuse,
+)
 from adapters.providers.dvcqg.outward import (
     ask,
     ask_receipt,
@@ -61,6 +68,7 @@ __all__ = [
     "answer_lookup",
     "ask",
     "ask_receipt",
+    "callbacks",
     "create",
     "needed",
     "read",

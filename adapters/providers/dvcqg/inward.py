@@ -12,6 +12,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from adapters.contract import (
+    DEBTS,
+    NOTICES,
+    Callback,
     Debt,
     Lookup,
     MerchantAccount,
@@ -25,7 +28,9 @@ from adapters.contract import (
     Request,
     Verdict,
     VerdictKind,
+    always,
 )
+from adapters.messages import msg
 from adapters.providers.dvcqg.message import (
     TIME,
     amount_of,
@@ -65,6 +70,13 @@ _WORDS: Final = {
     Refused.WRONG_MERCHANT: "Mã đối tác không chính xác",
     Refused.STALE: "Thời gian giao dịch quá hạn",
 }
+
+
+callbacks = always(
+    Callback(NOTICES),
+    Callback(DEBTS, LOOKUP, is_portal=True),
+    Callback(msg("Kết quả thanh toán"), RESULT, is_portal=True),
+)
 
 
 def needed(settings: Mapping[str, str]) -> frozenset[str]:

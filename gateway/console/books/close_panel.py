@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from core.identity.service import User
+from core.identity.service import Role, User
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
+from core.statistics.days import was_reconciled
 from reconciliation.closing.blockers import CloseBlocker, close_blockers
 from reconciliation.closing.records import (
     DayClose,
@@ -17,15 +18,14 @@ from reconciliation.closing.records import (
     pending_request,
 )
 
-APPROVER: Final = "approver"
 MAX_LISTED: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class ClosePanel:
     """What a person may do about closing a day.
 
-    `close`: the record that vouches for the day, None while it is open; `latest`: the close that may be
+    `close`: the record that holds for the day, None while it is open; `latest`: the close that may be
     reopened; `records`: the newest first. Of all of them the headings only.
     """
 
@@ -39,19 +39,15 @@ class Closing:
     records: tuple[DayClose, ...]
 
 
-async def closing_of(db: Driver, user: User, day: date) -> Closing:
-    """The standing of `day` for the person at the console."""
+async def close_panel(db: Driver, user: User, day: date) -> ClosePanel:
+    """How `day` stands for the person at the console."""
     records = await headings_of(db, user.school_id)
     standing = effective_closes(records)
     request = pending_request(records)
     latest = standing[-1] if standing else None
     is_open = day <= business_date(now_utc()) and (latest is None or day > latest.day)
-    was_run = await db.raw.fetchval(
-        "SELECT EXISTS (SELECT FROM daily_proof WHERE school_id = $1 AND business_date = $2)",
-        user.school_id,
-        day,
-    )
-    return Closing(
+    was_run = await was_reconciled(db, user.school_id, day)
+    return ClosePanel(
         is_open=is_open,
         was_run=was_run,
         obstacles=await close_blockers(db, user.school_id, day) if is_open and was_run else (),
@@ -59,7 +55,7 @@ async def closing_of(db: Driver, user: User, day: date) -> Closing:
         latest=latest,
         request=request,
         may_approve=request is not None
-        and user.role == APPROVER
+        and user.role is Role.APPROVER
         and user.username.casefold() != request.actor.casefold(),
         records=tuple(reversed(records))[:MAX_LISTED],
     )

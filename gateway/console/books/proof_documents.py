@@ -1,4 +1,4 @@
-"""The proof of a day on paper: a PDF to sign and an XLSX to check, made of the body of a close record.
+"""The proof of a day as a document: a PDF to sign and an XLSX to check, made of the body of a close record.
 
 The same record gives the same bytes. A day that is proved and not closed is marked so. They name
 accounts, files and sums, never a pupil or a payer. Amounts in VND, words in Vietnamese.
@@ -25,8 +25,8 @@ HEADERS: Final = ("Phần", "Nội dung", "Ngày", "Số lượng", "Số tiền
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the paper; what it does not say is None."""
+class ProofRow:
+    """One line of the document; what it does not state is None."""
 
     label: str
     day: date | None = None
@@ -37,15 +37,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ProofSection:
     """Lines under one heading."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[ProofRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class ProofDocument:
     """All that either file shows. `facts`: (what, value); `at`: the instant that the file is dated."""
 
     school: str
@@ -53,14 +53,14 @@ class Paper:
     is_closed: bool
     name: str
     facts: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ProofSection, ...]
     at: datetime
 
 
-def paper_of(record: DayClose) -> Paper:
-    """The paper of a closed day."""
+def document_of(record: DayClose) -> ProofDocument:
+    """The document of a closed day."""
     body = record.body
-    return _paper(
+    return _document(
         body,
         name=f"hocphi-chot-so-{record.day}-so-{record.number}",
         is_closed=True,
@@ -76,10 +76,10 @@ def paper_of(record: DayClose) -> Paper:
     )
 
 
-def draft_paper(body: Mapping[str, Any]) -> Paper:
-    """The paper of a day that is proved and not closed (`reconciliation.closing.service.draft_of`)."""
+def draft_document(body: Mapping[str, Any]) -> ProofDocument:
+    """The document of a day that is proved and not closed (`reconciliation.closing.service.draft_of`)."""
     day = date.fromisoformat(body["date"])
-    return _paper(
+    return _document(
         body,
         name=f"hocphi-doi-soat-{day}-chua-chot",
         is_closed=False,
@@ -88,16 +88,16 @@ def draft_paper(body: Mapping[str, Any]) -> Paper:
     )
 
 
-def _paper(
+def _document(
     body: Mapping[str, Any],
     *,
     name: str,
     is_closed: bool,
     facts: tuple[tuple[str, str], ...],
     at: datetime,
-) -> Paper:
+) -> ProofDocument:
     since = body["since"]
-    return Paper(
+    return ProofDocument(
         school=body["school"]["name"],
         day=date.fromisoformat(body["date"]),
         is_closed=is_closed,
@@ -111,16 +111,16 @@ def _paper(
     )
 
 
-def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
+def _sections(body: Mapping[str, Any]) -> Iterator[ProofSection]:
     quiet = [proof for proof in body["proofs"] if _is_quiet(proof)]
     for proof in body["proofs"]:
         if proof not in quiet:
-            yield Section(_account(proof["account"]), tuple(_proof_rows(proof)))
+            yield ProofSection(_account(proof["account"]), tuple(_proof_rows(proof)))
     if quiet:
-        rows = tuple(Row(label=_account(proof["account"])) for proof in quiet)
-        yield Section("Không có số dư và phát sinh", rows)
+        rows = tuple(ProofRow(label=_account(proof["account"])) for proof in quiet)
+        yield ProofSection("Không có số dư và phát sinh", rows)
     listed = tuple(
-        Row(
+        ProofRow(
             label=str(label("reason", one["reason"])),
             day=date.fromisoformat(one["date"]),
             amount_vnd=one["amount_vnd"],
@@ -128,9 +128,9 @@ def _sections(body: Mapping[str, Any]) -> Iterator[Section]:
         )
         for one in body["open_exception_list"]
     )
-    yield Section("Ngoại lệ còn mở", listed or (Row(label="Không có"),))
-    yield Section("Sao kê và tệp quyết toán làm căn cứ", _files(body))
-    yield Section("Bút toán trong sổ đến hết ngày", _transfers(body["transfers"]))
+    yield ProofSection("Ngoại lệ còn mở", listed or (ProofRow(label="Không có"),))
+    yield ProofSection("Sao kê và tệp quyết toán làm căn cứ", _files(body))
+    yield ProofSection("Bút toán trong sổ đến hết ngày", _transfers(body["transfers"]))
 
 
 def _is_quiet(proof: Mapping[str, Any]) -> bool:
@@ -148,22 +148,24 @@ def _account(name: str) -> str:
     return f"Tiền đang chuyển qua {label('channel', adapter)}, tài khoản {number}"
 
 
-def _proof_rows(proof: Mapping[str, Any]) -> Iterator[Row]:
-    yield Row(label="Số dư đầu ngày", amount_vnd=proof["opening_vnd"], is_sum=True)
+def _proof_rows(proof: Mapping[str, Any]) -> Iterator[ProofRow]:
+    yield ProofRow(label="Số dư đầu ngày", amount_vnd=proof["opening_vnd"], is_sum=True)
     for item in proof["items"]:
-        yield Row(
+        yield ProofRow(
             label=str(label("proof_item", item["kind"])),
             count=item["count"] or None,
             amount_vnd=item["amount_vnd"],
         )
     unproved = "" if proof["difference_vnd"] is not None else "chưa chứng minh"
-    yield Row(label="Số dư cuối ngày", amount_vnd=proof["closing_vnd"], is_sum=True)
-    yield Row(label="Chênh lệch", amount_vnd=proof["difference_vnd"], note=unproved, is_sum=True)
+    yield ProofRow(label="Số dư cuối ngày", amount_vnd=proof["closing_vnd"], is_sum=True)
+    yield ProofRow(
+        label="Chênh lệch", amount_vnd=proof["difference_vnd"], note=unproved, is_sum=True
+    )
 
 
-def _files(body: Mapping[str, Any]) -> tuple[Row, ...]:
+def _files(body: Mapping[str, Any]) -> tuple[ProofRow, ...]:
     statements = [
-        Row(
+        ProofRow(
             label=f"{one['account']}: {one['file']}",
             count=one["lines"],
             note=f"từ {one['from']} đến {one['to']}, SHA-256 {one['sha256']}",
@@ -171,24 +173,24 @@ def _files(body: Mapping[str, Any]) -> tuple[Row, ...]:
         for one in body["statements"]
     ]
     settlements = [
-        Row(
+        ProofRow(
             label=f"{one['account']}: {one['file']}",
             count=one["lines"],
             note=f"SHA-256 {one['sha256']}",
         )
         for one in body["settlements"]
     ]
-    return (*statements, *settlements) or (Row(label="Không có tệp mới"),)
+    return (*statements, *settlements) or (ProofRow(label="Không có tệp mới"),)
 
 
-def _transfers(kinds: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+def _transfers(kinds: Sequence[Mapping[str, Any]]) -> tuple[ProofRow, ...]:
     rows = [
-        Row(
+        ProofRow(
             label=str(label("transfer", one["kind"])), count=one["count"], amount_vnd=one["sum_vnd"]
         )
         for one in kinds
     ]
-    total = Row(
+    total = ProofRow(
         label="Cộng",
         count=sum(one["count"] for one in kinds),
         amount_vnd=sum(one["sum_vnd"] for one in kinds),
@@ -197,8 +199,8 @@ def _transfers(kinds: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return (*rows, total)
 
 
-def proof_xlsx(paper: Paper) -> bytes:
-    """The paper as one sheet: a row per line, its heading in the first column."""
+def proof_xlsx(document: ProofDocument) -> bytes:
+    """The document as one sheet: a row per line, its heading in the first column."""
     rows: list[tuple[Cell, ...]] = [
         (
             section.title,
@@ -208,31 +210,31 @@ def proof_xlsx(paper: Paper) -> bytes:
             "" if row.amount_vnd is None else row.amount_vnd,
             row.note,
         )
-        for section in paper.sections
+        for section in document.sections
         for row in section.rows
     ]
     return write_sheet(
         "Chot so",
         HEADERS,
         rows,
-        as_of=paper.day,
+        as_of=document.day,
         above=(
-            paper.school,
-            f"{TITLE} NGÀY {format_day(paper.day, 'vi')}{'' if paper.is_closed else f' – {DRAFT}'}",
-            *(f"{what}: {value}" for what, value in paper.facts),
+            document.school,
+            f"{TITLE} NGÀY {format_day(document.day, 'vi')}{'' if document.is_closed else f' – {DRAFT}'}",
+            *(f"{what}: {value}" for what, value in document.facts),
         ),
         below=[("",), ("", "Kế toán (ký, họ tên)", "", "", "Thủ trưởng đơn vị (ký, họ tên)")],
     )
 
 
-def proof_pdf(paper: Paper) -> bytes:
-    """The paper as a PDF to sign. Call it in a thread."""
+def proof_pdf(document: ProofDocument) -> bytes:
+    """The document as a PDF to sign. Call it in a thread."""
     data = {
         "title": TITLE,
-        "school": paper.school,
-        "day": format_day(paper.day, "vi"),
-        "draft": "" if paper.is_closed else DRAFT,
-        "facts": paper.facts,
+        "school": document.school,
+        "day": format_day(document.day, "vi"),
+        "draft": "" if document.is_closed else DRAFT,
+        "facts": document.facts,
         "sections": [
             {
                 "title": section.title,
@@ -250,7 +252,7 @@ def proof_pdf(paper: Paper) -> bytes:
                     for row in section.rows
                 ],
             }
-            for section in paper.sections
+            for section in document.sections
         ],
     }
-    return set_pdf("proof.typ", data, "vi", at=paper.at)
+    return set_pdf("proof.typ", data, "vi", at=document.at)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from adapters.messages import Message, msg, pmsg
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, transaction
-from core.kit.errors import DomainError, Problem, not_found
+from core.kit.errors import NotFoundError
 from core.statistics.cashbook import BankBook, bank_books, book_of, day_book, day_flows
 from core.statistics.cashless import cashless_by_month
 from core.statistics.reports import collected_by_item, debt_by_class, in_table
@@ -26,16 +25,12 @@ from gateway.console.books.report_sheets import (
     collected_sheet,
     debt_sheet,
 )
-from gateway.console.frame.screen import (
-    HttpRequest,
-    Staff,
-    file_to_keep,
-    number_or_none,
-    screen,
-)
-from gateway.context import AppContext
+from gateway.console.errors import BadDateError, BadPeriodError, ReportNotFoundError
+from gateway.console.frame.actions import action, in_transaction
+from gateway.console.frame.forms import CENTURY, date_or_none, number_or_none
+from gateway.console.frame.screen import Page, file_to_keep, screen
+from gateway.console.frame.session import ConsoleRequest
 from gateway.pages.rendering import lang_of
-from gateway.problems import status_of
 
 PAGE: Final = "/console/reports"
 TABS: Final[dict[str, Message]] = {
@@ -51,7 +46,7 @@ _CODES: Final = {"student_credit": msg("Dư"), "suspense": msg("Chờ")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ReportRequest:
     """Which report, of which business dates and account. `since` only counts for a period."""
 
     kind: str
@@ -89,65 +84,53 @@ class Report:
 
 
 @get("/reports", operation_id="console_reports")
-async def show_reports(
-    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
-) -> Response[Any]:
+@in_transaction
+async def show_reports(request: ConsoleRequest, db: Driver) -> Page:
     """The first report, as of today."""
-    return await _report_screen(request, context, staff, _asked("debt", "", "", ""))
+    return await _report_screen(request, db, _asked("debt", "", "", ""))
+
+
+@in_transaction
+async def _show_as_of_today(request: ConsoleRequest, db: Driver, kind: str) -> Page:
+    return await _report_screen(request, db, _asked(kind, "", "", ""))
 
 
 @get("/reports/{kind:str}", operation_id="console_report")
+@action(refused_on=_show_as_of_today, unless=(NotFoundError,))
 async def show_report(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
+    request: ConsoleRequest,
+    db: Driver,
     kind: FromPath[str],
     since: FromQuery[str] = "",
     until: FromQuery[str] = "",
     account: FromQuery[str] = "",
-) -> Response[Any]:
-    """One report. Dates as date fields send them; what cannot be read is said, and today shown."""
-    try:
-        asked = _asked(kind, since, until, account)
-    except DomainError as problem:
-        if status_of(problem) == 404:
-            raise
-        return await _report_screen(request, context, staff, _asked(kind, "", "", ""), problem)
-    return await _report_screen(request, context, staff, asked)
+) -> Page:
+    """One report. Where its dates cannot be read, that is shown with the report as of today."""
+    return await _report_screen(request, db, _asked(kind, since, until, account))
 
 
 @get("/reports/{kind:str}/file", operation_id="console_report_file")
 async def download_report(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
+    request: ConsoleRequest,
     kind: FromPath[str],
     since: FromQuery[str] = "",
     until: FromQuery[str] = "",
     account: FromQuery[str] = "",
 ) -> Response[bytes]:
-    """The same table as XLSX, in the page's language. Raises Problem for dates that cannot be read."""
+    """The same table as XLSX, in the page's language. Raises BadDateError, BadPeriodError."""
     asked = _asked(kind, since, until, account)
-    async with transaction(context.engine) as db:
-        report = await _make(db, staff.school_id, asked)
+    async with transaction(request.context.engine) as db:
+        report = await _make(db, request.school_id, asked)
     content = write_workbook([report.sheet], lang=lang_of(request), on=asked.until)
     return file_to_keep(f"{asked.kind}-{asked.until:%Y%m%d}.xlsx", content)
 
 
-async def _report_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    asked: Asked,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    async with transaction(context.engine) as db:
-        report = await _make(db, staff.school_id, asked)
+async def _report_screen(request: ConsoleRequest, db: Driver, asked: ReportRequest) -> Page:
+    report = await _make(db, request.school_id, asked)
     return screen(
         request,
         "reports.html",
         active="reports",
-        problem=problem,
         asked=asked,
         tabs=TABS,
         today=business_date(now_utc()),
@@ -159,34 +142,30 @@ async def _report_screen(
     )
 
 
-def _asked(kind: str, since: str, until: str, account: str) -> Asked:
-    """The request as values; empty dates mean today and its month's first day."""
+def _asked(kind: str, since: str, until: str, account: str) -> ReportRequest:
+    """The request as values; empty dates mean today and its month's first day.
+
+    Raises ReportNotFoundError, BadDateError, BadPeriodError.
+    """
     if kind not in TABS:
-        raise not_found("báo cáo này", "report")
+        raise ReportNotFoundError
     last = _day(until, business_date(now_utc()))
     first = _day(since, last.replace(day=1))
     if kind == "collected" and not timedelta() <= last - first < timedelta(MAX_PERIOD_DAYS):
-        raise Problem(
-            "bad_period",
-            vi=f"Ngày đầu phải trước ngày cuối, kỳ dài nhất {MAX_PERIOD_DAYS} ngày.",
-            en=f"The first day comes before the last; at most {MAX_PERIOD_DAYS} days.",
-        )
-    return Asked(kind=kind, since=first, until=last, account=number_or_none(account))
+        raise BadPeriodError(MAX_PERIOD_DAYS)
+    return ReportRequest(kind=kind, since=first, until=last, account=number_or_none(account))
 
 
 def _day(text: str, otherwise: date) -> date:
     if not text:
         return otherwise
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = date.min
-    if not 2000 <= day.year <= 2100:
-        raise Problem("bad_date", vi="Ngày không hợp lệ.", en="This is no date.")
+    day = date_or_none(text, CENTURY)
+    if day is None:
+        raise BadDateError
     return day
 
 
-async def _make(db: Driver, school_id: int, asked: Asked) -> Report:
+async def _make(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     if asked.kind == "debt":
         return await _debt(db, school_id, asked)
     if asked.kind == "collected":
@@ -196,7 +175,7 @@ async def _make(db: Driver, school_id: int, asked: Asked) -> Report:
     return await _bank_book(db, school_id, asked)
 
 
-async def _debt(db: Driver, school_id: int, asked: Asked) -> Report:
+async def _debt(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     classes = await debt_by_class(db, school_id, asked.until)
     return Report(
         sheet=debt_sheet(classes, asked.until),
@@ -209,7 +188,7 @@ async def _debt(db: Driver, school_id: int, asked: Asked) -> Report:
     )
 
 
-async def _collected(db: Driver, school_id: int, asked: Asked) -> Report:
+async def _collected(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     table = in_table(await collected_by_item(db, school_id, asked.since, asked.until))
     return Report(
         sheet=collected_sheet(table, asked.since, asked.until),
@@ -225,7 +204,7 @@ async def _collected(db: Driver, school_id: int, asked: Asked) -> Report:
     )
 
 
-async def _cashless(db: Driver, school_id: int, asked: Asked) -> Report:
+async def _cashless(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     months = await cashless_by_month(db, school_id, asked.until)
     return Report(
         sheet=cashless_sheet(months),
@@ -245,7 +224,7 @@ async def _cashless(db: Driver, school_id: int, asked: Asked) -> Report:
     )
 
 
-async def _bank_book(db: Driver, school_id: int, asked: Asked) -> Report:
+async def _bank_book(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     books = await bank_books(db, school_id)
     book = book_of(books, asked.account)
     day = await day_book(db, school_id, book.ledger_account_id, asked.until)

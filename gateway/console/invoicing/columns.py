@@ -1,9 +1,9 @@
-"""Các cột của tệp: a file nobody knows, shown as it stands, and the accountant says which column is what.
+"""Các cột của tệp: a file nobody knows, shown as it stands, and the accountant names what each column holds.
 
-For a bank statement and for a provider's settlement file alike: whoever holds an uploaded file
-(`batches.hold_file`) of kind "statement" or "settlement" links to `/console/imports/<number>/columns`.
-What is kept are the words of the header, per account; the next file with these headers reads by itself.
-Nothing of the file is written here.
+For a bank statement and for a provider's settlement file alike: the preview of an upload of kind
+"statement" or "settlement" links to `/console/imports/<number>/columns`. What is kept are the words of
+the header, per account; the next file with these headers reads by itself. Nothing of the file is
+written here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from litestar import Response, get, post
-from litestar.di import NamedDependency
+from litestar import get, post
 
 from adapters import settlements, statements
 from adapters.contract import FileError
@@ -22,10 +21,12 @@ from adapters.tabular.cells import show
 from adapters.tabular.guess import HeaderRow, guess, header_rows, likeliest
 from adapters.tabular.workbook import Sheet, read_sheets
 from core.kit.database import Driver, transaction
-from core.kit.errors import DomainError, Problem, not_found
-from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, screen
-from gateway.console.frame.uploads import Batch, held_file
-from gateway.context import AppContext
+from core.kit.errors import DomainError
+from core.uploads.service import Upload, find_upload
+from gateway.console.errors import NoTableError, TableFileNotFoundError, UnreadableTableError
+from gateway.console.frame.actions import refusals_shown_on
+from gateway.console.frame.screen import Page, RowId, goto, screen
+from gateway.console.frame.session import ConsoleRequest
 from reconciliation.statements.imports import preview_statement
 from reconciliation.statements.mappings import (
     ROLES,
@@ -41,7 +42,7 @@ PREVIEW_OF: Final[Mapping[str, str]] = {
     "statement": "/console/imports/{}",
     "settlement": "/console/settlements/files/{}",
 }
-"""Where a held file of each kind is looked at once its columns are known."""
+"""Where an upload of each kind is looked at once its columns are known."""
 SHOWN_ROWS: Final = 12
 SHOWN_LINES: Final = 12
 SHOWN_COLUMNS: Final = 20
@@ -52,15 +53,15 @@ NEEDED: Final[Mapping[str, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Form:
+class ColumnChoice:
     """What is chosen: the header row and, for each role, the header of its column ("" none)."""
 
     header: HeaderRow
-    chosen: dict[str, str]
+    chosen: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _SettlementPreview:
+class SettlementSample:
     """A settlement file as it would be read."""
 
     lines: int
@@ -69,163 +70,136 @@ class _SettlementPreview:
     faults: tuple[Any, ...] = ()
 
 
-@get("/imports/{batch_id:int}/columns", operation_id="console_columns")
-async def show_columns(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
-    """The first rows of a file, a guess at its columns, and the lines that this guess would read."""
-    async with transaction(context.engine) as db:
-        batch = await _table_held(db, staff, batch_id)
-        saved = await saved_headers(db, staff.school_id, **_account(batch))
-    sheets, rows, problem = await to_thread(_table, batch)
-    form = _opened(batch.kind, rows, saved)
-    return await _columns_screen(
-        request, context, staff, batch, sheets, rows, form, saved=saved, problem=problem
+@get("/imports/{upload_id:int}/columns", operation_id="console_columns")
+async def show_columns(request: ConsoleRequest, upload_id: RowId) -> Page:
+    """The first rows of a file, a guess at its columns or what was chosen, and the lines read by them."""
+    upload, saved = await _find(request, upload_id)
+    sheets: tuple[Sheet, ...] = ()
+    rows: tuple[HeaderRow, ...] = ()
+    try:
+        sheets, rows = await to_thread(_table, upload)
+    except DomainError as problem:
+        request.problem = problem
+    choice = await _choice(request, upload.kind, rows, saved)
+    preview: object = None
+    misread: DomainError | None = None
+    if choice is not None:
+        try:
+            async with transaction(request.context.engine) as db:
+                preview = await _preview(db, request.school_id, upload, choice.chosen)
+        except DomainError as refusal:
+            misread = refusal
+    return screen(
+        request,
+        "columns.html",
+        active="imports",
+        misread=misread,
+        upload=upload,
+        form=choice,
+        saved=saved,
+        roles=[(role, role in NEEDED[upload.kind]) for role in ROLES[upload.kind]],
+        candidates=[(_key(row), row) for row in rows],
+        shown=_key(choice.header) if choice else "",
+        grid=_grid(sheets[choice.header.sheet], choice.header) if choice else (),
+        preview=preview,
+        preview_at=PREVIEW_OF[upload.kind].format(upload.id),
     )
 
 
-@post("/imports/{batch_id:int}/columns", operation_id="console_columns_save", status_code=303)
-async def choose_columns(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
-    """Look at the lines again under other columns, or keep what was said and go to the preview."""
-    fields = await request.form()
-    step = str(fields.get("step", ""))
-    async with transaction(context.engine) as db:
-        batch = await _table_held(db, staff, batch_id)
-        saved = await saved_headers(db, staff.school_id, **_account(batch))
+@post("/imports/{upload_id:int}/columns", operation_id="console_columns_save", status_code=303)
+@refusals_shown_on(show_columns)
+async def choose_columns(request: ConsoleRequest, upload_id: RowId) -> Page:
+    """Look at the lines again under other columns, or keep what was chosen and go to the preview."""
+    step = (await request.form()).get("step", "")
+    if step in {"forget", "save"}:
+        upload, saved = await _find(request, upload_id)
+        page = PREVIEW_OF[upload.kind].format(upload_id)
         if step == "forget":
-            await forget_mapping(db, staff.school_id, actor=staff.actor, **_account(batch))
-            return goto(request, PREVIEW_OF[batch.kind].format(batch_id), done="columns_forgotten")
-    sheets, rows, problem = await to_thread(_table, batch)
-    form = _said(batch.kind, rows, {name: str(value) for name, value in fields.items()})
-    if step == "save" and form and not problem:
-        try:
-            async with transaction(context.engine) as db:
+            async with transaction(request.context.engine) as db:
+                await forget_mapping(db, request.school_id, actor=request.actor, **_account(upload))
+            return goto(request, page, done="columns_forgotten")
+        _, rows = await to_thread(_table, upload)
+        if choice := await _choice(request, upload.kind, rows, saved):
+            async with transaction(request.context.engine) as db:
                 await save_mapping(
                     db,
-                    staff.school_id,
-                    headers=form.chosen,
-                    data=batch.content,
-                    file_name=batch.file_name,
-                    actor=staff.actor,
-                    **_account(batch),
+                    request.school_id,
+                    headers=choice.chosen,
+                    data=upload.content,
+                    file_name=upload.file_name,
+                    actor=request.actor,
+                    **_account(upload),
                 )
-            return goto(request, PREVIEW_OF[batch.kind].format(batch_id), done="columns_saved")
-        except DomainError as refusal:
-            problem = refusal
-    return await _columns_screen(
-        request, context, staff, batch, sheets, rows, form, saved=saved, problem=problem
-    )
+            return goto(request, page, done="columns_saved")
+    again: Page = await show_columns.fn(request, upload_id=upload_id)
+    return again
 
 
-async def _table_held(db: Driver, staff: Staff, batch_id: int) -> Batch:
-    batch = await held_file(db, staff.school_id, batch_id)
-    if batch.kind not in PREVIEW_OF:
-        raise not_found("tệp sao kê hoặc đối soát này", "statement or settlement file")
-    return batch
+async def _find(request: ConsoleRequest, upload_id: int) -> tuple[Upload, Mapping[str, str]]:
+    """A file with columns, and the headers kept for its account. Raises TableFileNotFoundError."""
+    async with transaction(request.context.engine) as db:
+        upload = await find_upload(db, request.school_id, upload_id)
+        if upload.kind not in PREVIEW_OF:
+            raise TableFileNotFoundError
+        return upload, await saved_headers(db, request.school_id, **_account(upload))
 
 
-def _account(batch: Batch) -> dict[str, int]:
+def _account(upload: Upload) -> dict[str, int]:
     """Whose files these columns are, as `reconciliation.statements.mappings` names it."""
-    of = "bank_account_id" if batch.kind == "statement" else "merchant_account_id"
-    return {of: int(batch.parameters[of])}
+    of = "bank_account_id" if upload.kind == "statement" else "merchant_account_id"
+    return {of: int(upload.parameters[of])}
 
 
-def _table(batch: Batch) -> tuple[tuple[Sheet, ...], tuple[HeaderRow, ...], DomainError | None]:
-    """The sheets, the rows that may be headers, and why there are none. Call it in a thread."""
+def _table(upload: Upload) -> tuple[tuple[Sheet, ...], tuple[HeaderRow, ...]]:
+    """The sheets and the rows that may be headers. Call it in a thread.
+
+    Raises UnreadableTableError, and NoTableError where there is no such row.
+    """
     try:
-        sheets = read_sheets(batch.content, batch.file_name)
+        sheets = read_sheets(upload.content, upload.file_name)
     except FileError as error:
-        return (), (), _no_table(f"{error.detail}.")
+        raise UnreadableTableError(str(error.detail)) from error
     rows = header_rows(sheets)
     if not rows:
-        return sheets, (), _no_table("Tệp này không phải một bảng có tiêu đề cột.")
-    return sheets, rows, None
+        raise NoTableError
+    return sheets, rows
 
 
-def _no_table(vi: str) -> DomainError:
-    return Problem(
-        "no_table", vi=vi, en="This file is no table with headers over its columns.", status=422
-    )
-
-
-def _opened(kind: str, rows: Sequence[HeaderRow], saved: Mapping[str, str]) -> _Form | None:
-    """What the form shows at first: what was said before where the file bears it, else a guess."""
-    for row in rows:
-        if saved and all(row.holds(text) == 1 for text in saved.values()):
-            return _Form(header=row, chosen=dict(saved))
-    header = likeliest(rows, PHRASES[kind])
-    return _Form(header=header, chosen=_guessed(kind, header)) if header else None
-
-
-def _said(kind: str, rows: Sequence[HeaderRow], fields: Mapping[str, str]) -> _Form | None:
-    """What the form said; guessed anew where another row was made the header."""
+async def _choice(
+    request: ConsoleRequest, kind: str, rows: Sequence[HeaderRow], saved: Mapping[str, str]
+) -> ColumnChoice | None:
+    """What the form holds: guessed anew where another row was made the header, or where nothing was sent."""
+    fields = await request.form()
     header = next((row for row in rows if _key(row) == fields.get("header")), None)
     if header is None:
-        return _opened(kind, rows, {})
+        return _first_choice(kind, rows, {} if fields else saved)
     if fields.get("header") != fields.get("shown"):
-        return _Form(header=header, chosen=_guessed(kind, header))
-    chosen = {role: fields.get(role, "") for role in ROLES[kind]}
-    return _Form(
-        header=header, chosen={role: text for role, text in chosen.items() if text in header.names}
-    )
+        return ColumnChoice(header=header, chosen=_guessed(kind, header))
+    sent = {role: str(fields.get(role, "")) for role in ROLES[kind]}
+    chosen = {role: text for role, text in sent.items() if text in header.names}
+    return ColumnChoice(header=header, chosen=chosen)
+
+
+def _first_choice(
+    kind: str, rows: Sequence[HeaderRow], saved: Mapping[str, str]
+) -> ColumnChoice | None:
+    """What was kept before where the file has these headers, else a guess."""
+    for row in rows:
+        if saved and all(row.holds(text) == 1 for text in saved.values()):
+            return ColumnChoice(header=row, chosen=saved)
+    header = likeliest(rows, PHRASES[kind])
+    return ColumnChoice(header=header, chosen=_guessed(kind, header)) if header else None
 
 
 def _guessed(kind: str, header: HeaderRow) -> dict[str, str]:
     found = guess(header.names, PHRASES[kind])
-    if "credit" in found:  # two columns say what one signed column would
+    if "credit" in found:  # two columns hold what one signed column would
         found.pop("amount", None)
     return found
 
 
 def _key(row: HeaderRow) -> str:
     return f"{row.sheet}.{row.row}.{row.height}"
-
-
-async def _columns_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    batch: Batch,
-    sheets: Sequence[Sheet],
-    rows: Sequence[HeaderRow],
-    form: _Form | None,
-    *,
-    saved: Mapping[str, str],
-    problem: DomainError | None,
-) -> Response[Any]:
-    preview: object = None
-    misread: DomainError | None = None
-    if form is not None:
-        try:
-            async with transaction(context.engine) as db:
-                preview = await _preview(db, staff, batch, form.chosen)
-        except DomainError as refusal:
-            misread = refusal
-    sheet = sheets[form.header.sheet] if form else None
-    return screen(
-        request,
-        "columns.html",
-        active="imports",
-        problem=problem,
-        misread=misread,
-        batch=batch,
-        form=form,
-        saved=saved,
-        roles=[(role, role in NEEDED[batch.kind]) for role in ROLES[batch.kind]],
-        candidates=[(_key(row), row) for row in rows],
-        shown=_key(form.header) if form else "",
-        grid=_grid(sheet, form.header) if sheet and form else (),
-        preview=preview,
-        preview_at=PREVIEW_OF[batch.kind].format(batch.id),
-    )
 
 
 def _grid(sheet: Sheet, header: HeaderRow) -> list[tuple[int, bool, list[str]]]:
@@ -242,20 +216,20 @@ def _grid(sheet: Sheet, header: HeaderRow) -> list[tuple[int, bool, list[str]]]:
     ]
 
 
-async def _preview(db: Driver, staff: Staff, batch: Batch, chosen: Mapping[str, str]) -> object:
-    if batch.kind == "statement":
+async def _preview(db: Driver, school_id: int, upload: Upload, chosen: Mapping[str, str]) -> object:
+    if upload.kind == "statement":
         return await preview_statement(
             db,
-            staff.school_id,
-            int(batch.parameters["bank_account_id"]),
-            batch.content,
-            batch.file_name,
+            school_id,
+            int(upload.parameters["bank_account_id"]),
+            upload.content,
+            upload.file_name,
             layout=statement_layout(chosen),
         )
     read = await to_thread(
-        read_settlement_by, settlement_layout(chosen, ""), batch.content, batch.file_name
+        read_settlement_by, settlement_layout(chosen, ""), upload.content, upload.file_name
     )
-    return _SettlementPreview(
+    return SettlementSample(
         lines=len(read.lines), sample=read.lines[:SHOWN_LINES], unreadable=read.unreadable
     )
 

@@ -6,37 +6,34 @@ one transaction with the mark that the file was accepted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from litestar import Response, get, post
-from litestar.di import NamedDependency
+from litestar import get, post
 from litestar.response import Redirect
 
 from core.fees.concessions import accept_concessions, preview_concessions
 from core.fees.queries import list_schedules
 from core.fees.service import draft_schedule, preview_schedule
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver, transaction
-from core.kit.errors import DomainError, Problem, not_found
+from core.kit.database import Driver
+from core.kit.errors import ConflictError, DomainError, NotFoundError
+from core.merchants.queries import bank_accounts_of
 from core.portal.applications import accept_forms, preview_forms
-from core.students.service import (
-    accept_roster,
-    check_school_year,
-    preview_roster,
-    school_year_of,
-)
-from gateway.console.frame.screen import HttpRequest, RowId, Staff, goto, number_or_none, screen
-from gateway.console.frame.uploads import (
-    Batch,
-    drop_file,
-    file_of,
-    held_file,
-    hold_file,
-    last_files,
+from core.students.service import accept_roster, check_school_year, preview_roster, school_year_of
+from core.uploads.service import (
+    Upload,
+    drop_upload,
+    find_upload,
+    keep_upload,
+    last_uploads,
     mark_accepted,
 )
-from gateway.context import AppContext
-from gateway.problems import status_of
+from gateway.console.errors import BadUploadError, ImportNotFoundError
+from gateway.console.frame.actions import action, in_transaction
+from gateway.console.frame.forms import file_of, number_or_none
+from gateway.console.frame.screen import Page, RowId, goto, screen
+from gateway.console.frame.session import ConsoleRequest
 from reconciliation.statements.imports import import_statement, preview_statement
 from reconciliation.statements.notifications import (
     import_notifications,
@@ -46,190 +43,145 @@ from reconciliation.statements.notifications import (
 
 LIST: Final = "/console/imports"
 KINDS: Final = ("roster", "fees", "concessions", "applications", "statement")
+MAX_ACCOUNTS: Final = 50
 
 
 @get("/imports", operation_id="console_imports")
-async def show_imports(
-    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
-) -> Response[Any]:
+@in_transaction
+async def show_imports(request: ConsoleRequest, db: Driver) -> Page:
     """What can be brought in, the schedules and where they stand, the last files."""
-    return await _imports_screen(request, context, staff)
+    first = int(school_year_of(business_date(now_utc()))[:4])
+    accounts = await bank_accounts_of(db, request.school_id)
+    return screen(
+        request,
+        "imports.html",
+        active="imports",
+        accounts=sorted(accounts, key=lambda one: not one.is_default)[:MAX_ACCOUNTS],
+        schedules=await list_schedules(db, request.school_id),
+        files=await last_uploads(db, request.school_id),
+        school_years=[f"{year}-{year + 1}" for year in (first, first + 1)],
+        limit_mb=request.context.settings.upload_limit // (1024 * 1024),
+    )
 
 
 @post("/imports", operation_id="console_upload", status_code=303)
-async def upload(
-    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
-) -> Response[Any]:
-    """Hold an uploaded file and go to its preview."""
+@action(refused_on=show_imports)
+async def upload(request: ConsoleRequest, db: Driver) -> Redirect:
+    """Keep an uploaded file and go to its preview."""
+    form = await request.form()
+    kind = str(form.get("kind", ""))
+    content, file_name = await file_of(form.get("file"))
+    upload_id = await keep_upload(
+        db,
+        request.school_id,
+        kind=kind,
+        file_name=file_name,
+        content=content,
+        parameters=_parameters(kind, form),
+        actor=request.actor,
+    )
+    return goto(request, f"{LIST}/{upload_id}")
+
+
+@get("/imports/{upload_id:int}", operation_id="console_import_preview")
+@in_transaction
+async def show_preview(request: ConsoleRequest, db: Driver, upload_id: RowId) -> Page:
+    """What the file would change, and every problem in it; one that cannot be read can only be dropped."""
+    found = await _find(db, request, upload_id)
+    preview: object = None
     try:
-        form = await request.form()
-        kind = str(form.get("kind", ""))
-        content, file_name = await file_of(form.get("file"))
-        parameters = _parameters(kind, form)
-        async with transaction(context.engine) as db:
-            batch_id = await hold_file(
-                db,
-                staff.school_id,
-                kind=kind,
-                file_name=file_name,
-                content=content,
-                parameters=parameters,
-                actor=staff.actor,
-            )
-    except DomainError as problem:
-        return await _imports_screen(request, context, staff, problem)
-    return goto(request, f"{LIST}/{batch_id}")
+        preview = await _preview(db, request, found)
+    except DomainError as unreadable:
+        request.problem = request.problem or unreadable
+    return screen(
+        request,
+        "import.html",
+        active="imports",
+        upload=found,
+        preview=preview,
+        faults=getattr(preview, "faults", ()),
+    )
 
 
-@get("/imports/{batch_id:int}", operation_id="console_import_preview")
-async def show_preview(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
-    """What the file would change, and every problem in it."""
-    return await _preview_screen(request, context, staff, batch_id)
+@post("/imports/{upload_id:int}/accept", operation_id="console_import_accept", status_code=303)
+@action(refused_on=show_preview, unless=(NotFoundError, ConflictError))
+async def accept(request: ConsoleRequest, db: Driver, upload_id: RowId) -> Redirect:
+    """Write what was shown, and go where it is seen."""
+    found = await _find(db, request, upload_id, lock=True)
+    page = await _accept(db, request, found)
+    await mark_accepted(db, request.school_id, upload_id)
+    return goto(request, page, done="accepted")
 
 
-@post("/imports/{batch_id:int}/accept", operation_id="console_import_accept", status_code=303)
-async def accept(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
-    """Write what was shown."""
-    try:
-        async with transaction(context.engine) as db:
-            batch = await _held_here(db, staff, batch_id, lock=True)
-            next_page = await _write(db, context, staff, batch)
-            await mark_accepted(db, staff.school_id, batch_id)
-    except DomainError as problem:
-        if status_of(problem) in {404, 409}:
-            raise
-        return await _preview_screen(request, context, staff, batch_id, problem)
-    return _after(request, next_page)
-
-
-@post("/imports/{batch_id:int}/drop", operation_id="console_import_drop", status_code=303)
-async def drop(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
+@post("/imports/{upload_id:int}/drop", operation_id="console_import_drop", status_code=303)
+@in_transaction
+async def drop(request: ConsoleRequest, db: Driver, upload_id: RowId) -> Redirect:
     """Forget the file."""
-    async with transaction(context.engine) as db:
-        await drop_file(db, staff.school_id, batch_id)
+    await drop_upload(db, request.school_id, upload_id)
     return goto(request, LIST, done="discarded")
 
 
-def _after(request: HttpRequest, path: str) -> Redirect:
-    return goto(request, path, done="accepted")
+async def _find(
+    db: Driver, request: ConsoleRequest, upload_id: int, *, lock: bool = False
+) -> Upload:
+    """A file of a kind that is looked at here. Raises ImportNotFoundError, and as `find_upload`."""
+    found = await find_upload(db, request.school_id, upload_id, lock=lock)
+    if found.kind not in KINDS:
+        raise ImportNotFoundError
+    return found
 
 
-async def _write(db: Driver, context: AppContext, staff: Staff, batch: Batch) -> str:
+async def _preview(db: Driver, request: ConsoleRequest, found: Upload) -> object:
+    """What the file would do. Raises DomainError for a file that cannot be read."""
+    school_id, chosen = request.school_id, found.parameters
+    content, name = found.content, found.file_name
+    match found.kind:
+        case "roster":
+            keys, year = request.context.keys, chosen["school_year"]
+            return await preview_roster(db, school_id, content, name, year, keys=keys)
+        case "fees":
+            return await preview_schedule(db, school_id, content, name)
+        case "concessions":
+            return await preview_concessions(db, school_id, content, name)
+        case "applications":
+            return await preview_forms(db, school_id, int(chosen["schedule_id"]), content, name)
+    account_id = int(chosen["bank_account_id"])
+    if is_notification(content):
+        return await preview_notifications(db, school_id, account_id, content)
+    return await preview_statement(db, school_id, account_id, content, name)
+
+
+async def _accept(db: Driver, request: ConsoleRequest, found: Upload) -> str:
     """Write an accepted file; returns the page that shows what came of it."""
-    if batch.kind == "roster":
-        await accept_roster(
-            db,
-            context.keys,
-            staff.school_id,
-            batch.content,
-            batch.file_name,
-            batch.parameters["school_year"],
-            actor=staff.actor,
-        )
-        return LIST
-    if batch.kind == "fees":
-        drafted = await draft_schedule(
-            db, staff.school_id, batch.content, batch.file_name, actor=staff.actor
-        )
-        return f"/console/schedules/{drafted.schedule_id}"
-    if batch.kind == "concessions":
-        await accept_concessions(
-            db, staff.school_id, batch.content, batch.file_name, actor=staff.actor
-        )
-        return LIST
-    if batch.kind == "applications":
-        service_id = int(batch.parameters["schedule_id"])
-        await accept_forms(
-            db,
-            context.keys,
-            staff.school_id,
-            service_id,
-            batch.content,
-            batch.file_name,
-            on=business_date(now_utc()),
-            actor=staff.actor,
-        )
-        return f"/console/schedules/{service_id}/applications"
-    if is_notification(batch.content):
-        await import_notifications(
-            db,
-            staff.school_id,
-            int(batch.parameters["bank_account_id"]),
-            batch.content,
-            actor=staff.actor,
-        )
-        return "/console/reconciliation"
-    await import_statement(
-        db,
-        staff.school_id,
-        int(batch.parameters["bank_account_id"]),
-        batch.content,
-        batch.file_name,
-        actor=staff.actor,
-    )
+    keys, school_id, actor = request.context.keys, request.school_id, request.actor
+    content, name, chosen = found.content, found.file_name, found.parameters
+    match found.kind:
+        case "roster":
+            year = chosen["school_year"]
+            await accept_roster(db, keys, school_id, content, name, year, actor=actor)
+            return LIST
+        case "fees":
+            drafted = await draft_schedule(db, school_id, content, name, actor=actor)
+            return f"/console/schedules/{drafted.schedule_id}"
+        case "concessions":
+            await accept_concessions(db, school_id, content, name, actor=actor)
+            return LIST
+        case "applications":
+            service_id, today = int(chosen["schedule_id"]), business_date(now_utc())
+            await accept_forms(
+                db, keys, school_id, service_id, content, name, on=today, actor=actor
+            )
+            return f"/console/schedules/{service_id}/applications"
+    account_id = int(chosen["bank_account_id"])
+    if is_notification(content):
+        await import_notifications(db, school_id, account_id, content, actor=actor)
+    else:
+        await import_statement(db, school_id, account_id, content, name, actor=actor)
     return "/console/reconciliation"
 
 
-async def _held_here(db: Driver, staff: Staff, batch_id: int, *, lock: bool = False) -> Batch:
-    """A held file of a kind that is looked at here. Raises Problem as `held_file`."""
-    batch = await held_file(db, staff.school_id, batch_id, lock=lock)
-    if batch.kind not in KINDS:
-        raise not_found("tệp này ở trang nhập dữ liệu", "file on this page")
-    return batch
-
-
-async def _preview(db: Driver, context: AppContext, staff: Staff, batch: Batch) -> object:
-    if batch.kind == "roster":
-        return await preview_roster(
-            db,
-            staff.school_id,
-            batch.content,
-            batch.file_name,
-            batch.parameters["school_year"],
-            keys=context.keys,
-        )
-    if batch.kind == "fees":
-        return await preview_schedule(db, staff.school_id, batch.content, batch.file_name)
-    if batch.kind == "concessions":
-        return await preview_concessions(db, staff.school_id, batch.content, batch.file_name)
-    if batch.kind == "applications":
-        return await preview_forms(
-            db,
-            staff.school_id,
-            int(batch.parameters["schedule_id"]),
-            batch.content,
-            batch.file_name,
-        )
-    if is_notification(batch.content):
-        return await preview_notifications(
-            db, staff.school_id, int(batch.parameters["bank_account_id"]), batch.content
-        )
-    return await preview_statement(
-        db,
-        staff.school_id,
-        int(batch.parameters["bank_account_id"]),
-        batch.content,
-        batch.file_name,
-    )
-
-
-def _parameters(kind: str, form: Any) -> dict[str, str]:
-    """What was chosen beside the file. Raises Problem for what no form of ours sends."""
+def _parameters(kind: str, form: Any) -> Mapping[str, str]:
+    """What was chosen beside the file. Raises BadUploadError for what no form of ours sends."""
     if kind == "roster":
         return {"school_year": check_school_year(str(form.get("school_year", "")))}
     if kind in {"fees", "concessions"}:
@@ -240,59 +192,4 @@ def _parameters(kind: str, form: Any) -> dict[str, str]:
     bank_account_id = number_or_none(str(form.get("bank_account_id", "")))
     if kind == "statement" and bank_account_id:
         return {"bank_account_id": str(bank_account_id)}
-    raise Problem(
-        "bad_upload",
-        vi="Hãy chọn loại dữ liệu và tài khoản ngân hàng.",
-        en="Choose what the file is and, for a statement, the bank account.",
-    )
-
-
-async def _imports_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
-) -> Response[Any]:
-    first = int(school_year_of(business_date(now_utc()))[:4])
-    async with transaction(context.engine) as db:
-        accounts = await db.raw.fetch(
-            "SELECT id, number, coalesce(nullif(label, ''), holder) AS name FROM bank_account"
-            " WHERE school_id = $1 ORDER BY is_default DESC, id LIMIT 50",
-            staff.school_id,
-        )
-        schedules = await list_schedules(db, staff.school_id)
-        files = await last_files(db, staff.school_id)
-    return screen(
-        request,
-        "imports.html",
-        active="imports",
-        problem=problem,
-        accounts=accounts,
-        schedules=schedules,
-        files=files,
-        school_years=[f"{year}-{year + 1}" for year in (first, first + 1)],
-        limit_mb=context.settings.upload_limit // (1024 * 1024),
-    )
-
-
-async def _preview_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    batch_id: int,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    """The preview; a file that cannot be read at all is told so and can only be dropped."""
-    async with transaction(context.engine) as db:
-        batch = await _held_here(db, staff, batch_id)
-        preview: object = None
-        try:
-            preview = await _preview(db, context, staff, batch)
-        except DomainError as unreadable:
-            problem = problem or unreadable
-    return screen(
-        request,
-        "import.html",
-        active="imports",
-        problem=problem,
-        batch=batch,
-        preview=preview,
-        faults=getattr(preview, "faults", ()),
-    )
+    raise BadUploadError

@@ -7,11 +7,11 @@ a search is a POST that answers with the list.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from litestar import Response, get, post
-from litestar.di import NamedDependency
+from litestar import get, post
 from litestar.params import FromQuery, URLEncodedBody
+from litestar.response import Redirect
 
 from core.invoices.cancel import cancel_invoice
 from core.invoices.detail import invoice_detail
@@ -25,20 +25,13 @@ from core.invoices.search import (
 )
 from core.invoices.selects import InvoiceStatus
 from core.kit.clock import business_date, now_utc
-from core.kit.database import transaction
-from core.kit.errors import DomainError
+from core.kit.database import Driver
 from core.statistics.queries import issued_schedules
+from gateway.console.frame.actions import action, in_transaction
+from gateway.console.frame.forms import number_or_none, typed
 from gateway.console.frame.match_reasons import matched_of
-from gateway.console.frame.screen import (
-    HttpRequest,
-    RowId,
-    Staff,
-    goto,
-    number_or_none,
-    screen,
-    typed,
-)
-from gateway.context import AppContext
+from gateway.console.frame.screen import Page, RowId, goto, screen
+from gateway.console.frame.session import ConsoleRequest
 
 LIST: Final = "/console/invoices"
 MAX_REASON: Final = 500
@@ -75,34 +68,32 @@ class CancelForm:
 
 
 @get("/invoices", operation_id="console_invoices")
+@in_transaction
 async def show_invoices(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
+    request: ConsoleRequest,
+    db: Driver,
     class_id: FromQuery[str] = "",
     schedule_id: FromQuery[str] = "",
     status: FromQuery[str] = "",
     money: FromQuery[str] = "",
     after: FromQuery[str] = "",
-) -> Response[Any]:
+) -> Page:
     """The list, filtered, in the order of class and name."""
     form = SearchForm(
         class_id=class_id, schedule_id=schedule_id, status=status, money=money, after=after
     )
-    return await _list_screen(request, context, staff, form.wanted())
+    return await _list_screen(request, db, form.wanted())
 
 
 @post("/invoices", operation_id="console_search_invoices", status_code=200)
+@in_transaction
 async def search_invoices(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    data: URLEncodedBody[SearchForm],
-) -> Response[Any]:
+    request: ConsoleRequest, db: Driver, data: URLEncodedBody[SearchForm]
+) -> Page:
     """The list for a name, a pupil's code or a reference; the text stays out of the address."""
     wanted = data.wanted()
     if wanted.text.strip():
-        return await _list_screen(request, context, staff, wanted)
+        return await _list_screen(request, db, wanted)
     chosen = {
         "class_id": wanted.class_id,
         "schedule_id": wanted.schedule_id,
@@ -113,82 +104,51 @@ async def search_invoices(
 
 
 @get("/invoices/{invoice_id:int}", operation_id="console_invoice")
-async def show_invoice(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    invoice_id: RowId,
-) -> Response[Any]:
+@in_transaction
+async def show_invoice(request: ConsoleRequest, db: Driver, invoice_id: RowId) -> Page:
     """One invoice: lines, payments, transfers."""
-    return await _invoice_screen(request, context, staff, invoice_id)
-
-
-@post("/invoices/{invoice_id:int}/cancel", operation_id="console_cancel_invoice", status_code=303)
-async def cancel(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    invoice_id: RowId,
-    data: URLEncodedBody[CancelForm],
-) -> Response[Any]:
-    """Cancel an invoice that received nothing, with a reason."""
-    try:
-        async with transaction(context.engine) as db:
-            await cancel_invoice(
-                db,
-                staff.school_id,
-                invoice_id,
-                on=business_date(now_utc()),
-                actor=staff.actor,
-                reason=typed(data.reason, MAX_REASON),
-            )
-    except DomainError as problem:
-        return await _invoice_screen(request, context, staff, invoice_id, problem)
-    return goto(request, f"{LIST}/{invoice_id}", done="cancelled")
-
-
-async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, wanted: InvoiceFilter
-) -> Response[Any]:
-    async with transaction(context.engine) as db:
-        today = business_date(now_utc())
-        found = await find_invoices(db, staff.school_id, wanted, today=today)
-        confirmed = await confirmed_of(db, staff.school_id, wanted, today=today)
-        classes = await classes_of(db, staff.school_id)
-        schedules = await issued_schedules(db, staff.school_id)
-    return screen(
-        request,
-        "invoices.html",
-        active="invoices",
-        wanted=wanted,
-        found=found,
-        classes=classes,
-        schedules=schedules,
-        statuses=list(InvoiceStatus),
-        states=list(PaymentState),
-        confirmed=confirmed,
-    )
-
-
-async def _invoice_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    invoice_id: int,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    async with transaction(context.engine) as db:
-        invoice = await invoice_detail(db, staff.school_id, invoice_id)
-        states = await states_of_invoices(db, staff.school_id, [invoice_id])
-        paid = [one.payment_id for one in invoice.payments]
-        matched = await matched_of(db, staff.school_id, paid)
+    invoice = await invoice_detail(db, request.school_id, invoice_id)
+    states = await states_of_invoices(db, request.school_id, [invoice_id])
+    paid = [one.payment_id for one in invoice.payments]
     return screen(
         request,
         "invoice.html",
         active="invoices",
         invoice=invoice,
         state=states.get(invoice_id),
-        matched=matched,
+        matched=await matched_of(db, request.school_id, paid),
         today=business_date(now_utc()),
-        problem=problem,
+    )
+
+
+@post("/invoices/{invoice_id:int}/cancel", operation_id="console_cancel_invoice", status_code=303)
+@action(refused_on=show_invoice)
+async def cancel(
+    request: ConsoleRequest, db: Driver, invoice_id: RowId, data: URLEncodedBody[CancelForm]
+) -> Redirect:
+    """Cancel an invoice that received nothing, with a reason."""
+    await cancel_invoice(
+        db,
+        request.school_id,
+        invoice_id,
+        on=business_date(now_utc()),
+        actor=request.actor,
+        reason=typed(data.reason, MAX_REASON),
+    )
+    return goto(request, f"{LIST}/{invoice_id}", done="cancelled")
+
+
+async def _list_screen(request: ConsoleRequest, db: Driver, wanted: InvoiceFilter) -> Page:
+    school_id, today = request.school_id, business_date(now_utc())
+    return screen(
+        request,
+        "invoices.html",
+        active="invoices",
+        wanted=wanted,
+        found=await find_invoices(db, school_id, wanted, today=today),
+        classes=await classes_of(db, school_id),
+        schedules=await issued_schedules(db, school_id),
+        statuses=list(InvoiceStatus),
+        states=list(PaymentState),
+        confirmed=await confirmed_of(db, school_id, wanted, today=today),
     )

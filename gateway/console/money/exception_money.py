@@ -6,35 +6,31 @@ where somebody else has been faster. An account that receives money is typed onc
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from litestar import Response, get, post
-from litestar.di import NamedDependency
+from litestar import get, post
 from litestar.params import URLEncodedBody
+from litestar.response import Redirect
 
 from adapters.banks import banks
+from core.invoices.choices import InvoiceChoice, invoice_choices
 from core.invoices.search import MAX_QUERY, InvoiceFilter, find_invoices
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver, transaction
-from core.kit.errors import DomainError, Problem
+from core.kit.database import Driver
+from core.kit.errors import DomainError
+from core.merchants.queries import bank_accounts_of
 from core.refunds.payee import read_payee
 from core.refunds.refundable import Refundable, refundable
 from core.refunds.states import MAX_REASON, Method
-from gateway.console.frame.screen import (
-    HttpRequest,
-    RowId,
-    Staff,
-    goto,
-    number_or_none,
-    screen,
-    typed,
-)
-from gateway.console.money.exceptions import FOUND, LIST, announce
-from gateway.context import AppContext
+from gateway.console.errors import BadMethodError, TooManySharesError
+from gateway.console.frame.actions import action, in_transaction
+from gateway.console.frame.forms import amount_of, number_or_none, typed
+from gateway.console.frame.screen import Page, RowId, goto, screen
+from gateway.console.frame.session import ConsoleRequest
+from gateway.console.money.exceptions import FOUND, LIST
 from reconciliation.review.actions import Action, MoneyState
 from reconciliation.review.allocations import InvoiceShare, split_exception
 from reconciliation.review.decisions import ReturnRequest, return_to_payer
@@ -46,21 +42,6 @@ from reconciliation.review.queue import ExceptionRow, find_exception
 AMOUNT: Final = "amount-"
 """Fields of the split form: this and the invoice's number."""
 MOST_SHARES: Final = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An invoice that may get a share, and what was typed for it. Amounts in VND."""
-
-    invoice_id: int
-    student_id: int
-    full_name: str
-    student_code: str
-    class_name: str
-    schedule_name: str
-    reference: str
-    open_vnd: int
-    amount: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,168 +57,34 @@ class ReturnForm:
     bank_account: str = ""
     key: str = ""
 
-    def wish(self) -> ReturnRequest:
-        """What is asked for. Raises Problem (422) for a method or an account that cannot be read."""
+    def wanted(self) -> ReturnRequest:
+        """What is asked for. Raises BadMethodError, BadPayeeError."""
         if self.method not in set(Method):
-            raise Problem(
-                "bad_method", vi="Hãy chọn cách hoàn.", en="Choose how it goes back.", status=422
-            )
+            raise BadMethodError
         method = Method(self.method)
-        by_payout = method is Method.TRANSFER
+        is_transfer = method is Method.TRANSFER
         return ReturnRequest(
             method=method,
-            payee=read_payee(self.bin, self.number, self.holder) if by_payout else None,
+            payee=read_payee(self.bin, self.number, self.holder) if is_transfer else None,
             bank_account_id=number_or_none(self.bank_account),
             key=typed(self.key, 64),
         )
 
 
 @get("/exceptions/{exception_id:int}/split", operation_id="console_split_form")
-async def show_split(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-) -> Response[Any]:
-    """The form that splits what waits over several invoices."""
-    return await _split_screen(request, context, staff, exception_id, {})
-
-
-@post(
-    "/exceptions/{exception_id:int}/split/search",
-    operation_id="console_split_find",
-    status_code=200,
-)
-async def find_to_split(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-) -> Response[Any]:
-    """The same form with more invoices, and what was typed so far."""
-    return await _split_screen(request, context, staff, exception_id, await _fields(request))
-
-
-@post("/exceptions/{exception_id:int}/split", operation_id="console_split", status_code=303)
-async def split(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-) -> Response[Any]:
-    """Give each invoice its part; the rest waits on or becomes a pupil's credit."""
+@in_transaction
+async def show_split(request: ConsoleRequest, db: Driver, exception_id: RowId) -> Page:
+    """The form that splits what waits over several invoices, with what was typed so far."""
     fields = await _fields(request)
-    try:
-        shares = _shares(fields)
-        async with transaction(context.engine) as db:
-            moved = await split_exception(
-                db,
-                staff.school_id,
-                exception_id,
-                shares,
-                credit_student_id=number_or_none(fields.get("rest", "")),
-                actor=staff.actor,
-                note=typed(fields.get("note", ""), MAX_TEXT),
-                mark=fields.get("mark"),
-            )
-    except DomainError as problem:
-        return await _split_screen(request, context, staff, exception_id, fields, problem)
-    await announce(context, staff, moved)
-    if moved.suspense_vnd:
-        return goto(request, f"{LIST}/{exception_id}", done="split")
-    return goto(request, LIST, done="split")
-
-
-@get("/exceptions/{exception_id:int}/return", operation_id="console_return_form")
-async def show_return(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-) -> Response[Any]:
-    """The form that returns money to whoever paid it."""
-    return await _return_screen(request, context, staff, exception_id, None)
-
-
-@post("/exceptions/{exception_id:int}/return", operation_id="console_return", status_code=303)
-async def return_money(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-    data: URLEncodedBody[ReturnForm],
-) -> Response[Any]:
-    """Ask for the refund; the exception is closed with it, and open again if it comes to nothing."""
-    try:
-        wish = data.wish()
-        async with transaction(context.engine) as db:
-            made = await return_to_payer(
-                db,
-                context.keys,
-                staff.school_id,
-                exception_id,
-                wish,
-                actor=staff.actor,
-                note=typed(data.note, MAX_REASON),
-                mark=data.mark,
-            )
-    except DomainError as problem:
-        return await _return_screen(request, context, staff, exception_id, data, problem)
-    return goto(request, f"/console/refunds/{made.id}", done="refund_requested")
-
-
-async def _fields(request: HttpRequest) -> Mapping[str, str]:
-    form = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _shares(fields: Mapping[str, str]) -> list[InvoiceShare]:
-    """The amounts typed. Raises Problem (422) for one that cannot be read."""
-    found: list[InvoiceShare] = []
-    for name, value in fields.items():
-        invoice_id = number_or_none(name.removeprefix(AMOUNT))
-        digits = re.sub(r"[.,\sđ]", "", value)
-        if not name.startswith(AMOUNT) or invoice_id is None or not digits:
-            continue
-        amount_vnd = number_or_none(digits)
-        if amount_vnd is None:
-            raise Problem(
-                "bad_amount",
-                vi="Hãy ghi số tiền bằng chữ số.",
-                en="Write the amount in digits.",
-                status=422,
-            )
-        if amount_vnd:
-            found.append(InvoiceShare(invoice_id, amount_vnd))
-    if len(found) > MOST_SHARES:
-        raise Problem(
-            "too_many_shares",
-            vi=f"Chia cho nhiều nhất {MOST_SHARES} phiếu báo thu.",
-            en=f"Split over at most {MOST_SHARES} invoices.",
-            status=422,
-        )
-    return found
-
-
-async def _split_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    exception_id: int,
-    fields: Mapping[str, str],
-    problem: DomainError | None = None,
-) -> Response[Any]:
     text = typed(fields.get("text", ""), MAX_QUERY)
-    async with transaction(context.engine) as db:
-        row = await find_exception(db, staff.school_id, exception_id)
-        _check_action(row, Action.SPLIT, problem)
-        candidates = await _candidates(db, staff.school_id, row, text, fields)
+    row = await find_exception(db, request.school_id, exception_id)
+    _check_action(request, row, Action.SPLIT)
+    candidates = await _candidates(db, request.school_id, row, text, fields)
     pupils = {one.student_id: f"{one.full_name} · {one.student_code}" for one in candidates}
     return screen(
         request,
         "split.html",
         active="exceptions",
-        problem=problem,
         row=row,
         candidates=candidates,
         pupils=pupils,
@@ -247,17 +94,116 @@ async def _split_screen(
     )
 
 
+find_to_split = post(
+    "/exceptions/{exception_id:int}/split/search",
+    operation_id="console_split_find",
+    status_code=200,
+)(show_split.fn)
+"""The same form with more invoices."""
+
+
+@post("/exceptions/{exception_id:int}/split", operation_id="console_split", status_code=303)
+@action(refused_on=show_split)
+async def split(request: ConsoleRequest, db: Driver, exception_id: RowId) -> Redirect:
+    """Give each invoice its part; the rest waits on or becomes a pupil's credit."""
+    fields = await _fields(request)
+    step = await split_exception(
+        db,
+        request.school_id,
+        exception_id,
+        _shares(fields),
+        credit_student_id=number_or_none(fields.get("rest", "")),
+        actor=request.actor,
+        note=typed(fields.get("note", ""), MAX_TEXT),
+        mark=fields.get("mark"),
+    )
+    request.announce(step.invoice_ids)
+    return goto(request, f"{LIST}/{exception_id}" if step.suspense_vnd else LIST, done="split")
+
+
+@in_transaction
+async def _return_screen(
+    request: ConsoleRequest, db: Driver, exception_id: int, data: ReturnForm | None = None
+) -> Page:
+    found: Refundable | None = None
+    row = await find_exception(db, request.school_id, exception_id)
+    _check_action(request, row, Action.RETURN)
+    if row.payment_id is not None:
+        try:
+            found = await refundable(db, request.school_id, row.payment_id)
+        except DomainError as uncertain:
+            request.problem = request.problem or uncertain
+    is_suspended = row.money_state is MoneyState.SUSPENDED
+    return screen(
+        request,
+        "return.html",
+        active="exceptions",
+        row=row,
+        found=found,
+        amount_vnd=row.money.suspense_vnd if is_suspended else row.money.credit_vnd,
+        accounts=await bank_accounts_of(db, request.school_id),
+        paying_id=(found.bank_account_id or found.merchant_bank_account_id) if found else None,
+        banks=sorted(banks(), key=lambda one: one.short_name.casefold()),
+        form=data or ReturnForm(key=secrets.token_hex(16), mark=row.mark),
+        max_reason=MAX_REASON,
+    )
+
+
+@get("/exceptions/{exception_id:int}/return", operation_id="console_return_form")
+async def show_return(request: ConsoleRequest, exception_id: RowId) -> Page:
+    """The form that returns money to whoever paid it."""
+    return await _return_screen(request, exception_id=exception_id)
+
+
+@post("/exceptions/{exception_id:int}/return", operation_id="console_return", status_code=303)
+@action(refused_on=_return_screen)
+async def return_money(
+    request: ConsoleRequest, db: Driver, exception_id: RowId, data: URLEncodedBody[ReturnForm]
+) -> Redirect:
+    """Ask for the refund; the exception is closed with it, and open again if it comes to nothing."""
+    made = await return_to_payer(
+        db,
+        request.context.keys,
+        request.school_id,
+        exception_id,
+        data.wanted(),
+        actor=request.actor,
+        note=typed(data.note, MAX_REASON),
+        mark=data.mark,
+    )
+    return goto(request, f"/console/refunds/{made.id}", done="refund_requested")
+
+
+async def _fields(request: ConsoleRequest) -> Mapping[str, str]:
+    form = await request.form()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _invoice_of(field_name: str) -> int | None:
+    """The invoice whose share a field of the form is."""
+    return (
+        number_or_none(field_name.removeprefix(AMOUNT)) if field_name.startswith(AMOUNT) else None
+    )
+
+
+def _shares(fields: Mapping[str, str]) -> list[InvoiceShare]:
+    """The amounts typed. Raises BadAmountError for one that cannot be read, TooManySharesError."""
+    found: list[InvoiceShare] = []
+    for name, value in fields.items():
+        invoice_id = _invoice_of(name)
+        if invoice_id is not None and (amount_vnd := amount_of(value)):
+            found.append(InvoiceShare(invoice_id, amount_vnd))
+    if len(found) > MOST_SHARES:
+        raise TooManySharesError(MOST_SHARES)
+    return found
+
+
 async def _candidates(
     db: Driver, school_id: int, row: ExceptionRow, text: str, fields: Mapping[str, str]
-) -> list[Candidate]:
+) -> list[InvoiceChoice]:
     """Invoices with an amount typed, then those proposed, then those found, each once."""
-    wanted = [
-        invoice_id
-        for name, value in fields.items()
-        if name.startswith(AMOUNT)
-        and value.strip()
-        and (invoice_id := number_or_none(name.removeprefix(AMOUNT))) is not None
-    ]
+    typed_for = (_invoice_of(name) for name, value in fields.items() if value.strip())
+    wanted = [invoice_id for invoice_id in typed_for if invoice_id is not None]
     wanted += [one.invoice_id for one in await proposals_for(db, school_id, row.id)]
     if text.strip():
         today = business_date(now_utc())
@@ -265,66 +211,10 @@ async def _candidates(
             db, school_id, InvoiceFilter(text=text), today=today, limit=FOUND
         )
         wanted += [one.id for one in page.rows]
-    ordered = list(dict.fromkeys(wanted))
-    rows = await db.raw.fetch(
-        """
-        SELECT i.id AS invoice_id, i.student_id, s.full_name, s.code AS student_code,
-               CASE c.kind WHEN 'class' THEN c.name ELSE '' END AS class_name, f.name AS schedule_name,
-               i.reference, i.total_vnd - i.paid_vnd AS open_vnd
-          FROM invoice i
-          JOIN student s ON s.school_id = i.school_id AND s.id = i.student_id
-          JOIN school_class c ON c.school_id = i.school_id AND c.id = i.class_id
-          JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
-         WHERE i.school_id = $1 AND i.id = ANY($2::bigint[]) AND i.cancelled_at IS NULL
-         ORDER BY array_position($2::bigint[], i.id)
-        """,
-        school_id,
-        ordered,
-    )
-    return [
-        Candidate(**dict(found), amount=fields.get(f"{AMOUNT}{found['invoice_id']}", ""))
-        for found in rows
-    ]
+    return await invoice_choices(db, school_id, list(dict.fromkeys(wanted)))
 
 
-async def _return_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    exception_id: int,
-    form: ReturnForm | None,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    found: Refundable | None = None
-    async with transaction(context.engine) as db:
-        row = await find_exception(db, staff.school_id, exception_id)
-        _check_action(row, Action.RETURN, problem)
-        if row.payment_id is not None:
-            try:
-                found = await refundable(db, staff.school_id, row.payment_id)
-            except DomainError as uncertain:
-                problem = problem or uncertain
-        accounts = await db.raw.fetch(
-            "SELECT id, number FROM bank_account WHERE school_id = $1 ORDER BY id", staff.school_id
-        )
-    waits = row.money_state is MoneyState.SUSPENDED
-    return screen(
-        request,
-        "return.html",
-        active="exceptions",
-        problem=problem,
-        row=row,
-        found=found,
-        amount_vnd=row.money.suspense_vnd if waits else row.money.credit_vnd,
-        accounts=accounts,
-        paying_id=(found.bank_account_id or found.merchant_bank_account_id) if found else None,
-        banks=sorted(banks(), key=lambda one: one.short_name.casefold()),
-        form=form or ReturnForm(key=secrets.token_hex(16), mark=row.mark),
-        max_reason=MAX_REASON,
-    )
-
-
-def _check_action(row: ExceptionRow, action: Action, problem: DomainError | None) -> None:
+def _check_action(request: ConsoleRequest, row: ExceptionRow, wanted: Action) -> None:
     """A form for what cannot be done is not shown; why an attempt failed is. Raises ActionNotAllowedError."""
-    if action not in row.actions and problem is None:
+    if wanted not in row.actions and request.problem is None:
         raise ActionNotAllowedError

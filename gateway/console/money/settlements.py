@@ -1,6 +1,6 @@
-"""Quyết toán: what providers that pay in a lump have reported, what the bank shows of it, and their terms.
+"""Quyết toán: what providers that pay out in batches have reported, what the bank shows of it, and their terms.
 
-A settlement file is held and previewed before anything is written. What the night could not put together
+A settlement file is kept and previewed before anything is written. What the night could not put together
 a person does here, with a note; nothing is booked whose amount does not agree to the đồng.
 """
 
@@ -10,27 +10,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from litestar import Response, get, post
-from litestar.di import NamedDependency
+from litestar import get, post
 from litestar.params import URLEncodedBody
+from litestar.response import Redirect
 
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver, borrowed, transaction
-from core.kit.errors import DomainError, Problem
-from core.payments.ingest.group_commit import announce_paid
-from gateway.console.frame.screen import (
-    HttpRequest,
-    NoteForm,
-    RowId,
-    Staff,
-    goto,
-    number_or_none,
-    screen,
-    typed,
-)
-from gateway.console.frame.uploads import drop_file, file_of, held_file, hold_file, mark_accepted
-from gateway.context import AppContext
-from gateway.problems import status_of
+from core.kit.database import Driver
+from core.kit.errors import ConflictError, DomainError, NotFoundError
+from core.uploads.service import drop_upload, find_upload, keep_upload, mark_accepted
+from gateway.console.errors import BadTermsError, ChannelMissingError
+from gateway.console.frame.actions import action, in_transaction
+from gateway.console.frame.forms import MAX_NOTE, NoteForm, file_of, number_or_none, typed
+from gateway.console.frame.screen import Page, RowId, goto, screen
+from gateway.console.frame.session import ConsoleRequest
 from reconciliation.review.manual_payouts import candidate_batches, match_payout
 from reconciliation.review.provider_refunds import book_provider_refund
 from reconciliation.review.queue import ExceptionRow
@@ -53,7 +45,6 @@ from reconciliation.settlements.terms import (
 )
 
 LIST: Final = "/console/settlements"
-MAX_NOTE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,56 +59,84 @@ class TermsForm:
     days: str = "2"
     tolerance_vnd: str = "0"
 
+    def terms(self) -> SettlementTerms:
+        """The terms. Raises BadTermsError for what is no number or day."""
+        try:
+            return SettlementTerms(
+                valid_from=date.fromisoformat(self.valid_from),
+                fee_basis_points=basis_points(self.fee_percent),
+                fixed_vnd=_vnd(self.fixed_vnd),
+                vat_percent=int(self.vat_percent),
+                settled_within_days=int(self.days),
+                tolerance_vnd=_vnd(self.tolerance_vnd),
+            )
+        except ValueError as error:
+            raise BadTermsError from error
+
 
 @dataclass(frozen=True, slots=True)
 class PairForm:
-    """Which bank line a batch is, and why a person says so."""
+    """Which bank line a batch is, and how a person knows."""
 
     line: str = ""
     note: str = ""
 
 
 @get("/settlements", operation_id="console_settlements")
-async def show_settlements(
-    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
-) -> Response[Any]:
+@in_transaction
+async def show_settlements(request: ConsoleRequest, db: Driver) -> Page:
     """Batches, what is late, what the contracts say, the upload."""
-    return await _list_screen(request, context, staff)
+    school_id, today = request.school_id, business_date(now_utc())
+    channels = await batch_channels(db, school_id)
+    agreed = await terms_by_channel(db, school_id)
+    return screen(
+        request,
+        "settlements.html",
+        active="settlements",
+        channels=channels,
+        terms={one.id: agreed.get(one.id, ()) for one in channels},
+        batches=await list_batches(db, school_id),
+        late=await late_settlements(db, school_id, today),
+        today=today,
+        limit_mb=request.context.settings.upload_limit // (1024 * 1024),
+    )
 
 
 @post("/settlements", operation_id="console_upload_settlement", status_code=303)
-async def upload_settlement(
-    request: HttpRequest, context: NamedDependency[AppContext], staff: NamedDependency[Staff]
-) -> Response[Any]:
-    """Hold a settlement file and go to its preview."""
-    try:
-        form = await request.form()
-        channel = _channel(form)
-        content, file_name = await file_of(form.get("file"))
-        async with transaction(context.engine) as db:
-            file_id = await hold_file(
-                db,
-                staff.school_id,
-                kind="settlement",
-                file_name=file_name,
-                content=content,
-                parameters={"merchant_account_id": channel},
-                actor=staff.actor,
-            )
-    except DomainError as problem:
-        return await _list_screen(request, context, staff, problem)
-    return goto(request, f"{LIST}/files/{file_id}")
+@action(refused_on=show_settlements)
+async def upload_settlement(request: ConsoleRequest, db: Driver) -> Redirect:
+    """Keep a settlement file and go to its preview."""
+    form = await request.form()
+    channel = _channel(form)
+    content, file_name = await file_of(form.get("file"))
+    upload_id = await keep_upload(
+        db,
+        request.school_id,
+        kind="settlement",
+        file_name=file_name,
+        content=content,
+        parameters={"merchant_account_id": channel},
+        actor=request.actor,
+    )
+    return goto(request, f"{LIST}/files/{upload_id}")
 
 
 @get("/settlements/files/{file_id:int}", operation_id="console_settlement_preview")
-async def show_settlement_file(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    file_id: RowId,
-) -> Response[Any]:
+@in_transaction
+async def show_settlement_file(request: ConsoleRequest, db: Driver, file_id: RowId) -> Page:
     """What the file says, and every problem in it."""
-    return await _file_screen(request, context, staff, file_id)
+    found = await find_upload(db, request.school_id, file_id)
+    merchant_account_id = int(found.parameters.get("merchant_account_id", "0"))
+    preview = None
+    try:
+        preview = await preview_settlement(
+            db, request.school_id, merchant_account_id, found.content, found.file_name
+        )
+    except DomainError as unreadable:
+        request.problem = request.problem or unreadable
+    return screen(
+        request, "settlement_file.html", active="settlements", upload=found, preview=preview
+    )
 
 
 @post(
@@ -125,119 +144,81 @@ async def show_settlement_file(
     operation_id="console_settlement_accept",
     status_code=303,
 )
-async def accept_settlement(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    file_id: RowId,
-) -> Response[Any]:
+@action(refused_on=show_settlement_file, unless=(NotFoundError, ConflictError))
+async def accept_settlement(request: ConsoleRequest, db: Driver, file_id: RowId) -> Redirect:
     """Write what was shown."""
-    try:
-        async with transaction(context.engine) as db:
-            held = await held_file(db, staff.school_id, file_id, lock=True)
-            await import_settlement(
-                db,
-                staff.school_id,
-                int(held.parameters.get("merchant_account_id", "0")),
-                held.content,
-                held.file_name,
-                actor=staff.actor,
-            )
-            await mark_accepted(db, staff.school_id, file_id)
-    except DomainError as problem:
-        if status_of(problem) in {404, 409}:
-            raise
-        return await _file_screen(request, context, staff, file_id, problem)
+    found = await find_upload(db, request.school_id, file_id, lock=True)
+    await import_settlement(
+        db,
+        request.school_id,
+        int(found.parameters.get("merchant_account_id", "0")),
+        found.content,
+        found.file_name,
+        actor=request.actor,
+    )
+    await mark_accepted(db, request.school_id, file_id)
     return goto(request, LIST, done="accepted")
 
 
 @post(
     "/settlements/files/{file_id:int}/drop", operation_id="console_settlement_drop", status_code=303
 )
-async def drop_settlement(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    file_id: RowId,
-) -> Response[Any]:
+@in_transaction
+async def drop_settlement(request: ConsoleRequest, db: Driver, file_id: RowId) -> Redirect:
     """Forget the file."""
-    async with transaction(context.engine) as db:
-        await drop_file(db, staff.school_id, file_id)
+    await drop_upload(db, request.school_id, file_id)
     return goto(request, LIST, done="discarded")
 
 
 @post("/settlements/terms", operation_id="console_settlement_terms", status_code=303)
+@action(refused_on=show_settlements)
 async def save_terms(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    data: URLEncodedBody[TermsForm],
-) -> Response[Any]:
-    """Say what a contract holds from a day on."""
-    try:
-        channel, terms = _terms(data)
-        async with transaction(context.engine) as db:
-            await set_terms(db, staff.school_id, channel, terms, actor=staff.actor)
-    except DomainError as problem:
-        return await _list_screen(request, context, staff, problem)
+    request: ConsoleRequest, db: Driver, data: URLEncodedBody[TermsForm]
+) -> Redirect:
+    """Record what a contract says from a day on."""
+    channel = number_or_none(data.channel) or 0
+    await set_terms(db, request.school_id, channel, data.terms(), actor=request.actor)
     return goto(request, LIST, done="terms_set")
 
 
 @get("/settlements/{batch_id:int}", operation_id="console_settlement")
-async def show_settlement(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-) -> Response[Any]:
+@in_transaction
+async def show_settlement(request: ConsoleRequest, db: Driver, batch_id: RowId) -> Page:
     """One batch: its sums, its lines, its bank line or those that could be."""
-    return await _batch_screen(request, context, staff, batch_id)
+    batch = await find_batch(db, request.school_id, batch_id)
+    candidates: tuple[BankLineRow, ...] = ()
+    if batch.booked_on is None and batch.net_vnd:
+        candidates = await bank_lines_for(db, request.school_id, batch)
+    return screen(
+        request,
+        "settlement.html",
+        active="settlements",
+        batch=batch,
+        lines=await lines_of_batch(db, request.school_id, batch_id),
+        candidates=candidates,
+        max_note=MAX_NOTE,
+    )
 
 
 @post("/settlements/{batch_id:int}/settle", operation_id="console_settle", status_code=303)
+@action(refused_on=show_settlement)
 async def settle(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-    data: URLEncodedBody[PairForm],
-) -> Response[Any]:
+    request: ConsoleRequest, db: Driver, batch_id: RowId, data: URLEncodedBody[PairForm]
+) -> Redirect:
     """Book the batch against the line that was chosen."""
-    try:
-        async with transaction(context.engine) as db:
-            await match_payout(
-                db,
-                staff.school_id,
-                batch_id,
-                number_or_none(data.line) or 0,
-                actor=staff.actor,
-                note=typed(data.note, MAX_NOTE),
-            )
-    except DomainError as problem:
-        return await _batch_screen(request, context, staff, batch_id, problem)
+    line_id, note = number_or_none(data.line) or 0, typed(data.note, MAX_NOTE)
+    await match_payout(db, request.school_id, batch_id, line_id, actor=request.actor, note=note)
     return goto(request, f"{LIST}/{batch_id}", done="settled")
 
 
 @post("/settlements/{batch_id:int}/undo", operation_id="console_undo_settlement", status_code=303)
+@action(refused_on=show_settlement)
 async def undo(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    batch_id: RowId,
-    data: URLEncodedBody[NoteForm],
-) -> Response[Any]:
+    request: ConsoleRequest, db: Driver, batch_id: RowId, data: URLEncodedBody[NoteForm]
+) -> Redirect:
     """Take batch and line apart."""
-    try:
-        async with transaction(context.engine) as db:
-            await undo_payout(
-                db,
-                staff.school_id,
-                batch_id,
-                actor=staff.actor,
-                reason=typed(data.note, MAX_NOTE),
-            )
-    except DomainError as problem:
-        return await _batch_screen(request, context, staff, batch_id, problem)
+    reason = typed(data.note, MAX_NOTE)
+    await undo_payout(db, request.school_id, batch_id, actor=request.actor, reason=reason)
     return goto(request, f"{LIST}/{batch_id}", done="unsettled")
 
 
@@ -246,24 +227,19 @@ async def undo(
     operation_id="console_taken_back",
     status_code=303,
 )
+@action(refused_on=show_settlement)
 async def take_back(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
+    request: ConsoleRequest,
+    db: Driver,
     batch_id: RowId,
     line_id: RowId,
     data: URLEncodedBody[NoteForm],
-) -> Response[Any]:
+) -> Redirect:
     """Book a refund or chargeback that the provider made by itself."""
-    try:
-        async with transaction(context.engine) as db:
-            touched = await book_provider_refund(
-                db, staff.school_id, line_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
-            )
-    except DomainError as problem:
-        return await _batch_screen(request, context, staff, batch_id, problem)
-    async with borrowed(context.engine) as db:
-        await announce_paid(db, touched)
+    note = typed(data.note, MAX_NOTE)
+    request.paid = await book_provider_refund(
+        db, request.school_id, line_id, actor=request.actor, note=note
+    )
     return goto(request, f"{LIST}/{batch_id}", done="refund_done")
 
 
@@ -272,133 +248,30 @@ async def take_back(
     operation_id="console_no_settlement",
     status_code=303,
 )
+@in_transaction
 async def not_a_settlement(
-    request: HttpRequest,
-    context: NamedDependency[AppContext],
-    staff: NamedDependency[Staff],
-    exception_id: RowId,
-    data: URLEncodedBody[NoteForm],
-) -> Response[Any]:
+    request: ConsoleRequest, db: Driver, exception_id: RowId, data: URLEncodedBody[NoteForm]
+) -> Redirect:
     """A held line is no provider's payout."""
-    async with transaction(context.engine) as db:
-        await deny_payout(
-            db, staff.school_id, exception_id, actor=staff.actor, note=typed(data.note, MAX_NOTE)
-        )
+    note = typed(data.note, MAX_NOTE)
+    await deny_payout(db, request.school_id, exception_id, actor=request.actor, note=note)
     return goto(request, f"/console/exceptions/{exception_id}", done="resolved")
 
 
 async def payout_context(db: Driver, school_id: int, row: ExceptionRow) -> dict[str, object]:
-    """What the part of an exception's screen needs that is about a held lump."""
+    """What `console/payout.html` needs on the screen of an exception about a held payout."""
     if row.statement_line_id is None:
-        return {"lumps": ()}
-    return {"lumps": await candidate_batches(db, school_id, row.statement_line_id)}
+        return {"batches": ()}
+    return {"batches": await candidate_batches(db, school_id, row.statement_line_id)}
 
 
 def _channel(form: Any) -> str:
-    """The channel that a file is of. Raises Problem for what no form of ours sends."""
+    """The channel that a file is of. Raises ChannelMissingError for what no form of ours sends."""
     found = number_or_none(str(form.get("channel", "")))
     if found is None:
-        raise Problem("bad_upload", vi="Hãy chọn kênh thu.", en="Choose the channel.")
+        raise ChannelMissingError
     return str(found)
-
-
-def _terms(form: TermsForm) -> tuple[int, SettlementTerms]:
-    """What the form says. Raises Problem (422) for what is no number or day."""
-    try:
-        return number_or_none(form.channel) or 0, SettlementTerms(
-            valid_from=date.fromisoformat(form.valid_from),
-            fee_basis_points=basis_points(form.fee_percent),
-            fixed_vnd=_vnd(form.fixed_vnd),
-            vat_percent=int(form.vat_percent),
-            settled_within_days=int(form.days),
-            tolerance_vnd=_vnd(form.tolerance_vnd),
-        )
-    except ValueError as error:
-        raise Problem(
-            "bad_terms",
-            vi="Hãy điền ngày, phí dạng 1,10 (phần trăm) và các số nguyên.",
-            en="Give the day, a fee such as 1.10 (percent) and whole numbers.",
-            status=422,
-        ) from error
 
 
 def _vnd(text: str) -> int:
     return int(text.strip().replace(".", "") or "0")
-
-
-async def _list_screen(
-    request: HttpRequest, context: AppContext, staff: Staff, problem: DomainError | None = None
-) -> Response[Any]:
-    today = business_date(now_utc())
-    async with transaction(context.engine) as db:
-        channels = await batch_channels(db, staff.school_id)
-        agreed = await terms_by_channel(db, staff.school_id)
-        batches = await list_batches(db, staff.school_id)
-        late = await late_settlements(db, staff.school_id, today)
-    return screen(
-        request,
-        "settlements.html",
-        active="settlements",
-        problem=problem,
-        channels=channels,
-        terms={one.id: agreed.get(one.id, ()) for one in channels},
-        batches=batches,
-        late=late,
-        today=today,
-        limit_mb=context.settings.upload_limit // (1024 * 1024),
-    )
-
-
-async def _file_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    file_id: int,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    async with transaction(context.engine) as db:
-        held = await held_file(db, staff.school_id, file_id)
-        preview = None
-        try:
-            preview = await preview_settlement(
-                db,
-                staff.school_id,
-                int(held.parameters.get("merchant_account_id", "0")),
-                held.content,
-                held.file_name,
-            )
-        except DomainError as unreadable:
-            problem = problem or unreadable
-    return screen(
-        request,
-        "settlement_file.html",
-        active="settlements",
-        problem=problem,
-        held=held,
-        preview=preview,
-    )
-
-
-async def _batch_screen(
-    request: HttpRequest,
-    context: AppContext,
-    staff: Staff,
-    batch_id: int,
-    problem: DomainError | None = None,
-) -> Response[Any]:
-    async with transaction(context.engine) as db:
-        batch = await find_batch(db, staff.school_id, batch_id)
-        lines = await lines_of_batch(db, staff.school_id, batch_id)
-        candidates: tuple[BankLineRow, ...] = ()
-        if batch.booked_on is None and batch.net_vnd:
-            candidates = await bank_lines_for(db, staff.school_id, batch)
-    return screen(
-        request,
-        "settlement.html",
-        active="settlements",
-        problem=problem,
-        batch=batch,
-        lines=lines,
-        candidates=candidates,
-        max_note=MAX_NOTE,
-    )

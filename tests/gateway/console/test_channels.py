@@ -285,14 +285,14 @@ def test_addresses_are_the_paths_that_the_adapter_reads(adapter: str) -> None:
             _refusal(adapter, method, path) is not Refused.NOT_FOUND for method in ("POST", "GET")
         )
 
-    doors = callback_urls_of(adapter, "key", settings, BASE_URL)
-    assert doors
-    for door in doors:
-        path = door.url.removeprefix(home).removeprefix(f"{BASE_URL}/portal/key")
-        assert is_read(path), door.url
+    callbacks = callback_urls_of(adapter, "key", settings, BASE_URL)
+    assert callbacks
+    for one in callbacks:
+        path = one.url.removeprefix(home).removeprefix(f"{BASE_URL}/portal/key")
+        assert is_read(path), one.url
     assert not is_read("/no-such-path")
-    told = {door.url.removeprefix(home) for door in doors}
-    assert is_read("") == ("" in told)
+    named = {one.url.removeprefix(home) for one in callbacks}
+    assert is_read("") == ("" in named)
     assert not {one.name for one in settings_of(adapter, settings)} & set(SECRETS[adapter])
 
 

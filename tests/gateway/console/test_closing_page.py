@@ -22,7 +22,7 @@ from core.kit.database import transaction
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
-from gateway.console.books.proof_documents import draft_paper, paper_of, proof_pdf, proof_xlsx
+from gateway.console.books.proof_documents import document_of, draft_document, proof_pdf, proof_xlsx
 from reconciliation.closing.records import records_of
 from reconciliation.closing.service import close_day, draft_of
 from reconciliation.jobs.reconcile_day import reconcile
@@ -157,8 +157,8 @@ async def test_the_papers_of_a_record_never_change(
         (kept,) = await records_of(db, world.school_id)
     sheet = await desk.get("/console/reconciliation/paper?number=1&kind=xlsx")
     document = await desk.get("/console/reconciliation/paper?number=1&kind=pdf")
-    assert sheet.content == proof_xlsx(paper_of(record)) == proof_xlsx(paper_of(kept))
-    assert document.content == proof_pdf(paper_of(record)) == proof_pdf(paper_of(kept))
+    assert sheet.content == proof_xlsx(document_of(record)) == proof_xlsx(document_of(kept))
+    assert document.content == proof_pdf(document_of(record)) == proof_pdf(document_of(kept))
     assert document.content.startswith(b"%PDF")
     assert document.headers["content-type"] == "application/pdf"
 
@@ -191,9 +191,9 @@ async def test_a_draft_is_marked_on_paper(engine: AsyncEngine, world: World) -> 
     async with transaction(engine) as db:
         body = await draft_of(db, world.school_id, DAY)
     assert body is not None
-    paper = draft_paper(body)
+    paper = draft_document(body)
     assert ("Tình trạng", "CHƯA CHỐT") in paper.facts
-    assert proof_pdf(paper) == proof_pdf(draft_paper(body))
+    assert proof_pdf(paper) == proof_pdf(draft_document(body))
 
 
 @pytest.mark.browser

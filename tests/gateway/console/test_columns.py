@@ -18,7 +18,7 @@ from support.table_files import as_csv, as_xlsx
 
 from core.kit.database import transaction
 from core.kit.errors import DomainError
-from gateway.console.frame.uploads import hold_file
+from core.uploads.service import keep_upload
 from reconciliation.statements.imports import preview_statement
 from reconciliation.statements.mappings import save_mapping, saved_headers, saved_layout
 
@@ -194,7 +194,7 @@ async def test_a_settlement_files_columns_are_said_on_the_same_screen(
         "settled_on": "Ngày quyết toán",
     }
     async with transaction(engine) as db:
-        batch_id = await hold_file(
+        batch_id = await keep_upload(
             db,
             world.school_id,
             kind="settlement",
@@ -225,7 +225,7 @@ async def test_a_file_that_is_no_table_and_another_schools_file_say_so(
     assert 'role="alert"' in page.text
     async with transaction(engine) as db:
         other = await make_world(db, [1_000], code="TH02")
-        theirs = await hold_file(
+        theirs = await keep_upload(
             db,
             other.school_id,
             kind="statement",
