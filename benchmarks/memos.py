@@ -57,7 +57,7 @@ class School:
 
     targets: Mapping[str, Target]
     invoices: tuple[tuple[OpenInvoice, ...], ...]
-    state: tuple[str, ...]
+    pupil_references: tuple[str, ...]
     elsewhere: tuple[str, ...]
 
 
@@ -81,14 +81,15 @@ def make_school() -> School:
         )
         for pupil in range(PUPILS)
     )
-    state = tuple(codes[pupil * 4 + 3] for pupil in range(PUPILS))
+    pupil_references = tuple(codes[pupil * 4 + 3] for pupil in range(PUPILS))
     targets: dict[str, Target] = {
         one.reference: InvoiceTarget(one) for owed in invoices for one in owed
     }
     targets |= {
-        reference: StudentTarget(pupil, invoices[pupil]) for pupil, reference in enumerate(state)
+        reference: StudentTarget(pupil, invoices[pupil])
+        for pupil, reference in enumerate(pupil_references)
     }
-    return School(targets, invoices, state, tuple(codes[4 * PUPILS :]))
+    return School(targets, invoices, pupil_references, tuple(codes[4 * PUPILS :]))
 
 
 # -- what banks and parents write ------------------------------------------------------------------
@@ -261,7 +262,7 @@ def _memo(chance: random.Random, school: School, kind: str) -> Memo:
         case "amount differs":
             amount_vnd += chance.choice([-5_000, 10_000, 100_000])
         case "standing reference" | "standing and invoice":
-            code = school.state[one.student_id]
+            code = school.pupil_references[one.student_id]
             if kind == "standing and invoice":
                 code = f"{code} {one.reference}"
             amount_vnd = chance.choice([one.open_vnd, sum(each.open_vnd for each in owed)])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.kit.clock import business_date, now_utc
-from core.kit.database import Driver
+from core.kit.database import Driver, Query
 from core.ledger.queries import balances, disagreements
 from demo.day import Moved
 from demo.world import World
@@ -45,6 +45,66 @@ class Comparison:
         return self.difference_vnd == 0 and self.differing == 0
 
 
+@dataclass(frozen=True, slots=True)
+class MoneyAccount:
+    """A ledger account of money: of a bank account (`adapter` is "") or of a provider (`bank_account_id` 0)."""
+
+    id: int
+    bank_account_id: int
+    adapter: str
+
+
+MONEY_ACCOUNTS = Query(
+    MoneyAccount,
+    """
+    SELECT l.id, coalesce(l.bank_account_id, 0) AS bank_account_id, coalesce(m.adapter, '') AS adapter
+      FROM ledger_account l
+      LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id
+     WHERE l.school_id = $1 AND l.kind IN ('bank', 'clearing')
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BookedPayment:
+    """A payment as the gateway booked it, VND; `bank_account_id` 0: at its provider."""
+
+    bank_account_id: int
+    channel: str
+    reference: str
+    amount_vnd: int
+
+
+PAYMENTS = Query(
+    BookedPayment,
+    """
+    SELECT coalesce(bank_account_id, 0) AS bank_account_id, channel,
+           coalesce(reference, '') AS reference, amount_vnd
+      FROM payment WHERE school_id = $1
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpostedDebits:
+    """What left a bank account and stands in no journal yet, VND."""
+
+    bank_account_id: int
+    debit_vnd: int
+
+
+UNPOSTED_DEBITS = Query(
+    UnpostedDebits,
+    """
+    SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s
+     WHERE s.school_id = $1 AND s.debit_vnd > 0
+       AND NOT EXISTS (SELECT FROM line_journal j
+                        WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)
+     GROUP BY 1
+    """,
+)
+
+
 async def compare_books(
     db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], left: Mapping[str, int]
 ) -> list[Comparison]:
@@ -54,34 +114,19 @@ async def compare_books(
     """
     until = business_date(now_utc())
     ledger = await balances(db, world.school_id, until)
-    accounts = await db.raw.fetch(
-        "SELECT l.id, l.kind, l.bank_account_id, m.adapter FROM ledger_account l"
-        " LEFT JOIN merchant_account m ON m.school_id = l.school_id AND m.id = l.merchant_account_id"
-        " WHERE l.school_id = $1 AND l.kind IN ('bank', 'clearing')",
-        world.school_id,
-    )
     number_of = {id_: number for number, id_ in world.bank_account_ids.items()}
     balance_vnd: Counter[str] = Counter()
-    for row in accounts:
-        place = number_of[row["bank_account_id"]] if row["kind"] == "bank" else row["adapter"]
-        balance_vnd[place] += ledger.get(row["id"], 0)
-    payments = await db.raw.fetch(
-        "SELECT bank_account_id, channel, coalesce(reference, '') AS reference, amount_vnd"
-        "  FROM payment WHERE school_id = $1",
-        world.school_id,
-    )
-    unposted = await db.raw.fetch(
-        "SELECT s.bank_account_id, sum(s.debit_vnd)::bigint AS debit_vnd FROM statement_line s"
-        " WHERE s.school_id = $1 AND s.debit_vnd > 0 AND NOT EXISTS ("
-        "   SELECT FROM line_journal j WHERE j.school_id = s.school_id AND j.statement_line_id = s.id)"
-        " GROUP BY 1",
-        world.school_id,
-    )
-    debit_vnd = {number_of[row["bank_account_id"]]: row["debit_vnd"] for row in unposted}
+    for account in await db.fetch(MONEY_ACCOUNTS, world.school_id):
+        place = account.adapter or number_of[account.bank_account_id]
+        balance_vnd[place] += ledger.get(account.id, 0)
+    debit_vnd = {
+        number_of[one.bank_account_id]: one.debit_vnd
+        for one in await db.fetch(UNPOSTED_DEBITS, world.school_id)
+    }
     ours: dict[str, Counter[tuple[str, int]]] = {}
-    for row in payments:
-        place = number_of.get(row["bank_account_id"]) or row["channel"]
-        ours.setdefault(place, Counter())[row["reference"], row["amount_vnd"]] += 1
+    for payment in await db.fetch(PAYMENTS, world.school_id):
+        place = number_of.get(payment.bank_account_id) or payment.channel
+        ours.setdefault(place, Counter())[payment.reference, payment.amount_vnd] += 1
     theirs: dict[str, Counter[tuple[str, int]]] = {}
     for one in moved:
         theirs.setdefault(one.place, Counter())[one.reference, one.amount_vnd] += 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from core.accounting.export import VoucherFile, export_vouchers
 from core.kit.clock import now_utc
-from core.kit.database import Driver, transaction
+from core.kit.database import Driver, Query, transaction
 from core.payments.polling import ask_about_checkouts
 from core.portal.receipts import fetch_receipts
 from demo.books import compare_books, invoices_off
@@ -117,27 +118,42 @@ def _write_exports(files: Sequence[VoucherFile], folder: Path) -> list[Path]:
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayFigures:
+    """What the gateway's own tables say of the day; amounts in VND."""
+
+    collected_vnd: int
+    healed: int
+    healed_by_asking: int
+    corrected: int
+    invoices_paid: int
+    invoices_partly_paid: int
+    invoices_open: int
+
+
+FIGURES = Query(
+    GatewayFigures,
+    """
+    SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
+           (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement'
+              AND business_date = $2) AS healed,
+           (SELECT count(*) FROM payment p JOIN checkout c
+                ON c.school_id = p.school_id AND c.merchant_account_id = p.merchant_account_id
+               AND c.ask_count > 0 AND p.reference = (SELECT i.reference FROM invoice i
+                    WHERE i.school_id = c.school_id AND i.id = c.invoice_id)
+             WHERE p.school_id = $1) AS healed_by_asking,
+           (SELECT count(*) FROM payment WHERE school_id = $1 AND is_corrected) AS corrected,
+           count(*) FILTER (WHERE paid_vnd = total_vnd) AS invoices_paid,
+           count(*) FILTER (WHERE paid_vnd > 0 AND paid_vnd < total_vnd) AS invoices_partly_paid,
+           count(*) FILTER (WHERE paid_vnd = 0) AS invoices_open
+      FROM invoice WHERE school_id = $1 AND cancelled_at IS NULL
+    """,
+)
+
+
 async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipts: int) -> Counts:
     """The gateway's own figures beside what went over the wire."""
-    row = await db.raw.fetchrow(
-        """
-        SELECT (SELECT coalesce(sum(amount_vnd), 0)::bigint FROM payment WHERE school_id = $1) AS collected_vnd,
-               (SELECT count(*) FROM payment WHERE school_id = $1 AND channel = 'statement'
-                  AND business_date = $2) AS healed,
-               (SELECT count(*) FROM payment p JOIN checkout c
-                    ON c.school_id = p.school_id AND c.merchant_account_id = p.merchant_account_id
-                   AND c.ask_count > 0 AND p.reference = (SELECT i.reference FROM invoice i
-                        WHERE i.school_id = c.school_id AND i.id = c.invoice_id)
-                 WHERE p.school_id = $1) AS healed_by_asking,
-               (SELECT count(*) FROM payment WHERE school_id = $1 AND is_corrected) AS corrected,
-               count(*) FILTER (WHERE paid_vnd = total_vnd) AS invoices_paid,
-               count(*) FILTER (WHERE paid_vnd > 0 AND paid_vnd < total_vnd) AS invoices_partly_paid,
-               count(*) FILTER (WHERE paid_vnd = 0) AS invoices_open
-          FROM invoice WHERE school_id = $1 AND cancelled_at IS NULL
-        """,
-        world.school_id,
-        plan.day,
-    )
+    row = await db.fetch_only(FIGURES, world.school_id, plan.day)
     return Counts(
         pupils=world.pupils,
         invoices=world.invoices,
@@ -154,5 +170,11 @@ async def _count(db: Driver, world: World, plan: Plan, traffic: Traffic, receipt
         lost=traffic.lost,
         conflicting=traffic.conflicting,
         cancelled=traffic.cancelled,
-        **row,
+        collected_vnd=row.collected_vnd,
+        healed=row.healed,
+        healed_by_asking=row.healed_by_asking,
+        corrected=row.corrected,
+        invoices_paid=row.invoices_paid,
+        invoices_partly_paid=row.invoices_partly_paid,
+        invoices_open=row.invoices_open,
     )

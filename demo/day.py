@@ -18,8 +18,9 @@ from typing import Final
 
 import httpx
 
+from adapters.messages import msg
 from core.kit.clock import now_utc
-from core.kit.errors import DomainError, Problem
+from demo.errors import DemoFailedError
 from demo.plan import (
     SEED,
     Plan,
@@ -45,13 +46,6 @@ COMPRESSION: Final = 600.0  # a provider's minute takes a tenth of a second
 FIRST_AT_A_COUNTER: Final = 900_001
 """The numbers of what counters took, apart from the bank's own entries."""
 WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
-
-
-def failed(vi: str, en: str) -> DomainError:
-    """The gateway did not do what the demo shows it doing."""
-    return Problem(
-        "demo_failed", vi=f"Bản demo không đạt: {vi}.", en=f"Demo failed: {en}.", status=500
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +185,12 @@ class _Street:
         try:
             arrived = await arrive(self.client, leave)
         except LostPayerError as lost:
-            raise failed(
-                f"{one.adapter} không mở được đơn hàng", f"{one.adapter}: {lost}"
+            raise DemoFailedError(
+                msg(
+                    "{adapter} không mở được đơn hàng: {cause}",
+                    adapter=one.adapter,
+                    cause=str(lost),
+                )
             ) from lost
         server = self.sandbox.servers.servers[one.adapter]
         decided = server.decide(arrived.order_id, is_paid=one.is_paid, at=one.at)
@@ -252,7 +250,7 @@ class _Street:
         _expect(answer, 200, "the portal's look-up")
         notified = answer.json()
         if notified["error_code"] != "TT":
-            raise failed(f"tra cứu trả lời {notified['error_code']}", "the look-up finds no debt")
+            raise DemoFailedError(msg("tra cứu trả lời {code}", code=notified["error_code"]))
         return server.pay_looked_up(notified["message"], merchant.at_provider(), one.at)
 
     async def _ask_counter(
@@ -260,7 +258,7 @@ class _Street:
     ) -> Movement:
         notified = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
         if str(one.bill.total_vnd) not in str(notified):
-            raise failed(f"{one.adapter} không thấy khoản nợ", "the counter is told another debt")
+            raise DemoFailedError(msg("{adapter} không thấy khoản nợ", adapter=one.adapter))
         return Movement(
             sequence=number,
             amount_vnd=one.bill.total_vnd,
@@ -284,7 +282,11 @@ class _Street:
 
 def _expect(reply: httpx.Response, status: int, what: str) -> None:
     if reply.status_code != status:
-        raise failed(
-            f"{what} trả lời {reply.status_code}",
-            f"{what} answered {reply.status_code}, not {status}",
+        raise DemoFailedError(
+            msg(
+                "{what} trả lời {got}, không phải {wanted}",
+                what=what,
+                got=reply.status_code,
+                wanted=status,
+            )
         )

@@ -14,12 +14,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+from adapters.messages import msg
 from core.kit.clock import now_utc
-from core.kit.database import Driver, transaction
+from core.kit.database import Driver, Query, transaction
 from core.refunds.sending import poll_refunds
 from core.refunds.service import RefundRequest, approve_refund, request_refund
 from core.refunds.states import Method
-from demo.day import Moved, Traffic, failed, write_statements
+from demo.day import Moved, Traffic, write_statements
+from demo.errors import DemoFailedError
 from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
 from gateway.context import AppContext
 from reconciliation.jobs.reconcile_day import reconcile
@@ -105,20 +107,14 @@ async def live_the_morning(
             )
     result = await reconcile(context.engine, world.school_id, day)
     async with transaction(context.engine) as db:
-        booked = await db.raw.fetchrow(
-            "SELECT count(DISTINCT b.id) AS batches, coalesce(sum(l.fee_vnd + l.vat_vnd), 0)::bigint AS fees_vnd"
-            "  FROM settlement_batch b JOIN settlement_line l ON l.school_id = b.school_id"
-            "   AND l.settlement_batch_id = b.id"
-            " WHERE b.school_id = $1 AND b.journal_id IS NOT NULL",
-            world.school_id,
-        )
+        booked = await db.fetch_only(BOOKED, world.school_id)
         late = await late_settlements(db, world.school_id, day)
     return Morning(
         day=day,
         result=result,
         refunds=refunds,
-        batches_booked=booked["batches"],
-        fees_vnd=booked["fees_vnd"],
+        batches_booked=booked.batches,
+        fees_vnd=booked.fees_vnd,
         late=late,
         left=_left(payouts),
         moved=moved,
@@ -126,14 +122,58 @@ async def live_the_morning(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BookedBatches:
+    """Batches whose payout is booked, and what their providers kept, VND."""
+
+    batches: int
+    fees_vnd: int
+
+
+BOOKED = Query(
+    BookedBatches,
+    """
+    SELECT count(DISTINCT b.id) AS batches, coalesce(sum(l.fee_vnd + l.vat_vnd), 0)::bigint AS fees_vnd
+      FROM settlement_batch b
+      JOIN settlement_line l ON l.school_id = b.school_id AND l.settlement_batch_id = b.id
+     WHERE b.school_id = $1 AND b.journal_id IS NOT NULL
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoChannel:
+    """A merchant account by its adapter."""
+
+    adapter: str
+    id: int
+
+
+CHANNELS = Query(
+    DemoChannel,
+    "SELECT adapter, id FROM merchant_account WHERE school_id = $1 AND adapter = ANY($2::text[])",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MomoPayment:
+    """A payment that MoMo reported; VND."""
+
+    id: int
+    amount_vnd: int
+
+
+OLDEST_MOMO = Query(
+    MomoPayment,
+    "SELECT id, amount_vnd FROM payment WHERE school_id = $1 AND channel = 'momo' ORDER BY id LIMIT 1",
+)
+REFUNDED = Query(int, "SELECT count(*) FROM refund WHERE school_id = $1 AND status = 'done'")
+
+
 async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
     """Put the contracts down; adapter -> merchant account."""
-    rows = await db.raw.fetch(
-        "SELECT adapter, id FROM merchant_account WHERE school_id = $1 AND adapter = ANY($2::text[])",
-        world.school_id,
-        list(AGREED),
-    )
-    merchant_ids = {row["adapter"]: row["id"] for row in rows}
+    channels = await db.fetch(CHANNELS, world.school_id, list(AGREED))
+    merchant_ids = {one.adapter: one.id for one in channels}
     for adapter, basis_points in AGREED.items():
         terms = SettlementTerms(
             valid_from=since,
@@ -150,28 +190,25 @@ async def _agree(db: Driver, world: World, since: date) -> dict[str, int]:
 async def _give_one_back(context: AppContext, world: World) -> int:
     """The oldest MoMo payment goes back by MoMo: asked for by one person, approved by another."""
     async with transaction(context.engine) as db:
-        payment = await db.raw.fetchrow(
-            "SELECT id, amount_vnd FROM payment WHERE school_id = $1 AND channel = 'momo' ORDER BY id LIMIT 1",
-            world.school_id,
-        )
-        wish = RefundRequest(
-            amount_vnd=payment["amount_vnd"],
+        payment = await db.fetch_one(OLDEST_MOMO, world.school_id)
+        if payment is None:
+            raise DemoFailedError(msg("không có khoản thu nào qua MoMo"))
+        wanted = RefundRequest(
+            amount_vnd=payment.amount_vnd,
             reason="Học sinh chuyển trường",
             method=Method.PROVIDER,
         )
         asked = await request_refund(
-            db, context.keys, world.school_id, payment["id"], wish, actor=ACCOUNTANT
+            db, context.keys, world.school_id, payment.id, wanted, actor=ACCOUNTANT
         )
         await approve_refund(db, world.school_id, asked.id, actor=APPROVER)
     for round_no in range(1, ASKED_TIMES + 1):  # demanded, then asked about
         at = now_utc() + round_no * SOON
         await poll_refunds(context.engine, context.keys, context.http, at=at)
     async with transaction(context.engine) as db:
-        done: int = await db.raw.fetchval(
-            "SELECT count(*) FROM refund WHERE school_id = $1 AND status = 'done'", world.school_id
-        )
+        done = await db.fetch_only(REFUNDED, world.school_id)
     if not done:
-        raise failed("MoMo chưa hoàn tiền", "MoMo has not refunded")
+        raise DemoFailedError(msg("MoMo chưa hoàn tiền"))
     return done
 
 

@@ -14,27 +14,22 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from litestar import Litestar
 
-from core.kit.errors import Problem
-from demo.day import failed
+from adapters.messages import msg
+from demo.errors import DemoFailedError, PortTakenError
 
 HOST = "127.0.0.1"
 GRACE_S = 2  # open live streams do not hold the end up for longer
 
 
 def bind(port: int) -> socket.socket:
-    """A socket of our own on `port` (0: any free one). Raises Problem when the port is taken."""
+    """A socket of our own on `port` (0: any free one). Raises PortTakenError."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((HOST, port))
     except OSError as error:
         bound.close()
-        raise Problem(
-            "port_taken",
-            vi=f"Cổng {port} đang được dùng; hãy chọn cổng khác bằng --port.",
-            en=f"Port {port} is taken; choose another one with --port.",
-            status=409,
-        ) from error
+        raise PortTakenError(port) from error
     return bound
 
 
@@ -66,7 +61,7 @@ async def serving(app: Litestar, bound: socket.socket) -> AsyncIterator[asyncio.
         while not server.started:
             if task.done():
                 await task
-                raise failed("cổng không khởi động, xem gateway.log", "see gateway.log")
+                raise DemoFailedError(msg("cổng không khởi động, xem gateway.log"))
             await asyncio.sleep(0.01)
         yield task
     finally:

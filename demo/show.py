@@ -17,11 +17,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from adapters.messages import msg
 from core.kit.clock import business_date, now_utc
-from core.kit.database import transaction
-from core.kit.errors import Problem
+from core.kit.database import Query, transaction
 from demo.course import take_course
-from demo.day import failed
+from demo.errors import DemoFailedError, DemoRunningError
 from demo.report import Report, invitation
 from demo.serving import serving, stop_on_signals
 from demo.world import BANK_ACCOUNTS, SCHOOL_NAME, World, make_world
@@ -63,14 +63,9 @@ class SampleInvoice:
 
 
 def clear_home(home: Path, demo_file: Path) -> None:
-    """Remove what an earlier demo left. Raises Problem (409) while one still runs there."""
+    """Remove what an earlier demo left. Raises DemoRunningError while one still runs there."""
     if not embedded.discard(home / "postgres"):
-        raise Problem(
-            "demo_running",
-            vi="Một bản demo khác đang chạy; hãy dừng nó (Ctrl-C) rồi chạy lại.",
-            en="Another demo is running; stop it (Ctrl-C) and try again.",
-            status=409,
-        )
+        raise DemoRunningError
     for folder in ("statements", "settlements", "exports"):
         shutil.rmtree(home / folder, ignore_errors=True)
     for path in (home / "keys.json", home / "gateway.log", demo_file):
@@ -137,7 +132,7 @@ async def _forever() -> None:
 async def _unless(
     stop: asyncio.Event, server: asyncio.Task[None], work: Coroutine[Any, Any, T]
 ) -> T | None:
-    """What the work gives; None when a signal came first. Raises Problem if the server ended."""
+    """What the work gives; None when a signal came first. Raises DemoFailedError if the server ended."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -145,7 +140,7 @@ async def _unless(
         if working.done():
             return working.result()
         if server.done():
-            raise failed("cổng tự dừng, xem gateway.log", "the gateway stopped; see gateway.log")
+            raise DemoFailedError(msg("cổng tự dừng, xem gateway.log"))
         return None
     finally:
         for task in (working, stopping):
@@ -153,7 +148,9 @@ async def _unless(
         await asyncio.gather(working, stopping, return_exceptions=True)
 
 
-_SAMPLES = """
+_SAMPLES = Query(
+    SampleInvoice,
+    """
 SELECT reference, standing, amount_vnd, open_vnd, bank_account, $3 || token AS pay_url
   FROM (SELECT i.id, i.reference, i.token, i.total_vnd AS amount_vnd, i.total_vnd - i.paid_vnd AS open_vnd,
                b.number AS bank_account, s.standing, s.position,
@@ -165,27 +162,27 @@ SELECT reference, standing, amount_vnd, open_vnd, bank_account, $3 || token AS p
          WHERE i.school_id = $1 AND i.cancelled_at IS NULL) AS found
  WHERE nth <= ($4::int[])[position]
  ORDER BY position, bank_account, id
-"""
+    """,
+)
 
 
 async def _samples(context: AppContext, world: World) -> list[SampleInvoice]:
     """A few invoices of each standing at each account, the open ones first."""
     async with transaction(context.engine) as db:
-        rows = await db.raw.fetch(
+        return await db.fetch(
             _SAMPLES,
             world.school_id,
             list(SAMPLES),
             f"{context.settings.base_url}/pay/",
             list(SAMPLES.values()),
         )
-    return [SampleInvoice(**row) for row in rows]
 
 
 def _write_demo_file(
     stage: Stage, world: World, report: Report, samples: list[SampleInvoice]
 ) -> None:
     """Everything that a client needs to try the demo; readable by its owner only, for it has secrets."""
-    said = {
+    contents = {
         "base_url": report.base_url,
         "school": {"id": world.school_id, "name": SCHOOL_NAME},
         "business_date": report.day.isoformat(),
@@ -205,5 +202,5 @@ def _write_demo_file(
     unfinished.unlink(missing_ok=True)
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(said, file, ensure_ascii=False, indent=2)
+        json.dump(contents, file, ensure_ascii=False, indent=2)
     unfinished.replace(stage.demo_file)

@@ -18,7 +18,7 @@ from core.fees.concessions import accept_concessions
 from core.fees.service import approve_schedule, draft_schedule
 from core.identity.service import create_api_key, create_user
 from core.invoices.service import issue
-from core.kit.database import Driver, transaction
+from core.kit.database import Driver, Query, transaction
 from core.kit.seal import Keys
 from core.merchants.service import add_bank_account, add_merchant_account
 from core.portal.applications import accept_forms
@@ -211,25 +211,26 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
     )
 
 
+OPEN_BILLS = Query(
+    Bill,
+    """
+    SELECT p.code, i.reference, i.token, i.total_vnd, b.number AS account_number
+      FROM invoice i
+      JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
+      JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
+      JOIN student p ON p.school_id = i.school_id AND p.id = i.student_id
+     WHERE i.school_id = $1 AND f.kind = $2 AND i.paid_vnd = 0 AND i.cancelled_at IS NULL
+     ORDER BY i.id
+    """,
+)
+
+
 async def open_bills(db: Driver, school_id: int) -> tuple[list[Bill], list[Bill]]:
     """The invoices that wait for money, as their parents' pages show them: the roster's, applicants'."""
-    rows = await db.raw.fetch(
-        """
-        SELECT f.kind, p.code, i.reference, i.token, i.total_vnd, b.number AS account_number
-          FROM invoice i
-          JOIN bank_account b ON b.school_id = i.school_id AND b.id = i.bank_account_id
-          JOIN fee_schedule f ON f.school_id = i.school_id AND f.id = i.fee_schedule_id
-          JOIN student p ON p.school_id = i.school_id AND p.id = i.student_id
-         WHERE i.school_id = $1 AND i.paid_vnd = 0 AND i.cancelled_at IS NULL
-         ORDER BY i.id
-        """,
-        school_id,
+    return (
+        await db.fetch(OPEN_BILLS, school_id, "roster"),
+        await db.fetch(OPEN_BILLS, school_id, "application"),
     )
-    columns = ("code", "reference", "token", "total_vnd", "account_number")
-    bills: dict[str, list[Bill]] = {"roster": [], "application": []}
-    for row in rows:
-        bills[row["kind"]].append(Bill(**{name: row[name] for name in columns}))
-    return bills["roster"], bills["application"]
 
 
 def _example(name: str) -> bytes:

@@ -8,7 +8,7 @@ holds a shared lock on `home/users`; the kernel lets go of it even when the hold
 last one out stops the server, so `make serve` in one terminal and `make hocphi ARGS=reconcile` in
 another share it in any order; a server left behind by a killed process is taken over by the next.
 
-Who may connect: PostgreSQL asks the kernel who stands at the other end of the UNIX socket (`peer`)
+Who may connect: PostgreSQL asks the kernel who is at the other end of the UNIX socket (`peer`)
 and admits only the user that made the cluster (`pg_ident.conf` maps that name to the role `hocphi`).
 Root cannot run PostgreSQL, so for root the server runs as `nobody`, while still only root is admitted.
 Where `nobody` cannot reach the home (a clone under /root) or the socket's path would be too long,
@@ -150,7 +150,7 @@ def discard(home: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class _Account:
+class _SystemAccount:
     """The system account the server runs under; `switched` when it is not our own."""
 
     uid: int
@@ -158,14 +158,14 @@ class _Account:
     switched: bool
 
 
-def _server_account() -> _Account:
+def _server_account() -> _SystemAccount:
     if os.geteuid() != 0:
-        return _Account(os.geteuid(), os.getegid(), switched=False)
+        return _SystemAccount(os.geteuid(), os.getegid(), switched=False)
     nobody = pwd.getpwnam("nobody")
-    return _Account(nobody.pw_uid, nobody.pw_gid, switched=True)
+    return _SystemAccount(nobody.pw_uid, nobody.pw_gid, switched=True)
 
 
-def _place(home: Path, account: _Account) -> Path:
+def _place(home: Path, account: _SystemAccount) -> Path:
     """`home` itself, or its stand-in under /var/tmp where the server could not live in `home`."""
     home = home.absolute()
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +176,7 @@ def _place(home: Path, account: _Account) -> Path:
     return Path("/var/tmp") / f"hocphi-{digest}"  # noqa: S108 - ownership is checked in _locked
 
 
-def _reaches(account: _Account, path: Path) -> bool:
+def _reaches(account: _SystemAccount, path: Path) -> bool:
     """Whether the server's account may traverse to `path` and use it: asked of the kernel."""
     if not account.switched:
         return os.access(path, os.X_OK)
@@ -251,12 +251,12 @@ def _major_version(bin_dir: Path) -> int:
     """0 where the folder has no complete server (Debian's client packages use the same folder)."""
     if not all((bin_dir / name).exists() for name in ("postgres", "initdb", "pg_ctl", "psql")):
         return 0
-    said = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True)  # noqa: S603, PLW1510 - a path we found; a failure reads as 0
-    found = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+    version = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True)  # noqa: S603, PLW1510 - a path we found; a failure reads as 0
+    found = re.search(r"\(PostgreSQL\) (\d+)", version.stdout)
     return int(found[1]) if found else 0
 
 
-def _choose_binaries(place: Path, account: _Account) -> Path:
+def _choose_binaries(place: Path, account: _SystemAccount) -> Path:
     """The best binaries that fit the cluster (any, when there is none yet), where the server reaches them."""
     candidates = find_binaries()
     written_by = place / "data" / "PG_VERSION"
@@ -303,7 +303,7 @@ def _copy_binaries(bin_dir: Path, place: Path) -> Path:
     return copy / bin_dir.relative_to(package.parent)
 
 
-def _make_cluster(place: Path, bin_dir: Path, account: _Account) -> None:
+def _make_cluster(place: Path, bin_dir: Path, account: _SystemAccount) -> None:
     """initdb into a side folder, renamed when it is whole: an interrupted start leaves no half cluster."""
     unfinished = place / "data.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -332,7 +332,9 @@ def _make_cluster(place: Path, bin_dir: Path, account: _Account) -> None:
     unfinished.rename(place / "data")
 
 
-def _launch(place: Path, bin_dir: Path, account: _Account, settings: Mapping[str, str]) -> int:
+def _launch(
+    place: Path, bin_dir: Path, account: _SystemAccount, settings: Mapping[str, str]
+) -> int:
     """Start the postmaster and wait until it accepts connections; its pid."""
     data, run = place / "data", place / "run"
     # Left by a crash: PostgreSQL would refuse if a zombie or a stranger bears the old number now. What
@@ -352,8 +354,8 @@ def _launch(place: Path, bin_dir: Path, account: _Account, settings: Mapping[str
     started = _run([str(word) for word in pg_ctl], account)
     pid = _postmaster(place, wait=True)
     if started.returncode != 0 or pid is None:
-        said = log.read_text(errors="replace")[-2000:] if log.exists() else started.stderr
-        raise EmbeddedError(f"PostgreSQL did not start from {data}:\n{said}")
+        output = log.read_text(errors="replace")[-2000:] if log.exists() else started.stderr
+        raise EmbeddedError(f"PostgreSQL did not start from {data}:\n{output}")
     return pid
 
 
@@ -413,14 +415,14 @@ def _shut_down(place: Path) -> None:
         time.sleep(0.01)
 
 
-def _own(folder: Path, account: _Account) -> None:
+def _own(folder: Path, account: _SystemAccount) -> None:
     """Make a folder that only the server's account (and root) may enter."""
     folder.mkdir(mode=0o700)
     os.chown(folder, account.uid, account.gid)
 
 
 def _run(
-    command: Sequence[str], account: _Account, *, given: str = ""
+    command: Sequence[str], account: _SystemAccount, *, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as the server's account, in a bare environment: no PG* variable, no secret of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}

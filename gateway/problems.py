@@ -22,7 +22,6 @@ from core.kit.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
-    Problem,
     ProviderFailedError,
     TooLargeError,
     TooManyRequestsError,
@@ -141,8 +140,6 @@ _BAD_FIELD: Final = msg("Giá trị không hợp lệ hoặc còn thiếu.")
 
 def status_of(error: DomainError) -> int:
     """The HTTP status of an error's kind."""
-    if isinstance(error, Problem):
-        return error.status
     return status_of_type(type(error))
 
 
@@ -194,7 +191,7 @@ def answer_problem(error: Exception) -> Response[ProblemBody]:
         headers["www-authenticate"] = 'Bearer realm="hocphi"'
     body = ProblemBody(
         type=f"urn:hocphi:problem:{problem.code}",
-        title=problem.en if isinstance(problem, Problem) else en_of(problem.title),
+        title=en_of(problem.title),
         status=status,
         detail=problem.vi,
         detail_en=problem.en,

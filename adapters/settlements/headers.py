@@ -63,11 +63,10 @@ class SettlementLayout(Layout[SettlementColumn]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettlementHeader:
+class SettlementHeader(Header[SettlementColumn]):
     """A header found and its layout. `of_batches`: it heads a table of batches, one total in each row."""
 
     layout: SettlementLayout
-    header: Header[SettlementColumn]
     of_batches: bool
 
 
@@ -85,7 +84,7 @@ def find_header(
     if any(map(shows_number, following.cells)) or _match_rows(following, None, layouts):
         return found
     both = _match_rows(row, following, layouts)
-    if both and (not found or len(both.header.columns) > len(found.header.columns)):
+    if both and (not found or len(both.columns) > len(found.columns)):
         return both
     return found
 
@@ -96,8 +95,14 @@ def _match_rows(
     texts = header_texts(row, below)
     for layout in layouts:
         if header := layout.match(texts):
-            of_batches = not layout.required <= header.columns.keys()
-            return SettlementHeader(layout=layout, header=header, of_batches=of_batches)
+            return SettlementHeader(
+                row=header.row,
+                height=header.height,
+                columns=header.columns,
+                names=header.names,
+                layout=layout,
+                of_batches=not layout.required <= header.columns.keys(),
+            )
     return None
 
 

@@ -87,15 +87,9 @@ class SettlementTable:
         assert self.found is not None, "rows are read below a header only"
         return self.found
 
-    def go_on_under(self, found: SettlementHeader) -> None:
-        """Read the rows to come by this header."""
-        self.found = found
-        self.reader = RowReader(found.header, self.sheet.name if self.several_sheets else None)
-        self.has_lines |= not found.of_batches
-
     def at(self, row: Row, column: Column) -> Cell:
         """What a row says; None where the file has no such column."""
-        return self.header.header.cell(row, column)
+        return self.header.cell(row, column)
 
     def read(self, row: Row, column: Column, parse: Callable[[Cell], Value]) -> Value:
         """What a row says, as `parse` reads it. Raises UnreadableRowError."""
@@ -106,6 +100,12 @@ class SettlementTable:
         """What is wrong in a column."""
         assert self.reader is not None, "rows are read below a header only"
         return self.reader.problem(row, column, problem)
+
+    def go_on_under(self, found: SettlementHeader) -> None:
+        """Read the rows to come by this header."""
+        self.found = found
+        self.reader = RowReader(found, self.sheet.name if self.several_sheets else None)
+        self.has_lines |= not found.of_batches
 
 
 def read_table(
@@ -128,7 +128,7 @@ def read_table(
         found = find_header(row, following, known)
         if found:
             table.go_on_under(found)
-            skip_row = found.header.row
+            skip_row = found.row
             if table.has_lines:
                 known = [found.layout]
         elif table.found and _names_transaction(table, row):
@@ -149,14 +149,14 @@ def _names_transaction(table: SettlementTable, row: Row) -> bool:
     """No amount at all: still a line if it has an id and most columns of one."""
     if table.header.of_batches:
         return False
-    filled = [c for c in table.header.header.columns if not is_blank(table.at(row, c))]
+    filled = [c for c in table.header.columns if not is_blank(table.at(row, c))]
     is_named = any(shows_number(table.at(row, role)) for role in IDS)
     return is_named and len(filled) >= 3 and not is_total(_first(row))
 
 
 def _counts_columns(table: SettlementTable, row: Row) -> bool:
     """The row "(1) | (2) | (3) …" that Vietnamese forms print under a header."""
-    below = table.found and row.number == table.found.header.row + 1
+    below = table.found and row.number == table.found.row + 1
     return bool(below) and counted_from(row) in {0, 1}
 
 
@@ -322,7 +322,7 @@ def _fill_down(table: SettlementTable, row: Row) -> None:
 
 
 def _kind(table: SettlementTable, row: Row) -> Kind:
-    if Column.KIND not in table.header.header.columns:
+    if Column.KIND not in table.header.columns:
         gross_vnd = _vnd_or_none(table.at(row, Column.GROSS))
         if gross_vnd is not None and gross_vnd > 0:
             return Kind.PAY
@@ -362,7 +362,7 @@ def _amounts(table: SettlementTable, row: Row, kind: Kind) -> Amounts:
         )
     except SignError as error:
         raise table.problem(row, error.column, error.problem) from None
-    left_blank = [column for column in blank if column in table.header.header.columns]
+    left_blank = [column for column in blank if column in table.header.columns]
     if left_blank and not amounts.is_balanced:
         problem = msg("ô trống mà giao dịch − phí − thuế không ra thực nhận")
         raise table.problem(row, left_blank[0], problem)

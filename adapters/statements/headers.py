@@ -51,11 +51,10 @@ class StatementLayout(Layout[StatementColumn]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatementHeader:
+class StatementHeader(Header[StatementColumn]):
     """A header found, its layout, and the columns (from 0) of the layout's `extras`."""
 
     layout: StatementLayout
-    header: Header[StatementColumn]
     extras: tuple[int, ...]
 
 
@@ -101,7 +100,14 @@ def _match_rows(
                 for i, text in found.texts.items()
                 if (i,) not in header.columns.values() and any(fits(p, text) for p in layout.extras)
             )
-            return StatementHeader(layout=layout, header=header, extras=extras)
+            return StatementHeader(
+                row=header.row,
+                height=header.height,
+                columns=header.columns,
+                names=header.names,
+                layout=layout,
+                extras=extras,
+            )
     return None
 
 

@@ -65,10 +65,10 @@ class _Columns:
     width: int
 
     @staticmethod
-    def of(found: StatementHeader) -> _Columns:
+    def of(header: StatementHeader) -> _Columns:
         """The columns of a header."""
-        at = found.header.index
-        used = [index for (index,) in found.header.columns.values()]
+        at = header.index
+        used = [index for (index,) in header.columns.values()]
         return _Columns(
             day=at(Column.DATE),
             credit=at(Column.CREDIT),
@@ -77,7 +77,7 @@ class _Columns:
             balance=at(Column.BALANCE),
             content=at(Column.CONTENT),
             transaction=at(Column.TRANSACTION),
-            width=1 + max((*used, *found.extras)),
+            width=1 + max((*used, *header.extras)),
         )
 
 
@@ -85,7 +85,7 @@ class _Columns:
 class _Section:
     """One account's table while it is being read."""
 
-    found: StatementHeader
+    header: StatementHeader
     labels: Labels
     day: date | None = None
     lines: list[StatementLine] = field(default_factory=list)
@@ -94,17 +94,17 @@ class _Section:
     reader: RowReader[Column] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.go_on_under(self.found)
+        self.go_on_under(self.header)
 
-    def go_on_under(self, found: StatementHeader) -> None:
+    def go_on_under(self, header: StatementHeader) -> None:
         """Read the rows to come by this header: the first, or one repeated on a new page."""
-        self.found = found
-        self.columns = _Columns.of(found)
-        self.reader = RowReader(found.header)
+        self.header = header
+        self.columns = _Columns.of(header)
+        self.reader = RowReader(header)
 
     def at(self, row: Row, column: Column) -> Cell:
         """What a row says; None where the table has no such column."""
-        return self.found.header.cell(row, column)
+        return self.header.cell(row, column)
 
 
 def read_table(sheet: Sheet, layouts: Sequence[StatementLayout]) -> tuple[Statement, ...]:
@@ -140,7 +140,7 @@ def read_table(sheet: Sheet, layouts: Sequence[StatementLayout]) -> tuple[Statem
                 known = [found.layout]
             else:  # the same account goes on, on a new page
                 section.go_on_under(found)
-            skip_row = found.header.row
+            skip_row = found.row
             continue
         labels = read_labels(row)
         if section is None:
@@ -172,7 +172,7 @@ def _finish(section: _Section) -> Statement:
         section.lines, [line.row for line in section.unreadable], labels.opening, labels.closing
     )
     return Statement(
-        layout=section.found.layout.name,
+        layout=section.header.layout.name,
         account_number=labels.account_number,
         opening_vnd=checked.opening_vnd,
         closing_vnd=checked.closing_vnd,
@@ -209,7 +209,7 @@ def _starts_line(section: _Section, row: Row) -> bool:
         is_title = is_title_label(row.at(first)) and not _is_filled_in(section, row)
         return not (is_title or _is_label(row.at(first)))
     # No date and no amount that can be read: still a line if most of its columns are filled.
-    filled = [c for c in section.found.header.columns if not is_blank(section.at(row, c))]
+    filled = [c for c in section.header.columns if not is_blank(section.at(row, c))]
     dated_or_balanced = (Column.DATE, Column.BALANCE)
     numbers = any(shows_number(section.at(row, column)) for column in dated_or_balanced)
     return len(filled) >= 3 and numbers and not any(map(_is_label, row.cells))
@@ -261,7 +261,7 @@ def _first_filled(row: Row) -> int:
 
 def _counts_columns(section: _Section, row: Row) -> bool:
     """The row "(1) | (2) | (3) …" that Vietnamese forms print under a header."""
-    return row.number == section.found.header.row + 1 and counted_from(row) in {0, 1}
+    return row.number == section.header.row + 1 and counted_from(row) in {0, 1}
 
 
 def _has_day(section: _Section, row: Row) -> bool:
@@ -274,7 +274,7 @@ def _has_day(section: _Section, row: Row) -> bool:
 
 def _day_and_id(section: _Section, row: Row) -> tuple[Cell, str]:
     cell = section.at(row, Column.DATE)
-    if section.found.layout.date_carries_id and isinstance(cell, str):
+    if section.header.layout.date_carries_id and isinstance(cell, str):
         match = _DATE_AND_ID.fullmatch(cell)
         if match:
             return match["day"], " ".join(match["id"].split())
@@ -289,12 +289,12 @@ def _plain_line(section: _Section, row: Row) -> StatementLine | None:
     at, cells = section.columns, row.cells
     if len(cells) < at.width:
         cells += (None,) * (at.width - len(cells))
-    found = section.found
-    if row.number == found.header.row + 1 or any(cells[i] for i in found.extras):
+    header = section.header
+    if row.number == header.row + 1 or any(cells[i] for i in header.extras):
         return None
     day_cell: Cell = None if at.day is None else cells[at.day]
     document = ""
-    if found.layout.date_carries_id:
+    if header.layout.date_carries_id:
         day_cell, document = _day_and_id(section, row)
     balance: Cell = None if at.balance is None else cells[at.balance]
     try:
@@ -354,7 +354,7 @@ def _read_line(section: _Section, row: Row, cells: tuple[str, ...]) -> Statement
     reader = section.reader
     day_cell, document = _day_and_id(section, row)
     section.day = _read_day(section, row, day_cell)
-    for index in section.found.extras:
+    for index in section.header.extras:
         if _is_amount(row.at(index)):
             problem = msg("không rõ số này đã nằm trong tiền vào/tiền ra hay chưa")
             raise reader.problem_at(row, index, problem)
@@ -404,6 +404,6 @@ def _read_money(section: _Section, row: Row) -> tuple[int, int]:
         problem = (
             msg("dòng có cả tiền vào lẫn tiền ra") if credit_vnd else msg("dòng không có số tiền")
         )
-        first = next(column for column in MONEY if column in section.found.header.columns)
+        first = next(column for column in MONEY if column in section.header.columns)
         raise reader.problem(row, first, problem)
     return credit_vnd, debit_vnd

@@ -50,7 +50,7 @@ class Turnover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialBalance:
-    """All accounts by code; `unconfirmed_vnd` moved in the period but stands in no voucher yet."""
+    """All accounts by code; `unconfirmed_vnd` was booked in the period but is in no voucher yet."""
 
     school_name: str
     chart_title: str
@@ -168,7 +168,7 @@ UNCONFIRMED_SUM = Query(
     f"""
 SELECT coalesce(sum(t.amount_vnd), 0)::bigint AS amount_vnd FROM transfer t
  WHERE t.school_id = $1 AND t.business_date BETWEEN $2 AND $3 AND {UNCONFIRMED}
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 ENTRIES = Query(

@@ -38,10 +38,10 @@ PURPOSES: Final[Mapping[str, Message]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class AccountChart:
     """A regime's accounts by purpose (kind of ledger account) and their `names` by code.
 
-    `reviewed` says in Vietnamese what still needs checking; "" if nothing does.
+    `reviewed`: in Vietnamese, what still needs checking; "" if nothing does.
     """
 
     regime: str
@@ -69,10 +69,10 @@ class Override:
 
 
 @functools.cache
-def charts() -> tuple[Chart, ...]:
+def charts() -> tuple[AccountChart, ...]:
     """Every chart known, the oldest first."""
     found = [
-        Chart(
+        AccountChart(
             regime=row["regime"],
             title=row["title"],
             from_date=date.fromisoformat(row["from"]),
@@ -87,7 +87,7 @@ def charts() -> tuple[Chart, ...]:
     return tuple(sorted(found, key=lambda chart: (chart.from_date, chart.regime)))
 
 
-def chart_for(regime: str, on: date) -> Chart:
+def chart_for(regime: str, on: date) -> AccountChart:
     """The chart of a school's regime, or of what it replaced or was replaced by, in force on `on`.
 
     Raises NoChartError when no chart of that line covers the date.

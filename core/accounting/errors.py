@@ -36,7 +36,8 @@ class BadPeriodError(InvalidError):
     """A period that ends before it begins."""
 
     code = "bad_period"
-    title = msg("Ngày cuối kỳ phải từ ngày đầu kỳ trở đi.")
+    title = msg("Kỳ không hợp lệ.")
+    text = msg("Ngày cuối kỳ phải từ ngày đầu kỳ trở đi.")
 
 
 @dataclass(eq=False)

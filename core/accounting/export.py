@@ -19,7 +19,7 @@ from core.accounting.journal import write_csv, write_xlsx
 from core.accounting.json_vouchers import write_json
 from core.accounting.misa import write_general, write_receipts
 from core.accounting.overrides import overrides_of
-from core.accounting.vouchers import BookedTransfer, VoucherLine, make_vouchers
+from core.accounting.vouchers import VoucherLine, VoucherTransfer, make_vouchers
 from core.identity.audit import audit
 from core.kit.database import Driver, Query
 from core.schools.errors import SchoolNotFoundError
@@ -34,7 +34,7 @@ JSON = "json"
 """The format that the school's own software pulls through the API."""
 
 
-class Part(StrEnum):
+class VoucherPart(StrEnum):
     """Which transfers a format holds. RECEIPTS and GENERAL together hold each exactly once."""
 
     RECEIPTS = "receipts"  # whatever brought a bank account money, corrections apart
@@ -49,7 +49,7 @@ class Format:
     name: str
     extension: str
     prefix: str
-    part: Part
+    part: VoucherPart
     write: Callable[[Sequence[VoucherLine]], bytes]
     most: int
 
@@ -60,12 +60,12 @@ FORMATS = MappingProxyType(
             name=name, extension=extension, prefix=prefix, part=part, write=write, most=most
         )
         for name, extension, prefix, part, write, most in (
-            ("misa-receipts", "xlsx", "NTTK", Part.RECEIPTS, write_receipts, MAX_JOURNALS),
-            ("misa-general", "xlsx", "NVK", Part.GENERAL, write_general, MAX_JOURNALS),
-            ("journal-csv", "csv", "NKC", Part.ALL, write_csv, MAX_JOURNALS),
+            ("misa-receipts", "xlsx", "NTTK", VoucherPart.RECEIPTS, write_receipts, MAX_JOURNALS),
+            ("misa-general", "xlsx", "NVK", VoucherPart.GENERAL, write_general, MAX_JOURNALS),
+            ("journal-csv", "csv", "NKC", VoucherPart.ALL, write_csv, MAX_JOURNALS),
             # a book of its own: the same transfer has another number here than in the CSV
-            ("journal-xlsx", "xlsx", "NKX", Part.ALL, write_xlsx, MAX_JOURNALS),
-            (JSON, "json", "NKJ", Part.ALL, write_json, MAX_PULLED),
+            ("journal-xlsx", "xlsx", "NKX", VoucherPart.ALL, write_xlsx, MAX_JOURNALS),
+            (JSON, "json", "NKJ", VoucherPart.ALL, write_json, MAX_PULLED),
         )
     }
 )
@@ -112,7 +112,7 @@ EXISTS (SELECT FROM payment p
 
 # Journals are exported whole: a journal is written at once and never grows.
 UNEXPORTED = Query(
-    BookedTransfer,
+    VoucherTransfer,
     f"""
 WITH eligible AS (
   SELECT t.id, t.journal_id, t.kind, t.amount_vnd, t.business_date, t.student_id, t.invoice_id, t.memo,
@@ -140,7 +140,7 @@ SELECT e.id AS transfer_id, e.journal_id, e.kind, e.debit_kind, e.credit_kind, e
   LEFT JOIN invoice i ON i.school_id = $1 AND i.id = e.invoice_id
   LEFT JOIN fee_item f ON f.school_id = $1 AND f.id = e.fee_item_id
   LEFT JOIN bank_account b ON b.school_id = $1 AND b.id = e.bank_account_id
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 # one export of a school at a time, or two would hold the same transfers
@@ -243,7 +243,7 @@ async def _keep(
     actor: str,
     locked_until: date | None,
 ) -> VoucherFile:
-    """Write the file, and which transfer stands in it under which number."""
+    """Write the file, and which transfer it holds under which number."""
     number = await db.fetch_only(NEXT_NUMBER, school_id, chosen.name)
     # off the loop: a large sheet takes seconds, and payments go on arriving meanwhile
     content = await asyncio.to_thread(chosen.write, lines)

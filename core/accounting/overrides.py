@@ -20,9 +20,12 @@ ACCOUNT = re.compile(r"[0-9]{3}[0-9A-Z.-]{0,12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenAccount(Override):
-    """A choice with whoever made it last, and when."""
+class ChosenAccount:
+    """An `Override` with whoever chose it last, and when."""
 
+    purpose: str
+    valid_from: date
+    account: str | None
     set_by: str
     created_at: datetime
 
@@ -46,7 +49,7 @@ SELECT purpose, valid_from, account, set_by, created_at FROM account_override
 # as an export does: neither sees the other half done
 LOCK_REGIME = Query(str, "SELECT accounting_regime FROM school WHERE id = $1 FOR NO KEY UPDATE")
 
-# the day of the choice that stands is the day of its last change
+# a choice is dated by its last change
 CHOOSE = Command("""
 INSERT INTO account_override (school_id, purpose, valid_from, account, set_by)
 VALUES ($1, $2, $3, $4, $5)
@@ -69,7 +72,7 @@ async def overrides_of(db: Driver, school_id: int) -> tuple[Override, ...]:
 
 
 async def chosen_accounts(db: Driver, school_id: int) -> list[ChosenAccount]:
-    """The same with whoever chose them, the newest day first."""
+    """All accounts that a school ever chose for itself and who chose them, the newest day first."""
     return await db.fetch(CHOSEN_ACCOUNTS, school_id)
 
 

@@ -19,7 +19,7 @@ from core.ledger.postings import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookedTransfer:
+class VoucherTransfer:
     """A transfer as the vouchers need it, with what it is about. `kinds`: of the two ledger accounts."""
 
     transfer_id: int
@@ -91,7 +91,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     Event.STATE_RECEIVED: "Nhận kinh phí ngân sách cấp bù miễn, giảm[: {memo}]",
     Event.INCOME_RELEASED: "Kết chuyển doanh thu nhận trước[: {item}][, phiếu {reference}]",
 }
-"""What each event is called on a voucher; what stands in brackets falls away where it is not known."""
+"""What each event is called on a voucher; what is in brackets is left out where it is not known."""
 
 _OPTIONAL = re.compile(r"\[([^{]*)\{(\w+)\}\]")
 
@@ -111,7 +111,7 @@ def number_of(prefix: str, serial: int, year: int) -> str:
 
 
 def make_vouchers(
-    booked: Sequence[BookedTransfer],
+    booked: Sequence[VoucherTransfer],
     *,
     regime: str,
     overrides: Sequence[Override],
@@ -133,7 +133,7 @@ def make_vouchers(
     return tuple(lines)
 
 
-def _line(one: BookedTransfer, number: str, accounts: Mapping[str, str]) -> VoucherLine:
+def _line(one: VoucherTransfer, number: str, accounts: Mapping[str, str]) -> VoucherLine:
     return VoucherLine(
         voucher_no=number,
         on=one.business_date,

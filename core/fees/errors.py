@@ -39,7 +39,8 @@ class SamePersonError(ForbiddenError):
     """Whoever drafted the schedule wants to approve it."""
 
     code = "same_person"
-    title = msg("Người lập đợt thu không được tự duyệt; cần một người khác.")
+    title = msg("Cần một người khác.")
+    text = msg("Người lập đợt thu không được tự duyệt; cần một người khác.")
 
 
 class ActorMissingError(MalformedError):

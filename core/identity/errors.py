@@ -1,6 +1,6 @@
 """What the identity service refuses: users, passwords, sessions and API keys that cannot be taken.
 
-No error says whether a name exists, and none repeats what was typed.
+No error reveals whether a name exists, and none repeats what was typed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class WeakPasswordError(InvalidError):
 
 
 class LoginFailedError(UnauthenticatedError):
-    """A wrong username or a wrong password; which of the two is not said."""
+    """A wrong username or a wrong password; which of the two is not revealed."""
 
     code = "login_failed"
     title = msg("Tên đăng nhập hoặc mật khẩu không đúng.")

@@ -84,12 +84,12 @@ class ApiCaller:
 
     @property
     def actor(self) -> str:
-        """How it stands in the audit chain."""
+        """Its name in the audit chain."""
         return f"api:{self.key_name}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class _StoredUser:
     """A user as stored."""
 
     school_id: int
@@ -124,7 +124,7 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id
 
 # people sign in by name alone: uq_app_user_username
 ACCOUNT = Query(
-    _Account,
+    _StoredUser,
     "SELECT school_id, id, username, display_name, role, password_hash FROM app_user WHERE username = $1",
 )
 REHASH = Command("UPDATE app_user SET password_hash = $3 WHERE school_id = $1 AND id = $2")
@@ -224,7 +224,7 @@ async def log_in(engine: AsyncEngine, username: str, password: str, remote_ip: s
 
     Takes the engine, not a transaction: a failed attempt must stay counted when the caller's work
     is rolled back, and no connection waits while argon2 works. Raises LoginFailedError (which of the
-    two was wrong is not said), TooManyAttemptsError.
+    two was wrong is not revealed), TooManyAttemptsError.
     """
     name = username.strip().casefold()[:64].replace("\0", "")
     async with transaction(engine) as db:
@@ -285,7 +285,7 @@ async def log_out(db: Driver, token: str) -> None:
 async def create_api_key(db: Driver, school_id: int, name: str, *, actor: str = "operator") -> str:
     """Make a key for a school's software; it is shown this once.
 
-    Raises BadKeyNameError, or KeyNameTakenError when a key in use has the name (it stands in the audit
+    Raises BadKeyNameError, or KeyNameTakenError when a key in use has the name (it is in the audit
     chain and in approvals, so it names one key).
     """
     if not _KEY_NAME.fullmatch(name):

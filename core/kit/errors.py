@@ -113,33 +113,3 @@ class SchoolBusyError(ConflictError):
 
     code = "school_busy"
     title = msg("Trường đang ghi sổ nhiều khoản; chưa có gì thay đổi, hãy thử lại sau ít phút.")
-
-
-class Problem(DomainError):  # noqa: N818
-    """A refusal that has no type of its own yet."""
-
-    def __init__(
-        self, code: str, *, vi: str, en: str, status: int = 400, faults: tuple[Fault, ...] = ()
-    ) -> None:
-        super().__init__(f"{code}: {en}")
-        self.code = code
-        self.own = (vi, en)
-        self.status = status
-        self.faults = faults
-
-    @property
-    def vi(self) -> str:
-        """The message in Vietnamese."""
-        return self.own[0]
-
-    @property
-    def en(self) -> str:
-        """The message in English."""
-        return self.own[1]
-
-
-def not_found(what_vi: str, what_en: str) -> Problem:
-    """404: it does not exist, or not for this caller."""
-    return Problem(
-        "not_found", vi=f"Không tìm thấy {what_vi}.", en=f"No such {what_en}.", status=404
-    )

@@ -1,26 +1,26 @@
-"""A merchant account with everything the recorder needs to know of its school, read in one query.
+"""A merchant account with everything that recording needs to know of its school, read in one query.
 
-What is read here changes rarely; the IPN door keeps it for `CACHE_S` seconds. It must never be
+What is read here changes rarely; the IPN endpoint keeps it for `CACHE_S` seconds. It must never be
 logged: it carries opened credentials.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import MerchantAccount
-from core.kit.database import Driver, transaction
+from core.kit.columns import Columns
+from core.kit.database import Driver, Query, transaction
 from core.kit.seal import Keys, unseal_secrets
 from core.ledger.postings import Books
 
-CACHE_S = 15.0
-CACHE_SIZE = 10_000
+CACHE_S: Final = 15.0
+CACHE_SIZE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class Merchant:
     books: Books
 
     def where(self, payee_account: str) -> tuple[int | None, int]:
-        """(bank account the money is for, ledger account it stands on); None: not the school's.
+        """(bank account the money is for, ledger account that holds it); None: not the school's.
 
-        Money that a provider claims for a foreign account stands in the provider's clearing account
+        Money that a provider claims for a foreign account is held in the provider's clearing account
         until a person has looked.
         """
         if payee_account and payee_account not in self.banks:
@@ -49,50 +49,114 @@ class Merchant:
             bank_account_id, ledger_account_id = self.banks[payee_account]
         else:
             bank_account_id = self.bank_account_id
-            ledger_account_id = next(b[1] for b in self.banks.values() if b[0] == bank_account_id)
+            ledger_account_id = next(
+                ledger_id
+                for bank_id, ledger_id in self.banks.values()
+                if bank_id == bank_account_id
+            )
         if self.settlement == "batch":
             return bank_account_id, self.clearing_account_id
         return bank_account_id, ledger_account_id
 
 
-_COLUMNS = """
-SELECT m.school_id, m.id, m.adapter, m.settlement, m.bank_account_id, m.account_key,
-       m.sealed_secrets, m.settings::text AS settings,
-       (SELECT json_agg(json_build_array(b.number, b.id, l.id))
+@dataclass(frozen=True, slots=True)
+class MerchantRow:
+    """A merchant account as it is stored, its secrets sealed; `banks` as in `Merchant`, `books` by kind."""
+
+    school_id: int
+    merchant_account_id: int
+    adapter: str
+    settlement: str
+    bank_account_id: int
+    account_key: str
+    sealed_secrets: bytes
+    settings: Mapping[str, str]
+    banks: Mapping[str, Sequence[int]]
+    books: Mapping[str, int]
+    clearing_account_id: int
+
+    def merchant(self, secrets: Mapping[str, str]) -> Merchant:
+        """The merchant account with these credentials."""
+        books = self.books
+        return Merchant(
+            school_id=self.school_id,
+            merchant_account_id=self.merchant_account_id,
+            adapter=self.adapter,
+            settlement=self.settlement,
+            bank_account_id=self.bank_account_id,
+            account=MerchantAccount(
+                account_key=self.account_key,
+                secrets=secrets,
+                settings=self.settings,
+                bank_accounts=tuple(self.banks),
+            ),
+            clearing_account_id=self.clearing_account_id,
+            banks={number: (bank, ledger) for number, (bank, ledger) in self.banks.items()},
+            books=Books(
+                receivable_id=books["receivable"],
+                student_credit_id=books["student_credit"],
+                suspense_id=books["suspense"],
+                opening_id=books["opening"],
+            ),
+        )
+
+
+_MERCHANTS: Final = """
+SELECT m.school_id, m.id AS merchant_account_id, m.adapter, m.settlement, m.bank_account_id, m.account_key,
+       m.sealed_secrets, m.settings,
+       (SELECT json_object_agg(b.number, json_build_array(b.id, l.id))
           FROM bank_account b
           JOIN ledger_account l ON l.school_id = b.school_id AND l.kind = 'bank' AND l.bank_account_id = b.id
-         WHERE b.school_id = m.school_id)::text AS banks,
+         WHERE b.school_id = m.school_id) AS banks,
        (SELECT json_object_agg(l.kind, l.id) FROM ledger_account l
          WHERE l.school_id = m.school_id
-           AND l.kind IN ('receivable', 'student_credit', 'suspense', 'opening'))::text AS books,
+           AND l.kind IN ('receivable', 'student_credit', 'suspense', 'opening')) AS books,
        (SELECT l.id FROM ledger_account l
-         WHERE l.school_id = m.school_id AND l.kind = 'clearing' AND l.merchant_account_id = m.id) AS clearing
+         WHERE l.school_id = m.school_id AND l.kind = 'clearing'
+           AND l.merchant_account_id = m.id) AS clearing_account_id
   FROM merchant_account m
 """
-BY_KEY = _COLUMNS + " WHERE m.enabled AND m.account_key = $1 AND m.adapter = $2"
-BY_ID = (
-    _COLUMNS + " WHERE (m.school_id, m.id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"
+
+MERCHANT_ID: Final = Columns[tuple[int, int]](
+    ("school_id", "bigint", lambda one: one[0]),
+    ("id", "bigint", lambda one: one[1]),
 )
 
-OF_BANK = _COLUMNS + " WHERE m.school_id = $1 AND m.adapter = $2 ORDER BY m.id DESC"
+# by uq_merchant_account_account_key: an IPN address names no school
+BY_KEY = Query(
+    MerchantRow, f"{_MERCHANTS} WHERE m.enabled AND m.account_key = $1 AND m.adapter = $2"
+)
 
-LUMPS = _COLUMNS + " WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.id"
+BY_ID = Query(
+    MerchantRow,
+    f"{_MERCHANTS} WHERE (m.school_id, m.id) IN (SELECT * FROM {MERCHANT_ID.unnest()})",  # noqa: S608 - composed of constants of the tree
+)
+
+# newest first: read into a dictionary, the oldest of a bank account wins
+OF_ADAPTER = Query(
+    MerchantRow, f"{_MERCHANTS} WHERE m.school_id = $1 AND m.adapter = $2 ORDER BY m.id DESC"
+)
+
+PAID_OUT = Query(
+    MerchantRow, f"{_MERCHANTS} WHERE m.school_id = $1 AND m.settlement = 'batch' ORDER BY m.id"
+)
 
 
 async def find_merchant(db: Driver, keys: Keys, adapter: str, account_key: str) -> Merchant | None:
     """The enabled merchant account behind an IPN address; None when there is none."""
-    row = await db.raw.fetchrow(BY_KEY, account_key, adapter)
-    return _merchant(row, unseal_secrets(keys, row["sealed_secrets"])) if row else None
+    row = await db.fetch_one(BY_KEY, account_key, adapter)
+    return row.merchant(unseal_secrets(keys, row.sealed_secrets)) if row else None
 
 
 async def merchants_by_id(
     db: Driver, keys: Keys, wanted: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], Merchant]:
     """Merchant accounts, enabled or not, by (school id, merchant account id)."""
-    pairs = sorted(set(wanted))
-    rows = await db.raw.fetch(BY_ID, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    rows = await db.fetch(BY_ID, *MERCHANT_ID.arrays(sorted(set(wanted))))
     return {
-        (row["school_id"], row["id"]): _merchant(row, unseal_secrets(keys, row["sealed_secrets"]))
+        (row.school_id, row.merchant_account_id): row.merchant(
+            unseal_secrets(keys, row.sealed_secrets)
+        )
         for row in rows
     }
 
@@ -111,40 +175,14 @@ async def notification_merchants(db: Driver, school_id: int) -> dict[int, Mercha
 
 
 async def _by_bank_account(db: Driver, school_id: int, adapter: str) -> dict[int, Merchant]:
-    rows = await db.raw.fetch(OF_BANK, school_id, adapter)
-    return {row["bank_account_id"]: _merchant(row, {}) for row in rows}
+    rows = await db.fetch(OF_ADAPTER, school_id, adapter)
+    return {row.bank_account_id: row.merchant({}) for row in rows}
 
 
 async def payout_merchants(db: Driver, school_id: int) -> dict[int, Merchant]:
-    """The merchant accounts whose provider pays in a lump, by id: no credentials, no keys."""
-    rows = await db.raw.fetch(LUMPS, school_id)
-    return {row["id"]: _merchant(row, {}) for row in rows}
-
-
-def _merchant(row: asyncpg.Record, secrets: Mapping[str, str]) -> Merchant:
-    books = json.loads(row["books"])
-    banks = {number: (bank, ledger) for number, bank, ledger in json.loads(row["banks"])}
-    return Merchant(
-        school_id=row["school_id"],
-        merchant_account_id=row["id"],
-        adapter=row["adapter"],
-        settlement=row["settlement"],
-        bank_account_id=row["bank_account_id"],
-        account=MerchantAccount(
-            account_key=row["account_key"],
-            secrets=secrets,
-            settings=json.loads(row["settings"]),
-            bank_accounts=tuple(banks),
-        ),
-        clearing_account_id=row["clearing"],
-        banks=banks,
-        books=Books(
-            receivable_id=books["receivable"],
-            student_credit_id=books["student_credit"],
-            suspense_id=books["suspense"],
-            opening_id=books["opening"],
-        ),
-    )
+    """The merchant accounts whose provider pays out later, by id: no credentials, no keys."""
+    rows = await db.fetch(PAID_OUT, school_id)
+    return {row.merchant_account_id: row.merchant({}) for row in rows}
 
 
 class MerchantDirectory:

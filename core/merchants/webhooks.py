@@ -1,4 +1,4 @@
-"""ChannelReport a provider our IPN address by its own call, where it has one (`adapters.REGISTER`).
+"""Registering our IPN address at a provider by its own call, where it has one (`adapters.REGISTER`).
 
 The provider tries the address before it keeps it, so the gateway must be running under its public
 address. Nothing is stored but that it was done; doing it again changes nothing.
@@ -6,17 +6,42 @@ address. Nothing is stored but that it was done; doing it again changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import REGISTER
 from adapters.contract import Refused, RefusedError
 from core.identity.audit import audit
-from core.kit.database import transaction
-from core.kit.errors import DomainError, Problem, not_found
+from core.kit.database import Query, transaction
 from core.kit.seal import Keys
 from core.merchants.directory import Merchant, merchants_by_id
+from core.merchants.errors import (
+    AccountIncompleteError,
+    ChannelIsOffError,
+    CredentialsRefusedError,
+    NoRegisterCallError,
+    ProviderUnansweredError,
+    UnknownChannelError,
+    WebhookNotRegisteredError,
+    WebhookTryFailedError,
+)
 from core.merchants.provider_client import UnansweredError, send
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrableChannel:
+    """A merchant account's adapter, and whether it is on."""
+
+    adapter: str
+    enabled: bool
+
+
+CHANNEL = Query(
+    RegistrableChannel,
+    "SELECT adapter, enabled FROM merchant_account WHERE school_id = $1 AND id = $2",
+)
 
 
 async def register_webhook(
@@ -31,29 +56,19 @@ async def register_webhook(
 ) -> None:
     """Have the provider try and keep `url`, the account's IPN address, with an audit entry once it did.
 
-    Raises Problem: 404 for another school's account, 422 where the provider has no such call or
-    credentials are missing, 409 for a channel that is off, 502 when it refused or did not answer.
+    Raises UnknownChannelError, NoRegisterCallError, ChannelIsOffError, AccountIncompleteError,
+    ProviderUnansweredError, or a WebhookNotRegisteredError that says why the provider refused.
     """
     merchant = await _registrable(engine, keys, school_id, merchant_account_id)
-    speaks = REGISTER[merchant.adapter]
+    adapter = REGISTER[merchant.adapter]
     try:
-        request = speaks.register_webhook(url, merchant.account)
+        request = adapter.register_webhook(url, merchant.account)
     except RefusedError as error:
-        raise Problem(
-            "account_incomplete",
-            vi=f"Thông tin kết nối còn thiếu: {error.field}.",
-            en=f"The credentials are incomplete: {error.field}.",
-            status=422,
-        ) from error
+        raise AccountIncompleteError(error.field) from error
     try:
-        speaks.read_registered(await send(http, request), merchant.account)
+        adapter.read_registered(await send(http, request), merchant.account)
     except UnansweredError as error:
-        raise Problem(
-            "unanswered",
-            vi=f"{merchant.adapter} không trả lời; chưa biết địa chỉ đã được nhận hay chưa. Hãy chạy lại.",
-            en=f"{merchant.adapter} did not answer; whether it kept the address is unknown. Run this again.",
-            status=502,
-        ) from error
+        raise ProviderUnansweredError(merchant.adapter) from error
     except RefusedError as error:
         raise _not_kept(merchant.adapter, error) from error
     async with transaction(engine) as db:
@@ -71,48 +86,21 @@ async def _registrable(
     engine: AsyncEngine, keys: Keys, school_id: int, merchant_account_id: int
 ) -> Merchant:
     async with transaction(engine) as db:
-        row = await db.raw.fetchrow(
-            "SELECT adapter, enabled FROM merchant_account WHERE school_id = $1 AND id = $2",
-            school_id,
-            merchant_account_id,
-        )
-        if row is None:
-            raise not_found("kênh thu này", "channel")
-        if row["adapter"] not in REGISTER:
-            raise Problem(
-                "no_register_call",
-                vi=f"{row['adapter']} không nhận địa chỉ qua lệnh gọi; hãy gửi địa chỉ IPN cho họ."
-                f" Tự đăng ký được với: {', '.join(REGISTER)}.",
-                en=f"{row['adapter']} takes no address by a call: give it the IPN address yourself."
-                f" There is a call for: {', '.join(REGISTER)}.",
-                status=422,
-            )
-        if not row["enabled"]:
-            raise Problem(
-                "channel_is_off",
-                vi="Kênh thu đang tắt nên lần gọi thử của nhà cung cấp sẽ bị từ chối; hãy bật kênh trước.",
-                en="The channel is off, so the provider's try would be refused: turn it on first.",
-                status=409,
-            )
+        channel = await db.fetch_one(CHANNEL, school_id, merchant_account_id)
+        if channel is None:
+            raise UnknownChannelError
+        if channel.adapter not in REGISTER:
+            raise NoRegisterCallError(channel.adapter, tuple(REGISTER))
+        if not channel.enabled:
+            raise ChannelIsOffError
         found = await merchants_by_id(db, keys, [(school_id, merchant_account_id)])
         return found[school_id, merchant_account_id]
 
 
-def _not_kept(adapter: str, error: RefusedError) -> DomainError:
-    """Why the provider did not keep the address, in words for the operator."""
+def _not_kept(adapter_name: str, error: RefusedError) -> WebhookNotRegisteredError:
+    """Why the provider did not keep the address, for the operator."""
     if error.reason is Refused.UNAUTHENTICATED:
-        vi = f"{adapter} không nhận thông tin kết nối của trường."
-        en = f"{adapter} does not take the school's credentials."
-    elif error.reason is Refused.BUSY:
-        vi = (
-            f"{adapter} chưa nhận địa chỉ: họ gọi thử không được, hoặc đang có lỗi. Kiểm tra địa chỉ"
-            " công khai (HOCPHI_BASE_URL) và khóa kiểm tra rồi chạy lại."
-        )
-        en = (
-            f"{adapter} did not keep the address: its try failed, or it has a fault of its own. Check"
-            " the public address (HOCPHI_BASE_URL) and the checksum key, then run this again."
-        )
-    else:
-        vi = f"{adapter} từ chối địa chỉ này. Kiểm tra địa chỉ công khai (HOCPHI_BASE_URL)."
-        en = f"{adapter} refused this address. Check the public address (HOCPHI_BASE_URL)."
-    return Problem("webhook_not_registered", vi=vi, en=en, status=502)
+        return CredentialsRefusedError(adapter_name)
+    if error.reason is Refused.BUSY:
+        return WebhookTryFailedError(adapter_name)
+    return WebhookNotRegisteredError(adapter_name)

@@ -1,7 +1,7 @@
-"""Money sent back to payers, and the payout lists by which a school's bank sends it.
+"""Money sent back to payers, and the transfer lists by which a school's bank sends it.
 
-A refund belongs to a payment. What it took from where stands in the transfers of its journal; here
-stands how far it has come. The rules that one row can show are the database's own.
+A refund belongs to a payment. What it took from where is in the transfers of its journal; here is
+how far it has come. The rules that one row can show are the database's own.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ transfer_list = Table(
 )
 
 # status: requested -> approved | rejected | cancelled; by the provider: approved -> sent -> done |
-# refused; by payout: approved -> listed -> done | refused
+# refused; by transfer: approved -> listed -> done | refused
 refund = Table(
     "refund",
     metadata,
@@ -86,7 +86,7 @@ refund = Table(
     Column("ask_count", Integer, nullable=False, server_default="0"),
     Column("provider_refund_id", Text, nullable=False, server_default=""),
     Column("provider_code", Text, nullable=False, server_default=""),
-    # the payout: to whom (sealed), from which of the school's accounts, in which list
+    # the transfer: to whom (sealed), from which of the school's accounts, in which list
     Column("sealed_payee", LargeBinary, nullable=True),
     Column("bank_account_id", BigInteger, nullable=True),
     Column("transfer_list_id", BigInteger, nullable=True),

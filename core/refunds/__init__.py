@@ -1,1 +1,1 @@
-"""Refunds: asked for, approved, sent once through a provider or a bank, followed until final, booked."""
+"""Refunds: requested, approved, sent once through a provider or a bank, polled until final, booked."""

@@ -1,6 +1,6 @@
 """A refund's money has gone: its state, its postings and what it reopens, in the caller's one transaction.
 
-The money is taken from where it stands at that moment. Any number of refunds is booked by the same few
+The money is taken from where the books have it at that moment. Any number of refunds is booked by the same few
 statements. Locks are taken in one order: refunds (by the caller), exceptions, payments, invoices.
 """
 
@@ -29,7 +29,7 @@ from core.refunds.states import answer_doubts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class CompletedRefund:
     """A refund whose money has gone. `on`: the business date; `actor`: who states it, for the audit chain.
 
     statement_line_id: the bank's line that shows it. Texts are kept where they are not empty.
@@ -62,7 +62,7 @@ class _Booking:
     """A refund with its journal and the ledger account that its money left."""
 
     refund: BookableRefund
-    settled: Settled
+    completed: CompletedRefund
     journal_id: int
     paid_from_id: int
 
@@ -85,7 +85,7 @@ LOCK_PAYMENTS = Command("""
 SELECT id FROM payment WHERE school_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE
 """)
 
-# a provider's refund of money that stands at a bank leaves that bank
+# a provider's refund of money on a bank account leaves that account
 FINISH = Command("""
 UPDATE refund r
    SET status = 'done', done_on = s.done_on, journal_id = s.journal_id, closed_by = s.actor, closed_at = now(),
@@ -123,16 +123,16 @@ RESOLVE_EMPTIED = Command(
 
 
 async def book_refunds(
-    db: Driver, school_id: int, settled: Sequence[Settled]
+    db: Driver, school_id: int, completed: Sequence[CompletedRefund]
 ) -> frozenset[tuple[int, int]]:
     """Book refunds, locked by the caller and not final yet, as given back; the invoices touched.
 
     The caller announces them after its commit (`core.payments.ingest.group_commit.announce_paid`).
     """
-    if not settled:
+    if not completed:
         return frozenset()
-    by_id = {one.refund_id: one for one in settled}
-    assert len(by_id) == len(settled), "a refund is booked once"
+    by_id = {one.refund_id: one for one in completed}
+    assert len(by_id) == len(completed), "a refund is booked once"
     refunds = await db.fetch(BOOKABLE, school_id, list(by_id))
     assert len(refunds) == len(by_id), "the caller holds these refunds"
     payment_ids = sorted({refund.payment_id for refund in refunds})
@@ -146,21 +146,21 @@ async def book_refunds(
     await post(db, postings)
     await sync_invoice_totals(db, school_id, invoice_ids)
     await _finish(db, school_id, bookings)
-    await _empty_suspense(db, school_id, left, settled[0].actor)
+    await _empty_suspense(db, school_id, left, completed[0].actor)
     numbers = [refund.number for refund in refunds]
-    await answer_doubts(db, school_id, numbers, Resolution.PAID_BACK, settled[0].actor)
+    await answer_doubts(db, school_id, numbers, Resolution.PAID_BACK, completed[0].actor)
     await audit_all(
         db,
         school_id,
         [
             AuditEvent(
-                actor=one.settled.actor,
+                actor=one.completed.actor,
                 action="refund.done",
                 subject=f"refund:{one.refund.id}",
                 detail={
                     "amount_vnd": one.refund.amount_vnd,
                     "journal_id": one.journal_id,
-                    "on": one.settled.on.isoformat(),
+                    "on": one.completed.on.isoformat(),
                 },
             )
             for one in bookings
@@ -172,7 +172,7 @@ async def book_refunds(
 def _postings(
     school_id: int,
     refunds: Sequence[BookableRefund],
-    settled: Mapping[int, Settled],
+    completed: Mapping[int, CompletedRefund],
     journal_ids: Sequence[int],
     positions: Mapping[int, PaymentPosition],
 ) -> tuple[list[_Booking], list[Posting], dict[int, PaymentPosition]]:
@@ -187,7 +187,7 @@ def _postings(
         left[refund.payment_id] = replace(position, parts=_without(position.parts, taken))
         paid_from_id = refund.bank_ledger_id or position.held_by_id
         assert paid_from_id is not None, "a payment with money has an account that holds it"
-        one = settled[refund.id]
+        one = completed[refund.id]
         postings += give_back(
             GivenBack(
                 school_id=school_id,
@@ -200,7 +200,7 @@ def _postings(
             taken,
         )
         bookings.append(
-            _Booking(refund=refund, settled=one, journal_id=journal_id, paid_from_id=paid_from_id)
+            _Booking(refund=refund, completed=one, journal_id=journal_id, paid_from_id=paid_from_id)
         )
     return bookings, postings, left
 
@@ -210,13 +210,13 @@ async def _finish(db: Driver, school_id: int, bookings: Sequence[_Booking]) -> N
         FINISH,
         school_id,
         [one.refund.id for one in bookings],
-        [one.settled.on for one in bookings],
+        [one.completed.on for one in bookings],
         [one.journal_id for one in bookings],
-        [one.settled.actor for one in bookings],
-        [one.settled.statement_line_id for one in bookings],
-        [one.settled.bank_transaction_id for one in bookings],
-        [one.settled.provider_refund_id for one in bookings],
-        [one.settled.provider_code for one in bookings],
+        [one.completed.actor for one in bookings],
+        [one.completed.statement_line_id for one in bookings],
+        [one.completed.bank_transaction_id for one in bookings],
+        [one.completed.provider_refund_id for one in bookings],
+        [one.completed.provider_code for one in bookings],
         [one.paid_from_id for one in bookings],
     )
     assert finished == len(bookings), "a refund that is done is not booked again"

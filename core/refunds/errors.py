@@ -153,7 +153,7 @@ class BadPaidDayError(InvalidError):
     """The day of a transfer lies before its request, or is still to come."""
 
     code = "bad_day"
-    title = msg("Ngày chi không hợp lệ.")
+    title = msg("Ngày không hợp lệ.")
     text = msg("Ngày chi từ {first:date} đến {last:date}.")
     first: date
     last: date

@@ -10,7 +10,7 @@ from datetime import date
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, Query
-from core.refunds.booking import Settled, book_refunds
+from core.refunds.booking import CompletedRefund, book_refunds
 from core.refunds.errors import BadPaidDayError, ProviderStillAskedError
 from core.refunds.states import (
     LockedRefund,
@@ -48,13 +48,13 @@ async def confirm_refund(
     first, last = business_date(refund.created_at), business_date(now_utc())
     if not first <= on <= last:
         raise BadPaidDayError(first=first, last=last)
-    settled = Settled(
+    completed = CompletedRefund(
         refund_id=refund_id,
         on=on,
         actor=actor,
         bank_transaction_id=tidy(bank_transaction_id)[:MAX_BANK_ID],
     )
-    return await book_refunds(db, school_id, [settled])
+    return await book_refunds(db, school_id, [completed])
 
 
 async def fail_refund(db: Driver, school_id: int, refund_id: int, *, actor: str, note: str) -> None:

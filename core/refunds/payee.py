@@ -20,7 +20,7 @@ _HOLDER = re.compile(r"[A-Z0-9][A-Z0-9 .,&/()-]*")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Payee:
+class RefundPayee:
     """A bank account of a payer. It is never logged: it has no repr."""
 
     bin: str
@@ -39,9 +39,9 @@ class Payee:
         return f"{self.bank_name} {mask_account(self.number)}"
 
 
-def read_payee(bin: str, number: str, holder: str) -> Payee:  # noqa: A002 - the word of the trade
+def read_payee(bin: str, number: str, holder: str) -> RefundPayee:  # noqa: A002 - the word of the trade
     """A payee as typed; the holder as banks print it. Raises BadPayeeError with each wrong field."""
-    payee = Payee(
+    payee = RefundPayee(
         bin.strip(),
         re.sub(r"[\s.-]", "", number).upper(),
         " ".join(unaccent(holder).upper().split()),
@@ -63,11 +63,11 @@ def read_payee(bin: str, number: str, holder: str) -> Payee:  # noqa: A002 - the
     return payee
 
 
-def seal_payee(keys: Keys, payee: Payee) -> bytes:
+def seal_payee(keys: Keys, payee: RefundPayee) -> bytes:
     """A payee for the database."""
     return seal(keys, PURPOSE, json.dumps(asdict(payee)).encode())
 
 
-def unseal_payee(keys: Keys, sealed: bytes) -> Payee:
+def unseal_payee(keys: Keys, sealed: bytes) -> RefundPayee:
     """A payee out of the database. Raises SealBrokenError."""
-    return Payee(**json.loads(unseal(keys, PURPOSE, sealed)))
+    return RefundPayee(**json.loads(unseal(keys, PURPOSE, sealed)))

@@ -55,7 +55,7 @@ SELECT r.id, r.number, r.amount_vnd, r.sealed_payee
  WHERE r.school_id = $1 AND r.bank_account_id = $2 AND r.method = 'payout' AND r.status = 'approved'
    AND NOT {IS_DISPUTED}
  ORDER BY r.number LIMIT $3 FOR UPDATE OF r
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 # by uq_transfer_list_school_id_number

@@ -38,7 +38,7 @@ class Refundable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentEvidence:
-    """A payment, what speaks against its money, and what its refunds hold back. VND."""
+    """A payment, the evidence against its money, and what its refunds hold back. VND."""
 
     amount_vnd: int
     bank_account_id: int | None
@@ -83,7 +83,7 @@ SELECT p.amount_vnd, p.bank_account_id, m.adapter,
   FROM payment p
   JOIN merchant_account m ON m.school_id = p.school_id AND m.id = p.merchant_account_id
  WHERE p.school_id = $1 AND p.id = $2
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 

@@ -30,7 +30,7 @@ from core.kit.text import unaccent
 from core.merchants.directory import Merchant, merchants_by_id
 from core.merchants.provider_client import UnansweredError, send
 from core.payments.ingest.group_commit import announce_paid
-from core.refunds.booking import Settled, book_refunds
+from core.refunds.booking import CompletedRefund, book_refunds
 from core.refunds.refundable import IS_DISPUTED
 from core.refunds.states import (
     LOCK,
@@ -108,14 +108,14 @@ _DUE = f"""
  WHERE r.next_ask_at <= $1 AND m.adapter = ANY($2::text[]) AND {_IS_DUE}
 """
 
-# which schools' turn it is: locks are taken school by school, below
+# which schools have refunds due: locks are taken school by school, below
 DUE_BY_SCHOOL = Query(
     SchoolShare,
     f"""
 SELECT d.school_id, count(*) AS count
   FROM (SELECT r.school_id {_DUE} ORDER BY r.next_ask_at LIMIT $3) d
  GROUP BY d.school_id ORDER BY d.school_id
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 # Taken by one worker at a time. Before the first call the demand gets its id; the next question is set
@@ -144,7 +144,7 @@ SELECT t.school_id, t.id, t.number, t.approved_at, t.request_id, t.demanded_at, 
   JOIN notice n ON n.school_id = t.school_id AND n.id = t.payment_id
   LEFT JOIN checkout c ON c.school_id = n.school_id AND c.merchant_account_id = n.merchant_account_id
                       AND c.merchant_reference = n.merchant_reference
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 ALARM = Command(
@@ -329,14 +329,14 @@ async def _write(
         log.warning("refund.answer_of_another", adapter=refund.adapter, refund=refund.id)
         result, answer = replace(result, answer=None), None
     if answer is not None and answer.state is RefundState.DONE:
-        settled = Settled(
+        completed = CompletedRefund(
             refund_id=refund.id,
             on=business_date(at),
             actor=WORKER,
             provider_refund_id=answer.provider_refund_id,
             provider_code=answer.code,
         )
-        return await book_refunds(db, school_id, [settled])
+        return await book_refunds(db, school_id, [completed])
     if answer is not None and answer.state is RefundState.REFUSED:
         await close_refund(
             db,

@@ -29,7 +29,7 @@ from core.refunds.errors import (
     SecondPersonNeededError,
     UnknownPayerAccountError,
 )
-from core.refunds.payee import Payee, seal_payee, unseal_payee
+from core.refunds.payee import RefundPayee, seal_payee, unseal_payee
 from core.refunds.refundable import Refundable, refundable, require_certain
 from core.refunds.states import (
     MAX_REASON,
@@ -57,7 +57,7 @@ class RefundRequest:
     amount_vnd: int
     reason: str
     method: Method
-    payee: Payee | None = None
+    payee: RefundPayee | None = None
     from_invoice_id: int | None = None
     bank_account_id: int | None = None
     key: str = ""

@@ -14,7 +14,7 @@ from datetime import date
 
 from core.kit.sheets import write_sheet
 from core.refunds.codes import transfer_text
-from core.refunds.payee import Payee
+from core.refunds.payee import RefundPayee
 
 HEADERS = (
     "STT",
@@ -34,7 +34,7 @@ class ListedTransfer:
 
     number: int
     amount_vnd: int
-    payee: Payee
+    payee: RefundPayee
 
 
 def write_transfers(transfers: Sequence[ListedTransfer], *, extension: str, on: date) -> bytes:

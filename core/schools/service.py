@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 
 from core.kit.database import Driver, Query
-from core.kit.errors import DomainError, Problem
-from core.kit.faults import Fault
 from core.ledger.service import open_books
 from core.schools.errors import (
     BadAccountingRegimeError,
@@ -31,12 +29,6 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO NOTHING RETURNING id
 """,
 )
 LOCK = Query(bool, "SELECT true FROM school WHERE id = $1 FOR UPDATE")
-
-
-def refused(code: str, column: str, value: str, vi: str, en: str) -> DomainError:
-    """A field that is refused, for callers without a type of their own."""
-    fault = Fault(code=code, vi=vi, en=en, column=column, value=value)
-    return Problem(code, vi=vi, en=en, status=422, faults=(fault,))
 
 
 def tidy_text(column: str, value: str, *, limit: int = 300, needed: bool = True) -> str:

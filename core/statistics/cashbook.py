@@ -122,14 +122,14 @@ SELECT e.journal_id, e.booked_at, e.kind, e."references",
          GROUP BY t.journal_id, t.payment_id, 5) e
   LEFT JOIN payment p ON p.school_id = $1 AND p.id = e.payment_id
  ORDER BY e.first_id
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 FLOWS = Query(
     DayFlow,
     f"""
 SELECT business_date AS day, sum(in_vnd)::bigint AS in_vnd, sum(out_vnd)::bigint AS out_vnd
   FROM ({_TOUCHING}) t WHERE kind <> 'opening_balance' GROUP BY 1
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 

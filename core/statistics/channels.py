@@ -13,7 +13,7 @@ from typing import Final
 
 from core.kit.clock import start_of_day
 from core.kit.database import Driver, Query
-from core.statistics.errors import UnknownChannelError
+from core.merchants.errors import UnknownChannelError
 
 WINDOW_DAYS: Final = 30
 CONFIRMED_WITHIN: Final = 2
@@ -25,7 +25,7 @@ REFERENCES_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class ChannelFigures:
     """One merchant account and its figures.
 
     last_at, last_vnd: the last message that reported money, None before the first. asked_*: checkouts
@@ -75,7 +75,7 @@ ENDED_SINCE = """
 """
 # money on an account that is not the school's has no bank account: the second half of `recent`
 CHANNELS = Query(
-    Channel,
+    ChannelFigures,
     f"""
 WITH recent AS (
   SELECT p.merchant_account_id, p.business_date, p.amount_vnd
@@ -122,16 +122,16 @@ SELECT m.id, m.adapter, m.account_key, m.settlement, m.enabled AS is_enabled,
                       ORDER BY n.id DESC LIMIT 1) l ON true
  WHERE m.school_id = $1
  ORDER BY m.enabled DESC, m.adapter = 'statement', m.id
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 
-async def channels_of(db: Driver, school_id: int, today: date) -> list[Channel]:
+async def channels_of(db: Driver, school_id: int, today: date) -> list[ChannelFigures]:
     """Every channel of the school as of business date `today`: those in use first, statements last."""
     return await db.fetch(CHANNELS, school_id, today, today - timedelta(days=WINDOW_DAYS))
 
 
-async def find_channel(db: Driver, school_id: int, channel_id: int, today: date) -> Channel:
+async def find_channel(db: Driver, school_id: int, channel_id: int, today: date) -> ChannelFigures:
     """One channel. Raises UnknownChannelError for another school's."""
     for channel in await channels_of(db, school_id, today):
         if channel.id == channel_id:
@@ -170,7 +170,7 @@ SELECT u.merchant_account_id AS channel_id, m.adapter, u.status, count(*) AS cou
                   FROM notice n WHERE n.school_id = $1 AND n.unmapped_status <> '') s) u
   JOIN merchant_account m ON m.school_id = $1 AND m.id = u.merchant_account_id
  GROUP BY 1, 2, 3 ORDER BY open_count DESC, last_at DESC LIMIT $3
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 
@@ -261,7 +261,7 @@ SELECT (SELECT count(*) FROM notice n WHERE n.school_id = $1 AND n.unmapped_stat
        count(*) AS overdue_count, coalesce(sum(p.amount_vnd), 0)::bigint AS overdue_vnd
   FROM payment p
  WHERE p.school_id = $1 AND p.business_date >= $3 AND p.business_date < $4 AND {UNCONFIRMED}
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 

@@ -21,7 +21,7 @@ class DayStatus:
 
 
 class ProofItem(TypedDict):
-    """One figure of a proof: a kind of `reconciliation.proof.proof.ItemKind`, VND, how many it stands for."""
+    """One figure of a proof: a kind of `reconciliation.proof.proof.ItemKind`, VND, of how many."""
 
     kind: str
     amount_vnd: int

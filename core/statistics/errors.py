@@ -1,4 +1,4 @@
-"""What the figures refuse: accounts and channels that are not the school's."""
+"""What the figures refuse: accounts that are not the school's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,3 @@ class UnknownBankBookError(NotFoundError):
     """No bank account of the school's books has the id."""
 
     text = msg("Không tìm thấy tài khoản ngân hàng này.")
-
-
-class UnknownChannelError(NotFoundError):
-    """No channel of the school has the id."""
-
-    text = msg("Không tìm thấy kênh thu này.")

@@ -98,7 +98,7 @@ SELECT coalesce(sum(left_vnd), 0)::bigint AS collected_vnd,
        (SELECT count(*) FROM exception
          WHERE school_id = $3 AND resolved_at IS NULL) AS open_exception_count
   FROM arrived
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 ISSUED_SCHEDULES = Query(
@@ -145,7 +145,7 @@ SELECT p.id, p.channel, p.amount_vnd, p.paid_at, coalesce(s.full_name, '') AS fu
   LEFT JOIN student s ON s.school_id = p.school_id AND s.id = coalesce(i.student_id, p.student_id)
   LEFT JOIN school_class c ON c.school_id = p.school_id AND c.id = i.class_id
  ORDER BY p.paid_at DESC, p.id DESC
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 

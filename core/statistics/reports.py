@@ -216,7 +216,7 @@ SELECT e.purpose, coalesce(f.code, '') AS code, coalesce(f.name, '') AS name,
   LEFT JOIN payment p ON p.school_id = $1 AND p.id = e.payment_id
  GROUP BY e.purpose, f.id, f.code, f.name, p.channel HAVING sum(e.amount_vnd) <> 0
  ORDER BY e.purpose <> 'item', e.purpose, f.code, p.channel
-""",
+""",  # noqa: S608 - composed of constants of the tree
 )
 
 

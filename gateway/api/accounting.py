@@ -101,7 +101,7 @@ class TurnoverBody(msgspec.Struct, frozen=True):
 
 
 class TrialBalanceBody(msgspec.Struct, frozen=True):
-    """The trial balance of a period, both days included; `unconfirmed_vnd` stands in no voucher yet."""
+    """The trial balance of a period, both days included; `unconfirmed_vnd` is in no voucher yet."""
 
     chart: str
     since: date

@@ -85,7 +85,7 @@ def api_router(handlers: Sequence[ControllerRouterHandler]) -> Router:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class ApiUpload:
     """A file that was sent; `name` is for messages only."""
 
     data: bytes
@@ -105,18 +105,18 @@ class UploadOperation(Operation):
         self.request_body = RequestBody(content=content, required=True)
 
 
-async def read_upload(request: HttpRequest) -> Upload:
+async def read_upload(request: HttpRequest) -> ApiUpload:
     """The one file of a request: a multipart field, or the whole body.
 
     Raises UnsupportedMediaError for another content type, NoFileError for none or more than one.
     """
     kind = request.content_type[0]
     if kind in SHEET_TYPES:
-        found = [Upload(await request.body(), "tệp")]
+        found = [ApiUpload(await request.body(), "tệp")]
     elif kind == "multipart/form-data":
         form = await request.form()
         files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
-        found = [Upload(await file.read(), _tidy(file.filename)) for file in files[:2]]
+        found = [ApiUpload(await file.read(), _tidy(file.filename)) for file in files[:2]]
     else:
         raise UnsupportedMediaError
     if len(found) != 1 or not found[0].data:

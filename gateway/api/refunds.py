@@ -52,7 +52,7 @@ class RefundRequestBody(msgspec.Struct, frozen=True):
 
 
 class RefundBody(msgspec.Struct, frozen=True):
-    """A refund, VND. `code` stands in the text of a bank's transfer; `payee` is masked; instants in UTC."""
+    """A refund, VND. `code` is in the text of the bank's transfer; `payee` is masked; instants in UTC."""
 
     id: int
     code: str

@@ -12,6 +12,7 @@ from adapters.contract import FileError
 from adapters.statements import LAYOUTS, StatementLayout, StatementMapping, mapped
 from adapters.tabular.workbook import MAX_FILE_BYTES
 from core.kit.database import transaction
+from core.merchants.errors import BankAccountNotFoundError
 from gateway.cli.context import (
     bank_account_id_of,
     json_option,
@@ -21,7 +22,6 @@ from gateway.cli.context import (
     school_option,
 )
 from gateway.cli.errors import BadColumnsError
-from reconciliation.statements.errors import BankAccountNotFoundError
 from reconciliation.statements.imports import ImportedStatement, import_statement
 from reconciliation.statements.mappings import save_mapping
 from reconciliation.statements.notifications import (

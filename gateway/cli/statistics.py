@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.messages import Message, format_share, msg
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
-from core.kit.errors import Problem
 from core.kit.money import format_vnd
 from core.statistics.cashless import (
     Cashless,
@@ -36,6 +35,7 @@ from core.statistics.sheets import (
     write_workbook,
 )
 from gateway.cli.context import json_option, print_result, run
+from gateway.cli.errors import BadMonthError
 
 _UNKNOWN: Final = msg("(chưa ghi)")
 
@@ -94,7 +94,7 @@ def statistics(month_text: str | None, file: Path | None, as_json: bool) -> None
 
 
 def month_of(text: str | None) -> date:
-    """The first day of the month "2026-09", of the present one without a text. Raises Problem."""
+    """The first day of the month "2026-09", of the present one without a text. Raises BadMonthError."""
     if text is None:
         return business_date(now_utc()).replace(day=1)
     try:
@@ -102,11 +102,7 @@ def month_of(text: str | None) -> date:
     except ValueError:
         month = date.min
     if not 2000 <= month.year <= 2100:
-        raise Problem(
-            "bad_month",
-            vi=f"Tháng viết như 2026-09, không phải «{text}».",
-            en=f"A month is written like 2026-09, not {text!r}.",
-        )
+        raise BadMonthError(text)
     return month
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from adapters.messages import msg, pmsg
 from core.kit.errors import (
-    DomainError,
     ForbiddenError,
     InvalidError,
     MalformedError,
     NotFoundError,
     TooLargeError,
 )
+from gateway.problems import InternalError
 
 
 class NotAnApproverError(ForbiddenError):
@@ -74,17 +74,19 @@ class UploadTooLargeError(TooLargeError):
     """A body above the limit of uploads."""
 
     code = "file_too_large"
-    title = msg("Tệp quá lớn. Hãy chia nhỏ tệp rồi tải lên lại.")
+    title = msg("Tệp quá lớn.")
+    text = msg("Tệp quá lớn. Hãy chia nhỏ tệp rồi tải lên lại.")
 
 
 class BadRequestError(MalformedError):
     """Whatever else the framework refuses."""
 
     code = "bad_request"
-    title = pmsg("unreadable", "Yêu cầu không hợp lệ.")
+    title = msg("Yêu cầu không hợp lệ.")
+    text = pmsg("unreadable", "Yêu cầu không hợp lệ.")
 
 
-class FailedError(DomainError):
+class FailedError(InternalError):
     """Our own failure; nothing was written."""
 
     code = "failed"
@@ -139,7 +141,8 @@ class NothingChosenError(InvalidError):
     """No line was ticked."""
 
     code = "nothing_chosen"
-    title = msg("Hãy đánh dấu ít nhất một khoản còn chờ xử lý.")
+    title = msg("Chưa chọn khoản nào.")
+    text = msg("Hãy đánh dấu ít nhất một khoản còn chờ xử lý.")
 
 
 class RuleMissingError(InvalidError):
@@ -192,7 +195,8 @@ class BadTermsError(InvalidError):
     """Terms of a contract that cannot be read."""
 
     code = "bad_terms"
-    title = msg("Hãy điền ngày, phí dạng 1,10 (phần trăm) và các số nguyên.")
+    title = msg("Điều khoản không hợp lệ.")
+    text = msg("Hãy điền ngày, phí dạng 1,10 (phần trăm) và các số nguyên.")
 
 
 class NoTableError(InvalidError):
@@ -225,14 +229,16 @@ class DayMissingError(MalformedError):
     """No day was chosen, or one that no books are about."""
 
     code = "bad_date"
-    title = msg("Hãy chọn một ngày.")
+    title = msg("Ngày không hợp lệ.")
+    text = msg("Hãy chọn một ngày.")
 
 
 class PaidDayMissingError(InvalidError):
     """Nobody said on which day a refund was paid."""
 
     code = "bad_date"
-    title = msg("Hãy chọn ngày chi.")
+    title = msg("Ngày không hợp lệ.")
+    text = msg("Hãy chọn ngày chi.")
 
 
 class BadDateError(MalformedError):
@@ -256,21 +262,24 @@ class PeriodMissingError(MalformedError):
     """A period without its first or last day."""
 
     code = "bad_day"
-    title = msg("Hãy chọn ngày đầu và ngày cuối của kỳ.")
+    title = msg("Ngày không hợp lệ.")
+    text = msg("Hãy chọn ngày đầu và ngày cuối của kỳ.")
 
 
 class FirstDayMissingError(MalformedError):
     """Nobody said from which day an account is used."""
 
     code = "bad_day"
-    title = msg("Hãy chọn ngày bắt đầu dùng tài khoản.")
+    title = msg("Ngày không hợp lệ.")
+    text = msg("Hãy chọn ngày bắt đầu dùng tài khoản.")
 
 
 class UnknownFormatError(MalformedError):
     """No format, or one that vouchers are not exported in."""
 
     code = "unknown_format"
-    title = msg("Hãy chọn định dạng.")
+    title = msg("Định dạng không hợp lệ.")
+    text = msg("Hãy chọn định dạng.")
 
 
 class DayNotReconciledError(NotFoundError):

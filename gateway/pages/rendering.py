@@ -31,8 +31,9 @@ from adapters.messages import (
     format_number,
     format_share,
     format_vnd,
+    msg,
 )
-from core.kit.errors import not_found
+from core.kit.errors import NotFoundError
 from core.kit.texts import translate
 
 STATIC: Final = "/static"
@@ -176,6 +177,12 @@ def assets() -> dict[str, Asset]:
     return {name: _asset(name, file.read_bytes()) for name, file in _files(_static_folder(), "")}
 
 
+class StaticFileNotFoundError(NotFoundError):
+    """No static file has this address."""
+
+    text = msg("Không tìm thấy tệp này.")
+
+
 @get(
     STATIC + "/{fingerprint:str}/{name:path}",
     operation_id="static_file",
@@ -185,7 +192,7 @@ async def static_file(fingerprint: FromPath[str], name: FromPath[str]) -> Respon
     """A static file; the address must carry the hash of what it holds."""
     found = assets().get(name.strip("/"))
     if found is None or f"{STATIC}/{fingerprint}/" not in found.url:
-        raise not_found("tệp này", "file")
+        raise StaticFileNotFoundError
     return Response(
         found.content,
         media_type=found.media_type,

@@ -15,7 +15,7 @@ from typing import Final
 from core.exceptions.resolutions import NIGHT
 from core.kit.database import Command, Driver, Query
 from core.kit.text import compact
-from core.refunds.booking import Settled, book_refunds
+from core.refunds.booking import CompletedRefund, book_refunds
 from core.refunds.codes import code_of, codes_in
 
 REFUND_RULE: Final = "refund"
@@ -129,7 +129,7 @@ async def match_refund_debits(db: Driver, school_id: int, day: date) -> frozense
         db,
         school_id,
         [
-            Settled(
+            CompletedRefund(
                 refund_id=refund.id,
                 on=debit.day,
                 actor=NIGHT,

@@ -17,7 +17,7 @@ from core.exceptions.service import assign, resolve
 from core.identity.audit import audit
 from core.kit.database import Driver
 from core.kit.seal import Keys
-from core.refunds.payee import Payee
+from core.refunds.payee import RefundPayee
 from core.refunds.service import RefundRequest, Requested, request_refund
 from core.refunds.states import MAX_REASON, Method
 from reconciliation.review.actions import Action, MoneyState
@@ -32,7 +32,7 @@ class ReturnRequest:
     """How money goes back to whoever paid it. `key`: sent twice, it is asked for once."""
 
     method: Method
-    payee: Payee | None = None
+    payee: RefundPayee | None = None
     bank_account_id: int | None = None
     key: str = ""
 

@@ -205,7 +205,8 @@ class NothingChosenError(InvalidError):
     """The action can be done to none of the exceptions chosen."""
 
     code = "nothing_chosen"
-    title = pmsg("refusal", "Không có ngoại lệ nào làm được việc này.")
+    title = msg("Chưa chọn khoản nào.")
+    text = pmsg("refusal", "Không có ngoại lệ nào làm được việc này.")
 
 
 # debits and money of the school's own

@@ -9,7 +9,7 @@ from core.exceptions.service import resolve
 from core.kit.database import Command, Driver, Query
 from core.kit.locks import lock_reconciliation
 from core.ledger.positions import NOTHING, payment_positions
-from core.refunds.booking import Settled, book_refunds
+from core.refunds.booking import CompletedRefund, book_refunds
 from core.refunds.service import NEXT_NUMBER
 from core.suspense.service import refuse_under_way
 from reconciliation.review.errors import (
@@ -77,8 +77,8 @@ async def book_provider_refund(
         BY_PROVIDER,
         line.number,
     )
-    settled = Settled(refund_id=refund_id, on=line.settled_on, actor=actor)
-    touched = await book_refunds(db, school_id, [settled])
+    completed = CompletedRefund(refund_id=refund_id, on=line.settled_on, actor=actor)
+    touched = await book_refunds(db, school_id, [completed])
     await db.execute(NAME_REFUND, school_id, line.id, refund_id)
     explained = await db.fetch(ABOUT_SETTLEMENT_LINE, school_id, line.id)
     await resolve(db, school_id, explained, Resolution.SETTLED, actor=actor, note=why)

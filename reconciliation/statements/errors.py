@@ -13,12 +13,6 @@ from core.kit.texts import Message, en_of, msg, pmsg, vi_of
 R = TypeVar("R", bound="RefusedFileError")
 
 
-class BankAccountNotFoundError(NotFoundError):
-    """The school has no such bank account."""
-
-    text = msg("Không tìm thấy tài khoản ngân hàng này của trường.")
-
-
 class MerchantAccountNotFoundError(NotFoundError):
     """The school has no such merchant account."""
 

@@ -23,8 +23,9 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Command, Driver, Query
 from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
+from core.merchants.errors import BankAccountNotFoundError
 from reconciliation.statements.closed_days import fault_of_closed_day
-from reconciliation.statements.errors import BankAccountNotFoundError, RefusedStatementError
+from reconciliation.statements.errors import RefusedStatementError
 from reconciliation.statements.mappings import saved_layout
 from reconciliation.statements.reading import (
     UnreadRow,

@@ -23,8 +23,8 @@ from core.identity.audit import audit
 from core.kit.database import Command, Driver, Query
 from core.kit.errors import fault
 from core.kit.texts import msg
+from core.merchants.errors import BankAccountNotFoundError
 from reconciliation.statements.errors import (
-    BankAccountNotFoundError,
     HeadersNotFoundError,
     MerchantAccountNotFoundError,
     RoleTwiceError,

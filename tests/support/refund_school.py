@@ -21,7 +21,7 @@ from core.ledger.queries import disagreements
 from core.merchants.directory import find_merchant
 from core.payments.ingest.group_commit import commit_notices
 from core.payments.ingest.inbound import InboundNotice
-from core.refunds.payee import Payee
+from core.refunds.payee import RefundPayee
 from core.refunds.queries import RefundRow, find_refund
 from core.refunds.sending import poll_refunds
 from core.refunds.service import RefundRequest, Requested, approve_refund, request_refund
@@ -31,7 +31,7 @@ from sandbox.provider import Merchant
 from sandbox.providers import open_servers
 from sandbox.servers import ProviderServers
 
-PAYEE = Payee("970436", "0071001234567", "NGUYEN VAN A")
+PAYEE = RefundPayee("970436", "0071001234567", "NGUYEN VAN A")
 
 
 async def receive(
@@ -117,7 +117,7 @@ class Wallet:
         )
         return int(recorded.verdicts[0].record_id)
 
-    async def follow(self, engine: AsyncEngine, later: timedelta = timedelta()) -> int:
+    async def poll(self, engine: AsyncEngine, later: timedelta = timedelta()) -> int:
         """The worker's round, `later` than now."""
         return await poll_refunds(engine, KEYS, self.http, at=now_utc() + later)
 

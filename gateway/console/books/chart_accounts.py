@@ -10,7 +10,7 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from core.accounting.charts import PURPOSES, Override, accounts_on, chart_for
-from core.accounting.overrides import chosen_accounts, set_override
+from core.accounting.overrides import chosen_accounts, overrides_of, set_override
 from core.identity.service import Role
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
@@ -47,9 +47,9 @@ async def show_accounts(request: ConsoleRequest, db: Driver) -> Page:
     """The accounts of today and every choice the school ever made."""
     today = business_date(now_utc())
     regime = await regime_of(db, request.school_id)
-    chosen = await chosen_accounts(db, request.school_id)
+    own = await overrides_of(db, request.school_id)
     chart = chart_for(regime, today)
-    accounts = accounts_on(regime, chosen, today)
+    accounts = accounts_on(regime, own, today)
     return screen(
         request,
         "chart_accounts.html",
@@ -60,7 +60,7 @@ async def show_accounts(request: ConsoleRequest, db: Driver) -> Page:
             (purpose, accounts[purpose], chart.name_of(accounts[purpose]), official)
             for purpose, official in chart.accounts.items()
         ],
-        chosen=chosen,
+        chosen=await chosen_accounts(db, request.school_id),
         today=today,
         may_choose=request.is_approver,
     )

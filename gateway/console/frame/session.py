@@ -37,6 +37,11 @@ class Staff:
     school_name: str
     open_exception_count: int
 
+    @property
+    def actor(self) -> str:
+        """The name under which what is done here is recorded."""
+        return self.user.username
+
 
 class ConsoleRequest(Request[Staff, None, State]):
     """A request of somebody who is signed in."""
@@ -64,7 +69,7 @@ class ConsoleRequest(Request[Staff, None, State]):
     @property
     def actor(self) -> str:
         """The name under which what is done here is recorded."""
-        return self.staff.user.username
+        return self.staff.actor
 
     def announce(self, invoice_ids: Iterable[int]) -> None:
         """Have the pages of these invoices told after the commit."""

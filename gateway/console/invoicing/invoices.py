@@ -29,7 +29,7 @@ from core.kit.database import Driver
 from core.statistics.queries import issued_schedules
 from gateway.console.frame.actions import action, in_transaction
 from gateway.console.frame.forms import number_or_none, typed
-from gateway.console.frame.match_reasons import matched_of
+from gateway.console.frame.match_reasons import match_reasons
 from gateway.console.frame.screen import Page, RowId, goto, screen
 from gateway.console.frame.session import ConsoleRequest
 
@@ -116,7 +116,7 @@ async def show_invoice(request: ConsoleRequest, db: Driver, invoice_id: RowId) -
         active="invoices",
         invoice=invoice,
         state=states.get(invoice_id),
-        matched=await matched_of(db, request.school_id, paid),
+        matched=await match_reasons(db, request.school_id, paid),
         today=business_date(now_utc()),
     )
 

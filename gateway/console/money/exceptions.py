@@ -23,7 +23,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from gateway.console.frame.actions import action, in_transaction
 from gateway.console.frame.forms import NoteForm, number_or_none, typed
-from gateway.console.frame.match_reasons import matched_of
+from gateway.console.frame.match_reasons import match_reasons
 from gateway.console.frame.screen import Page, RowId, goto, screen
 from gateway.console.frame.session import ConsoleRequest
 from gateway.console.money.debits import debit_context
@@ -300,7 +300,7 @@ async def _exception_screen(
         today=today,
         before_id=near.before_id,
         after_id=near.after_id,
-        matched=await matched_of(db, school_id, [row.payment_id] if row.payment_id else []),
+        matched=await match_reasons(db, school_id, [row.payment_id] if row.payment_id else []),
         notes=await notes_of(db, school_id, exception_id),
         names={one.username: one.display_name for one in colleagues},
         colleagues=[one for one in colleagues if one.username != request.actor],

@@ -22,7 +22,7 @@ from core.kit.database import Driver
 from core.kit.errors import DomainError
 from core.merchants.queries import bank_accounts_of
 from core.refunds.manual import confirm_refund, fail_refund
-from core.refunds.payee import read_payee
+from core.refunds.payee import RefundPayee, read_payee
 from core.refunds.queries import (
     counts_by_status,
     find_refund,
@@ -84,12 +84,14 @@ class RefundForm:
         if self.method not in set(Method):
             raise BadMethodError
         method = Method(self.method)
-        is_transfer = method is Method.TRANSFER
+        payee: RefundPayee | None = None
+        if method is Method.TRANSFER:
+            payee = read_payee(self.bin, self.number, self.holder)
         return RefundRequest(
             amount_vnd=amount_vnd,
             reason=typed(self.reason, MAX_REASON + 1),
             method=method,
-            payee=read_payee(self.bin, self.number, self.holder) if is_transfer else None,
+            payee=payee,
             from_invoice_id=number_or_none(self.from_invoice),
             bank_account_id=number_or_none(self.bank_account),
             key=typed(self.key, 64),

@@ -43,7 +43,7 @@ async def test_general_vouchers_say_what_happened_and_whose_it_is(engine: AsyncE
     head, *rows = sheet_of(made.content)
     assert head == GENERAL_HEADERS
     records = [dict(zip(GENERAL_HEADERS, row, strict=True)) for row in rows]
-    said = {
+    texts = {
         (
             str(one["Diễn giải (Hạch toán)"]).split(",")[0].split(" phiếu")[0],
             one["TK Nợ (*)"],
@@ -56,7 +56,7 @@ async def test_general_vouchers_say_what_happened_and_whose_it_is(engine: AsyncE
         for one in records
     }
     bank = world.bank_number
-    assert said >= {
+    assert texts >= {
         ("Ghi nhận phải thu: Tiền ăn bán trú", "131", "531", 440_000, "HS00003", "", ""),
         ("Huỷ phải thu: Tiền ăn bán trú", "531", "131", 440_000, "", "HS00003", ""),
         ("Thu tiền theo", "113", "131", 300_000, "", "HS00002", ""),

@@ -162,15 +162,15 @@ async def test_an_export_can_be_acknowledged_and_never_changed(engine: AsyncEngi
 
 async def test_every_event_has_words_of_its_own(engine: AsyncEngine) -> None:
     assert set(DESCRIPTIONS) == set(Event) == set(KINDS)
-    said = {
+    texts = {
         event: describe(event, item="Học phí", reference="HP1", memo="tháng 9") for event in Event
     }
-    assert len(set(said.values())) == len(said)
+    assert len(set(texts.values())) == len(texts)
     bare = {event: describe(event, item="", reference="", memo="") for event in Event}
-    for text in (*said.values(), *bare.values()):
+    for text in (*texts.values(), *bare.values()):
         assert not set(text) & set("{}[]")
         assert text == text.strip(" :,")
-    assert said[Event.PAID_ON] == "Chi trả khoản thu hộ: Học phí, tháng 9"
+    assert texts[Event.PAID_ON] == "Chi trả khoản thu hộ: Học phí, tháng 9"
     assert bare[Event.STATE_PART] == "Ngân sách cấp bù miễn, giảm"
     assert len(RECEIPT_HEADERS) == 28
     world = await empty_world(engine)

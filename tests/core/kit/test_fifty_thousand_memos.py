@@ -186,7 +186,7 @@ def test_an_exact_reference_beside_a_mistyped_one_does_not_take_its_money(school
 
 def test_a_standing_reference_beside_an_invoice_of_the_same_pupil(school: School) -> None:
     owed = school.invoices[6]
-    text = f"{school.standing[6]} {owed[2].reference}"
+    text = f"{school.pupil_references[6]} {owed[2].reference}"
     exact = decided(school, text, owed[2].open_vnd)
     assert [p.invoice_id for p in exact.lines] == [owed[2].invoice_id]
     more = decided(school, text, owed[2].open_vnd + 5_000)  # the named one first, then the oldest
@@ -194,7 +194,9 @@ def test_a_standing_reference_beside_an_invoice_of_the_same_pupil(school: School
         (owed[2].invoice_id, owed[2].open_vnd),
         (owed[0].invoice_id, 5_000),
     ]
-    stranger = decided(school, f"{school.standing[7]} {owed[2].reference}", owed[2].open_vnd)
+    stranger = decided(
+        school, f"{school.pupil_references[7]} {owed[2].reference}", owed[2].open_vnd
+    )
     assert stranger.suspense_reason is Reason.AMOUNT_MISMATCH
 
 

@@ -1,4 +1,4 @@
-"""ChannelReport payOS our address by its own call: against the sandbox's server, whatever goes wrong there."""
+"""Registering our address at payOS by its own call: against the sandbox's server, whatever goes wrong there."""
 
 from __future__ import annotations
 

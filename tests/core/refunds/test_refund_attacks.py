@@ -128,7 +128,7 @@ DISPUTES = {
 
 
 async def conflict(engine: AsyncEngine, world: World, transaction_id: str) -> None:
-    """The provider tells of the same transaction with another amount."""
+    """The provider reports the same transaction with another amount."""
     async with transaction(engine) as db:
         merchant = await merchant_in(db, world, "sepay")
     notice = Notice(
@@ -191,14 +191,14 @@ async def test_a_demand_waits_while_its_payment_is_contradicted(
             " VALUES ($1, 'conflicting_duplicate', 'notice:x', 1, '2026-09-10', $2)",
             world.school_id, payment_id,
         )  # fmt: skip
-    assert await momo.follow(engine) == 0
+    assert await momo.poll(engine) == 0
     assert momo.server.refunds == {}
     async with transaction(engine) as db:
         (found,) = await list_exceptions(db, world.school_id)
         await resolve_exception(
             db, world.school_id, found.id, resolution="explained", actor="ketoan", note="Đúng"
         )
-    assert await momo.follow(engine) == 1
+    assert await momo.poll(engine) == 1
     assert (await shown(engine, world, made.id)).status is Status.SENT
 
 
@@ -208,7 +208,7 @@ async def doubted(engine: AsyncEngine, world: World, momo: Wallet) -> int:
     made = await approved(engine, world, payment_id, refund_request(TOTAL_VND, Method.PROVIDER))
     momo.servers.trouble("momo", *[Trouble.HTML] * 20)
     for hours in (0, 1, 2, 4, 8, 16, 30, 60, 73):
-        await momo.follow(engine, timedelta(hours=hours))
+        await momo.poll(engine, timedelta(hours=hours))
     momo.servers.troubles.clear()
     return made.id
 
@@ -238,10 +238,10 @@ async def test_money_that_went_back_after_a_person_said_no_is_alarmed(
             await fail_refund(db, world.school_id, refund_id, actor="hieutruong", note="Không có")
         await conclude(*args)  # type: ignore[arg-type]
 
-    await momo.follow(engine, timedelta(days=5))  # MoMo hears of it
+    await momo.poll(engine, timedelta(days=5))  # MoMo receives it
     assert momo.refunded_vnd == TOTAL_VND
     monkeypatch.setattr(sending, "_conclude", late)
-    await momo.follow(engine, timedelta(days=7))
+    await momo.poll(engine, timedelta(days=7))
     assert (await shown(engine, world, refund_id)).status is Status.REFUSED
     async with transaction(engine) as db:
         rows = await list_exceptions(db, world.school_id)

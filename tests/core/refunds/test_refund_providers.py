@@ -59,7 +59,7 @@ def _close_store(server: Any) -> None:
 class Row:
     """A provider. `gave_vnd`: what its books gave back. `refuse`: make it refuse, with `refusal`.
 
-    when_lost, when_never_heard: where a refund stands once the provider is well again, after its answer
+    when_lost, when_unseen: where a refund stands once the provider is well again, after its answer
     was lost, and after the demand never reached it. SENT: only a person can say, after three days.
     """
 
@@ -69,7 +69,7 @@ class Row:
     refusal: str
     gives_parts: bool = True
     when_lost: Status = Status.DONE
-    when_never_heard: Status = Status.DONE
+    when_unseen: Status = Status.DONE
 
 
 ROWS = (
@@ -90,7 +90,7 @@ ROWS = (
         gave_vnd=lambda server: sum(r.asked["amount"] // 100 for r in server.refunds.values()),
         refuse=_close_store,
         refusal="4",
-        when_never_heard=Status.SENT,  # its word for "no such refund" may also mean "not yet"
+        when_unseen=Status.SENT,  # its status for "no such refund" may also mean "not yet"
     ),
     Row(
         name="viettelmoney",
@@ -107,7 +107,7 @@ ROWS = (
         gave_vnd=lambda server: sum(r.amount_vnd for h in server.held.values() for r in h.refunds),
         refuse=_forget_held,
         refusal="91",
-        when_never_heard=Status.SENT,  # its querydr speaks of the order, never of a demand
+        when_unseen=Status.SENT,  # its querydr answers about the order, never of a demand
     ),
 )
 BY_NAME = {row.name: row for row in ROWS}
@@ -188,7 +188,7 @@ class Counter:
         )
         return int(recorded.verdicts[0].record_id)
 
-    async def follow(self, *later: timedelta) -> None:
+    async def poll(self, *later: timedelta) -> None:
         """The worker's rounds, each `later` than now."""
         for wait in later:
             self.ahead = wait
@@ -246,12 +246,12 @@ def test_every_provider_that_takes_refunds_has_its_row() -> None:
     assert set(BY_NAME) == set(REFUND)
 
 
-async def test_a_refund_is_demanded_once_followed_and_booked(
+async def test_a_refund_is_demanded_once_polled_and_booked(
     engine: AsyncEngine, world: World, counter: Counter
 ) -> None:
     refund_id = await counter.begun()
     assert await sound(engine, world) == [TOTAL_VND, 0]
-    await counter.follow(*ROUNDS)
+    await counter.poll(*ROUNDS)
     row = await shown(engine, world, refund_id)
     assert row.status is Status.DONE
     assert row.provider_refund_id
@@ -259,7 +259,7 @@ async def test_a_refund_is_demanded_once_followed_and_booked(
     assert await sound(engine, world) == [0, 0]
     steps = [step for step, _ in await actions(engine, refund_id)]
     assert steps == ["refund.requested", "refund.approved", "refund.demanded", "refund.done"]
-    await counter.follow(timedelta(days=9))
+    await counter.poll(timedelta(days=9))
     assert counter.gave_vnd == TOTAL_VND
     result = await reconcile(engine, world.school_id, business_date(now_utc()))
     for proof in result.proofs:
@@ -271,7 +271,7 @@ async def test_a_part_goes_back_or_is_refused_before_it_leaves(
     engine: AsyncEngine, world: World, counter: Counter
 ) -> None:
     refund_id = await counter.begun(400_000)
-    await counter.follow(*ROUNDS)
+    await counter.poll(*ROUNDS)
     row = await shown(engine, world, refund_id)
     if counter.row.gives_parts:
         assert row.status is Status.DONE
@@ -286,7 +286,7 @@ async def test_a_refusal_moves_nothing_and_frees_the_amount(
 ) -> None:
     refund_id = await counter.begun()
     counter.row.refuse(counter.server)
-    await counter.follow(*ROUNDS)
+    await counter.poll(*ROUNDS)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.REFUSED, counter.row.refusal)
     assert row.note
@@ -306,20 +306,20 @@ async def test_after_any_trouble_the_money_goes_back_once_or_a_person_is_asked(
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
     refund_id = await counter.begun()
     counter.servers.trouble(counter.row.name, trouble)
-    await counter.follow(ROUNDS[0])
+    await counter.poll(ROUNDS[0])
     row = await shown(engine, world, refund_id)
     assert (row.status, row.ask_count) == (Status.SENT, 1)
     assert await sound(engine, world) == [TOTAL_VND, 0]
-    await counter.follow(*ROUNDS[1:])
-    was_heard = trouble is Trouble.LOST_ANSWER
-    expected = counter.row.when_lost if was_heard else counter.row.when_never_heard
+    await counter.poll(*ROUNDS[1:])
+    was_received = trouble is Trouble.LOST_ANSWER
+    expected = counter.row.when_lost if was_received else counter.row.when_unseen
     again = await shown(engine, world, refund_id)
     assert (again.status, again.request_id) == (expected, row.request_id)
-    is_back = was_heard or expected is Status.DONE
+    is_back = was_received or expected is Status.DONE
     assert counter.gave_vnd == (TOTAL_VND if is_back else 0)
     assert await sound(engine, world) == [0 if expected is Status.DONE else TOTAL_VND, 0]
     if expected is Status.SENT:
-        await counter.follow(timedelta(days=4))
+        await counter.poll(timedelta(days=4))
         assert (await shown(engine, world, refund_id)).is_in_doubt
         async with transaction(engine) as db:
             await confirm_refund(
@@ -335,12 +335,12 @@ async def test_another_refund_of_the_same_amount_is_not_taken_for_this_one(
     payment_id = await vnpay.pay()
     asked = refund_request(300_000, Method.PROVIDER)
     first = (await approved(engine, world, payment_id, asked)).id
-    await vnpay.follow(*ROUNDS)
+    await vnpay.poll(*ROUNDS)
     assert (await shown(engine, world, first)).status is Status.DONE
     second = (await approved(engine, world, payment_id, asked)).id
     vnpay.servers.trouble("vnpay", Trouble.ERROR)  # the second demand never reaches VNPAY
     later = [timedelta(days=1) + wait for wait in ROUNDS]
-    await vnpay.follow(*later)
+    await vnpay.poll(*later)
     assert vnpay.gave_vnd == 300_000
     assert (await shown(engine, world, second)).status is Status.SENT
     assert await sound(engine, world) == [700_000, 0]

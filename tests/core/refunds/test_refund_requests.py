@@ -229,13 +229,11 @@ async def test_an_amount_that_nobody_signed_waits_for_its_confirmation(
     with pytest.raises(DomainError) as unsure:
         await ask_for(engine, world, payment_id, refund_request(1))
     assert (unsure.value.code, status_of(unsure.value)) == ("payment_not_confirmed", 409)
-    told_by_casso = {"adapter": "casso", "transaction_id": "C1", "bank_transaction_id": "FT1"}
+    by_casso = {"adapter": "casso", "transaction_id": "C1", "bank_transaction_id": "FT1"}
     for signed in (False, True):  # who signs nothing confirms nothing
         with pytest.raises(DomainError):
             await ask_for(engine, world, payment_id, refund_request(1))
-        await receive(
-            engine, world, TOTAL_VND, reference, is_provisional=not signed, **told_by_casso
-        )
+        await receive(engine, world, TOTAL_VND, reference, is_provisional=not signed, **by_casso)
     assert (await ask_for(engine, world, payment_id, refund_request(1))).is_new
 
 

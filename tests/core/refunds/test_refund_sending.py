@@ -1,4 +1,4 @@
-"""Sent once, followed until final: against MoMo's sandbox over HTTP, whatever goes wrong on the way."""
+"""Sent once, polled until final: against MoMo's sandbox over HTTP, whatever goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -77,20 +77,20 @@ async def clearing_vnd(engine: AsyncEngine, world: World) -> int:
         return int(found)
 
 
-async def test_a_refund_is_sent_followed_and_booked_as_a_reversal(
+async def test_a_refund_is_sent_polled_and_booked_as_a_reversal(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     refund_id = await begun(engine, world, momo)
     assert await sound(engine, world) == [TOTAL_VND, 0]
-    assert await momo.follow(engine) == 1
+    assert await momo.poll(engine) == 1
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.SENT, "7002")
     assert row.request_id is not None
     assert row.request_id.isalnum()
     assert len(row.request_id) == 20
     assert await sound(engine, world) == [TOTAL_VND, 0]  # accepted is not final
-    assert await momo.follow(engine) == 0  # not asked again at once
-    assert await momo.follow(engine, SOON) == 1
+    assert await momo.poll(engine) == 0  # not asked again at once
+    assert await momo.poll(engine, SOON) == 1
     row = await shown(engine, world, refund_id)
     assert (row.status, row.done_on) == (Status.DONE, business_date(now_utc() + SOON))
     assert row.provider_refund_id
@@ -108,31 +108,31 @@ async def test_a_refund_is_sent_followed_and_booked_as_a_reversal(
     assert [step for step, _ in await actions(engine, refund_id)] == [
         "refund.requested", "refund.approved", "refund.demanded", "refund.done",
     ]  # fmt: skip
-    assert await momo.follow(engine, timedelta(days=9)) == 0
+    assert await momo.poll(engine, timedelta(days=9)) == 0
 
 
 async def test_a_part_is_given_back_and_the_proof_of_clearing_holds(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     await begun(engine, world, momo, 400_000)
-    await momo.follow(engine)
-    await momo.follow(engine, SOON)
+    await momo.poll(engine)
+    await momo.poll(engine, SOON)
     assert await sound(engine, world) == [600_000, 0]
     result = await reconcile(engine, world.school_id, business_date(now_utc()))
     (proof,) = [p for p in result.proofs if p.account.startswith("momo")]
     assert (proof.closing_vnd, proof.difference_vnd) == (600_000, 0)
-    said = {item.kind.value: item.amount_vnd for item in proof.items}
-    assert said == {
+    figures = {item.kind.value: item.amount_vnd for item in proof.items}
+    assert figures == {
         "received": TOTAL_VND, "settled": 0, "refunded": -400_000, "unsettled": TOTAL_VND, "returned": -400_000,
     }  # fmt: skip
 
 
 async def test_two_workers_send_one_demand(engine: AsyncEngine, world: World, momo: Wallet) -> None:
     refund_id = await begun(engine, world, momo)
-    ends = await at_once(*(momo.follow(engine) for _ in range(4)))
+    ends = await at_once(*(momo.poll(engine) for _ in range(4)))
     assert sorted(end for end in ends if isinstance(end, int)) == [0, 0, 0, 1]
     assert momo.refunded_vnd == TOTAL_VND
-    await at_once(*(momo.follow(engine, SOON) for _ in range(4)))
+    await at_once(*(momo.poll(engine, SOON) for _ in range(4)))
     assert (await shown(engine, world, refund_id)).status is Status.DONE
     assert await sound(engine, world) == [0, 0]
     assert [step for step, _ in await actions(engine, refund_id)].count("refund.done") == 1
@@ -149,16 +149,20 @@ async def test_whatever_comes_back_instead_of_an_answer_is_in_doubt(
     monkeypatch.setattr(calling, "PATIENCE_S", 0.2)
     refund_id = await begun(engine, world, momo)
     momo.servers.trouble("momo", trouble, trouble, trouble)
-    await momo.follow(engine)
+    await momo.poll(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.ask_count) == (Status.SENT, 1)
     first_id = row.request_id
-    await momo.follow(engine, SOON)
-    await momo.follow(engine, timedelta(minutes=30))
+    await momo.poll(engine, SOON)
+    await momo.poll(engine, timedelta(minutes=30))
     assert (await shown(engine, world, refund_id)).status is Status.SENT
     assert await sound(engine, world) == [TOTAL_VND, 0]
-    for hours in (2, 4, 8):  # the provider is well again; it is asked, and told if it never heard
-        await momo.follow(engine, timedelta(hours=hours))
+    for hours in (
+        2,
+        4,
+        8,
+    ):  # the provider is well again; it is asked, and demanded of again if it never received it
+        await momo.poll(engine, timedelta(hours=hours))
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id) == (Status.DONE, first_id)
     assert momo.refunded_vnd == TOTAL_VND
@@ -170,10 +174,10 @@ async def test_a_demand_that_was_never_seen_goes_out_again_under_its_id(
 ) -> None:
     refund_id = await begun(engine, world, momo)
     momo.servers.trouble("momo", Trouble.ERROR)
-    await momo.follow(engine)
+    await momo.poll(engine)
     assert momo.server.refunds == {}
     before = (await shown(engine, world, refund_id)).request_id
-    await momo.follow(engine, SOON)
+    await momo.poll(engine, SOON)
     assert [key.rpartition("/")[2] for key in momo.server.refunds] == [before]
     assert "refund.demanded_again" in [step for step, _ in await actions(engine, refund_id)]
     assert (await shown(engine, world, refund_id)).status is Status.SENT
@@ -187,15 +191,15 @@ async def test_a_crash_between_commit_and_call_is_healed_by_asking_first(
     with monkeypatch.context() as broken:
         broken.setattr(sending, "_call", crash)
         with pytest.raises(CrashError):
-            await momo.follow(engine)
+            await momo.poll(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id is not None) == (Status.APPROVED, True)
     assert momo.server.refunds == {}
     with pytest.raises(DomainError):  # it may have left us: nobody takes it back now
         async with transaction(engine) as db:
             await cancel_refund(db, world.school_id, refund_id, actor="ketoan", note="Thôi")
-    await momo.follow(engine, SOON)
-    await momo.follow(engine, timedelta(minutes=30))
+    await momo.poll(engine, SOON)
+    await momo.poll(engine, timedelta(minutes=30))
     assert (await shown(engine, world, refund_id)).status is Status.DONE
     assert momo.refunded_vnd == TOTAL_VND
 
@@ -208,9 +212,9 @@ async def test_a_crash_after_the_call_is_not_a_second_demand(
     with monkeypatch.context() as broken:
         broken.setattr(sending, "_conclude", crash)
         with pytest.raises(CrashError):
-            await momo.follow(engine)
+            await momo.poll(engine)
     assert momo.refunded_vnd == TOTAL_VND
-    await momo.follow(engine, SOON)
+    await momo.poll(engine, SOON)
     assert (await shown(engine, world, refund_id)).status is Status.DONE
     assert momo.refunded_vnd == TOTAL_VND
     assert "refund.demanded_again" not in [step for step, _ in await actions(engine, refund_id)]
@@ -222,20 +226,20 @@ async def test_a_refusal_moves_nothing_and_frees_the_amount(
     refund_id = await begun(engine, world, momo)
     for order in momo.server.orders.values():  # MoMo has given it back already, by another way
         order.movement = None
-    await momo.follow(engine)
+    await momo.poll(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.REFUSED, "42")
     assert await sound(engine, world) == [TOTAL_VND, 0]
     async with transaction(engine) as db:
         assert (await refundable(db, world.school_id, row.payment_id)).remaining_vnd == TOTAL_VND
-    assert await momo.follow(engine, timedelta(days=1)) == 0
+    assert await momo.poll(engine, timedelta(days=1)) == 0
 
 
 async def test_what_the_provider_cannot_be_asked_is_refused_before_it_leaves(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     refund_id = await begun(engine, world, momo, 999)  # below MoMo's least amount
-    await momo.follow(engine)
+    await momo.poll(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.provider_code) == (Status.REFUSED, "unsendable")
     assert momo.server.refunds == {}
@@ -252,7 +256,7 @@ async def test_an_account_without_its_keys_sends_nothing_and_is_tried_again(
         await db.raw.execute(
             "UPDATE merchant_account SET settings = '{}' WHERE id = $1", world.merchants["momo"][0]
         )
-    await momo.follow(engine)
+    await momo.poll(engine)
     row = await shown(engine, world, refund_id)
     assert (row.status, row.request_id) == (Status.APPROVED, None)
     async with transaction(engine) as db:
@@ -261,8 +265,8 @@ async def test_an_account_without_its_keys_sends_nothing_and_is_tried_again(
             world.merchants["momo"][0],
             kept,
         )
-    await momo.follow(engine, SOON)
-    await momo.follow(engine, timedelta(hours=1))
+    await momo.poll(engine, SOON)
+    await momo.poll(engine, timedelta(hours=1))
     assert (await shown(engine, world, refund_id)).status is Status.DONE
 
 
@@ -270,17 +274,17 @@ async def in_doubt(engine: AsyncEngine, world: World, momo: Wallet) -> int:
     """A refund that has been in doubt for more than three days."""
     refund_id = await begun(engine, world, momo)
     momo.servers.trouble("momo", *[Trouble.HTML] * 20)
-    await momo.follow(engine)
+    await momo.poll(engine)
     with pytest.raises(DomainError) as early:
         async with transaction(engine) as db:
             await fail_refund(db, world.school_id, refund_id, actor="hieutruong", note="Không")
     assert early.value.code == "refund_under_way"
     for hours in (1, 2, 4, 8, 16, 30, 60, 73):
-        await momo.follow(engine, timedelta(hours=hours))
+        await momo.poll(engine, timedelta(hours=hours))
     return refund_id
 
 
-async def test_after_three_days_of_doubt_a_person_sees_it_and_it_is_still_followed(
+async def test_after_three_days_of_doubt_a_person_sees_it_and_it_is_still_polled(
     engine: AsyncEngine, world: World, momo: Wallet
 ) -> None:
     refund_id = await in_doubt(engine, world, momo)
@@ -289,7 +293,7 @@ async def test_after_three_days_of_doubt_a_person_sees_it_and_it_is_still_follow
     assert row.next_ask_at is not None
     momo.servers.troubles.clear()
     for days in (5, 7):
-        await momo.follow(engine, timedelta(days=days))
+        await momo.poll(engine, timedelta(days=days))
     row = await shown(engine, world, refund_id)
     assert (row.status, row.is_in_doubt) == (Status.DONE, False)
     async with transaction(engine) as db:
@@ -317,7 +321,7 @@ async def test_a_person_may_end_a_refund_in_doubt(
     assert row.status is (Status.DONE if is_paid else Status.REFUSED)
     assert not row.is_in_doubt
     assert await sound(engine, world) == [0 if is_paid else TOTAL_VND, 0]
-    assert await momo.follow(engine, timedelta(days=9)) == 0
+    assert await momo.poll(engine, timedelta(days=9)) == 0
 
 
 async def test_an_unapproved_refund_is_never_sent(
@@ -325,5 +329,5 @@ async def test_an_unapproved_refund_is_never_sent(
 ) -> None:
     payment_id = await momo.pay(engine, world)
     await ask_for(engine, world, payment_id, refund_request(TOTAL_VND, Method.PROVIDER))
-    assert await momo.follow(engine, timedelta(days=2)) == 0
+    assert await momo.poll(engine, timedelta(days=2)) == 0
     assert momo.server.refunds == {}

@@ -65,15 +65,15 @@ async def reverse(db: Driver, world: World, payment_id: int, on: date) -> None:
 
 async def refund(db: Driver, world: World, payment_id: int, amount_vnd: int, on: date) -> None:
     """Give back at most `amount_vnd` of what is left of a payment, as a refund is booked."""
-    standing = (await payment_positions(db, world.school_id, [payment_id])).get(payment_id)
-    if standing is None or standing.held_by_id is None:
+    position = (await payment_positions(db, world.school_id, [payment_id])).get(payment_id)
+    if position is None or position.held_by_id is None:
         return
-    taken = take(standing.parts, min(amount_vnd, standing.total_vnd))
+    taken = take(position.parts, min(amount_vnd, position.total_vnd))
     given_back = GivenBack(
         school_id=world.school_id,
         journal_id=await next_journal(db),
         payment_id=payment_id,
-        paid_from_id=standing.held_by_id,
+        paid_from_id=position.held_by_id,
         business_date=on,
         memo="HOAN000001",
     )
@@ -106,13 +106,13 @@ async def with_lines(db: Driver, world: World, lines_vnd: list[int]) -> None:
 
 def poured(lines_vnd: list[int], amounts_vnd: list[int]) -> list[list[int]]:
     """The rule, đồng by đồng: line after line is filled; the last takes what is over."""
-    room = list(lines_vnd)
+    free_vnd = list(lines_vnd)
     spread = []
     for amount_vnd in amounts_vnd:
-        row = [0] * len(room)
+        row = [0] * len(free_vnd)
         for _ in range(amount_vnd):
-            line = next((n for n, left in enumerate(room) if left > 0), len(room) - 1)
-            room[line] -= 1
+            line = next((n for n, left in enumerate(free_vnd) if left > 0), len(free_vnd) - 1)
+            free_vnd[line] -= 1
             row[line] += 1
         spread.append(row)
     return spread
@@ -189,7 +189,7 @@ steps = st.lists(
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines_vnd=st.lists(st.integers(1, 60), min_size=1, max_size=4), history=steps)
-@example(  # told late: paid before the reversal that made room for it
+@example(  # reported late: paid before the reversal that made space for it
     lines_vnd=[10, 10],
     history=[("pay", 20, "sepay", 0), ("reverse", 0, "", 0), ("pay", 20, "vnpay", -3)],
 )

@@ -66,7 +66,7 @@ def run(*words: str, fails: bool = False) -> Result:
 def test_the_month_of_all_schools(terminal: Path) -> None:
     file = terminal / "thang-9.xlsx"
     answer = run("--month", "2026-09", "--json", "--xlsx", str(file))
-    told = json.loads(answer.stdout)
+    printed = json.loads(answer.stdout)
     september = {
         "total_vnd": 120_000,
         "cashless_vnd": 120_000,
@@ -76,12 +76,12 @@ def test_the_month_of_all_schools(terminal: Path) -> None:
         "count_permille": 1000,
     }
     nothing = dict.fromkeys(september, 0) | {"amount_permille": None, "count_permille": None}
-    assert told["total"] == {"schools": 2, **september}
-    assert told["provinces"] == [
+    assert printed["total"] == {"schools": 2, **september}
+    assert printed["provinces"] == [
         {"province": "", "schools": 1, **nothing},
         {"province": "Huế", "schools": 1, **september},
     ]
-    assert [one["code"] for one in told["schools"]] == ["TH02", "TH01"]
+    assert [one["code"] for one in printed["schools"]] == ["TH02", "TH01"]
     assert "Minh Anh" not in answer.stdout
 
     book = CalamineWorkbook.from_filelike(BytesIO(file.read_bytes()))

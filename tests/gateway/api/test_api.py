@@ -265,8 +265,8 @@ async def test_addresses_methods_and_fields_that_do_not_fit(api: ApiClient) -> N
     problem(await api.get("/nothing"), 404, "not_found")
     problem(await api.http.get("/api/"), 404, "not_found")
     problem(await api.http.delete("/api/v1/invoices"), 405, "method_not_allowed")
-    told = problem(await api.get("/invoices", limit="many"), 400, "bad_request")
-    assert [fault["column"] for fault in told["faults"]] == ["limit"]
+    refusal = problem(await api.get("/invoices", limit="many"), 400, "bad_request")
+    assert [fault["column"] for fault in refusal["faults"]] == ["limit"]
     problem(await api.get("/invoices", status="lost"), 400, "bad_request")
     problem(await api.get("/invoices", limit=201), 422, "bad_limit")
     problem(await api.get("/invoices", limit=0), 422, "bad_limit")

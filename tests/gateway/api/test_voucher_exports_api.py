@@ -36,8 +36,8 @@ async def posted(api: ApiClient, path: str, body: dict[str, Any]) -> httpx.Respo
     return await api.http.post(f"/api/v1{path}", json=body, headers=api.headers())
 
 
-async def made(api: ApiClient, **wish: str) -> dict[str, Any]:
-    answer = await posted(api, "/voucher-exports", wish)
+async def made(api: ApiClient, **fields: str) -> dict[str, Any]:
+    answer = await posted(api, "/voucher-exports", fields)
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
     return body
@@ -101,8 +101,8 @@ async def test_nothing_new_is_no_content(api: ApiClient) -> None:
     answer = await posted(api, "/voucher-exports", {"format": "misa-general"})
     assert (answer.status_code, answer.content) == (204, b"")
     assert await api.count("voucher_export") == 1
-    for wish in ({"format": "pdf"}, {"formal": "json"}):
-        assert (await posted(api, "/voucher-exports", wish)).status_code == 400
+    for fields in ({"format": "pdf"}, {"formal": "json"}):
+        assert (await posted(api, "/voucher-exports", fields)).status_code == 400
     page = (await api.get("/voucher-exports")).json()["items"][0]
     detail = (await api.get(f"/voucher-exports/{page['id']}")).json()
     assert (detail["vouchers"], detail["next_cursor"]) == (None, None)

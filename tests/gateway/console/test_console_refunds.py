@@ -220,7 +220,7 @@ async def test_a_wallet_payment_goes_back_through_the_wallet(
         refund = asked.headers["location"].split("?")[0]
         await approver.get(refund)
         await approver.send(f"{refund}/approve")
-        await momo.follow(engine)
+        await momo.poll(engine)
         page = (await desk.get(refund)).text
         assert "Đã gửi, chờ kết quả" in page
         assert "/confirm" not in page  # the provider says how it ended

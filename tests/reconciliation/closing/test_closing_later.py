@@ -22,7 +22,7 @@ from core.kit.errors import DomainError
 from core.ledger.queries import disagreements
 from core.refunds.manual import confirm_refund
 from core.refunds.refund_transfers import make_transfer_list
-from reconciliation.closing.records import Verified
+from reconciliation.closing.verification import VerifiedCloses
 from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.review.allocations import allocate_exception
 from reconciliation.review.debit_booking import book_bank_fees, undo_debit
@@ -202,7 +202,7 @@ async def test_closed_days_stay_and_open_days_prove(
     for event in after:
         await live(engine, world, event)
     assert await transfers(engine, world, TODAY) == closed_today
-    assert (await checked(engine, world)) == Verified(records=2, faults=())
+    assert (await checked(engine, world)) == VerifiedCloses(records=2, faults=())
     await reopen(engine, world, TODAY)
     await proves(engine, world)
     assert await transfers(engine, world, EVE) == closed

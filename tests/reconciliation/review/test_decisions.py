@@ -22,7 +22,7 @@ from core.invoices.payment_states import PaymentState, state_figures, states_of_
 from core.kit.database import Driver, transaction
 from core.kit.errors import DomainError
 from core.ledger.queries import balances, disagreements
-from core.refunds.payee import Payee
+from core.refunds.payee import RefundPayee
 from core.refunds.service import reject_refund
 from core.refunds.states import Method
 from reconciliation.jobs.reconcile_day import reconcile
@@ -47,7 +47,7 @@ from reconciliation.review.queue import (
 )
 from reconciliation.review.undo import undo_decision
 
-PAYEE = Payee(bin="970436", number="0123456789", holder="NGUYEN VAN AN")
+PAYEE = RefundPayee(bin="970436", number="0123456789", holder="NGUYEN VAN AN")
 WHO = "an"
 
 

@@ -18,7 +18,7 @@ from core.kit.errors import DomainError
 from reconciliation.review.manual_payouts import candidate_batches, match_payout
 from reconciliation.review.provider_refunds import book_provider_refund
 from reconciliation.review.undo_payouts import deny_payout, undo_payout
-from reconciliation.settlements.terms import Terms, late_settlements, set_terms, terms_of
+from reconciliation.settlements.terms import SettlementTerms, late_settlements, set_terms, terms_of
 from sandbox.settlements import Payout, Returned, payout_vnd
 
 SPOKEN = "MOMO QUYET TOAN"
@@ -166,7 +166,7 @@ async def test_late_money_is_told_with_its_sum_and_since(engine: AsyncEngine) ->
     await school.notify(school.movement(0))
     async with transaction(engine) as db:
         assert await late_settlements(db, school.school_id, DAY + timedelta(30)) == ()
-        terms = Terms(valid_from=DAY, fee_basis_points=110, settled_within_days=2)
+        terms = SettlementTerms(valid_from=DAY, fee_basis_points=110, settled_within_days=2)
         await set_terms(db, school.school_id, school.merchant_id, terms, actor="an")
         assert await terms_of(db, school.school_id, school.merchant_id) == (terms,)
         assert await late_settlements(db, school.school_id, DAY + timedelta(2)) == ()
