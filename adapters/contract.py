@@ -365,7 +365,7 @@ class ReturnAdapter(Protocol):
     NAME: str
 
     def read_return(self, query: bytes, account: MerchantAccount) -> Outcome:
-        """What the browser came back with. Display only: it never moves money.
+        """What the browser came back with. Display only: no money is booked by it.
 
         PENDING where the provider signs nothing. Raises RefusedError when a signature does not hold.
         """
@@ -407,7 +407,7 @@ class CreateAdapter(ReturnAdapter, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class OrderQuery:
     """Ask a provider what became of an order that we sent it."""
 
     request_id: str  # 32 hex digits, new for each question
@@ -429,11 +429,11 @@ class QueryAdapter(Protocol):
     NAME: str
     FIRST_ASK: timedelta
 
-    def ask(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+    def ask(self, query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
         """Build the signed question. Raises RefusedError(BUSY) when the account is incomplete."""
 
     def read_answer(
-        self, query: Query, answer: Answer, account: MerchantAccount
+        self, query: OrderQuery, answer: Answer, account: MerchantAccount
     ) -> tuple[Notice, ...]:
         """Verify and translate the answer; empty when the provider does not know the order.
 
@@ -447,10 +447,10 @@ class CancelAdapter(Protocol):
 
     NAME: str
 
-    def cancel(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+    def cancel(self, query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
         """Build the call; sending it again changes nothing."""
 
-    def read_cancelled(self, query: Query, answer: Answer, account: MerchantAccount) -> bool:
+    def read_cancelled(self, query: OrderQuery, answer: Answer, account: MerchantAccount) -> bool:
         """Whether the order can no longer be paid. Raises RefusedError."""
 
 
@@ -542,11 +542,11 @@ class ReceiptAdapter(Protocol):
 
     NAME: str
 
-    def ask_receipt(self, query: Query, account: MerchantAccount) -> OutgoingRequest:
+    def ask_receipt(self, query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
         """Build the signed question for the receipt of a paid order."""
 
     def read_receipt(
-        self, query: Query, answer: Answer, account: MerchantAccount
+        self, query: OrderQuery, answer: Answer, account: MerchantAccount
     ) -> bytes | OutgoingRequest | None:
         """The PDF, or the call that fetches it at once, or None while there is none.
 

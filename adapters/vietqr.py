@@ -196,7 +196,7 @@ def decode(payload: str, *, strict: bool = True) -> VietQR:
 
     Strict: raises VietQRError with every breach of the NAPAS rules. Lenient: returns what could be
     read, with the breaches in `errors`; it still raises where the row of fields itself is broken,
-    because nothing after the break can be told from noise. `warnings` hold what real banks print
+    because nothing after the break can be distinguished from noise. `warnings` hold what real banks print
     although it is odd; they never raise.
     """
     if len(payload) > MAX_PAYLOAD:

@@ -9,7 +9,7 @@ import time
 import click
 import uvloop
 
-from demo.report import Report, as_json, as_lines
+from demo.report import DemoReport, as_json, as_lines
 from demo.serving import HOST, bind
 from demo.show import Stage, clear_home, run_demo
 from gateway.cli.context import database, json_option, report_errors
@@ -73,9 +73,9 @@ def _notify(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _print_json(report: Report) -> None:
+def _print_json(report: DemoReport) -> None:
     click.echo(json.dumps(as_json(report), ensure_ascii=False))
 
 
-def _print_lines(report: Report) -> None:
+def _print_lines(report: DemoReport) -> None:
     click.echo("\n".join(as_lines(report)))

@@ -17,7 +17,7 @@ from demo.books import compare_books, invoices_off
 from demo.day import Traffic, live_through, write_statements
 from demo.morning import live_the_morning
 from demo.plan import Plan, make_plan
-from demo.report import Counts, Report
+from demo.report import Counts, DemoReport
 from demo.world import ACCOUNTANT, BANK_ACCOUNTS, World, open_bills
 from gateway.context import AppContext
 from reconciliation.jobs.reconcile_day import reconcile
@@ -38,13 +38,13 @@ async def take_course(
     *,
     started_s: float,
     notify: Callable[[str], None],
-) -> Report:
+) -> DemoReport:
     """Live through `day`. `started_s`: when the set-up began, on the monotonic clock."""
     home, base_url = context.settings.home, context.settings.base_url
     async with transaction(context.engine) as db:
         bills, files = await open_bills(db, world.school_id)
     payees = [_payee(account) for account in BANK_ACCOUNTS]
-    plan = make_plan(bills, files, payees, world.doors(), day)
+    plan = make_plan(bills, files, payees, world.channels(), day)
     day_began_s = time.monotonic()
 
     notify(f"Ngày {day:%d/%m/%Y}: {plan.payments} lượt nộp qua HTTP… / payments over HTTP…")
@@ -77,7 +77,7 @@ async def take_course(
         off = await invoices_off(db, world.school_id)
         counts = await _count(db, world, plan, traffic, receipts)
     exports = _write_exports(exported, home / "exports")
-    return Report(
+    return DemoReport(
         day=day,
         base_url=base_url,
         counts=counts,

@@ -2,7 +2,7 @@
 
 Sixteen connections, as many messages under way; answers are counted, never trusted. What money moved
 is written down here as the sandbox knows it. It must never touch the gateway's database: everything goes
-through the doors that providers and parents use.
+through the addresses that providers and parents use.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from demo.plan import (
     PlannedVisit,
     out_of_order,
 )
-from demo.world import MerchantAccount, World
+from demo.world import DemoMerchant, World
 from sandbox import dvcqg
 from sandbox.bank import Entry
 from sandbox.courier import Answer, wire_client
@@ -52,7 +52,7 @@ WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
 class Moved:
     """Money that reached the school, as the sandbox knows it.
 
-    place: the bank account's number, or the provider that holds it until it settles in a lump.
+    place: the bank account's number, or the provider that holds it until it pays out.
     """
 
     place: str
@@ -243,7 +243,7 @@ class _Street:
             )
         )
 
-    async def _ask_portal(self, one: PlannedVisit, merchant: MerchantAccount) -> Movement:
+    async def _ask_portal(self, one: PlannedVisit, merchant: DemoMerchant) -> Movement:
         server = self.sandbox.servers.servers["dvcqg"]
         assert isinstance(server, dvcqg.Dvcqg)
         answer = await dvcqg.look_up(self.client, merchant.at_provider(), one.code, now_utc())
@@ -254,7 +254,7 @@ class _Street:
         return server.pay_looked_up(notified["message"], merchant.at_provider(), one.at)
 
     async def _ask_counter(
-        self, one: PlannedVisit, merchant: MerchantAccount, number: int
+        self, one: PlannedVisit, merchant: DemoMerchant, number: int
     ) -> Movement:
         notified = await COUNTERS[one.adapter](self.client, merchant.at_provider(), one.code)
         if str(one.bill.total_vnd) not in str(notified):
@@ -267,7 +267,7 @@ class _Street:
             account_number=one.bill.account_number,
         )
 
-    def _note(self, merchant: MerchantAccount, reference: str, amount_vnd: int) -> None:
+    def _note(self, merchant: DemoMerchant, reference: str, amount_vnd: int) -> None:
         self.traffic.by_provider[merchant.adapter] += 1
         place = merchant.bank_account if merchant.is_direct else merchant.adapter
         self.traffic.moved.append(Moved(place, reference, amount_vnd))

@@ -39,7 +39,7 @@ MAINTENANCE_FEE_VND = 11_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
+class DemoBill:
     """An open invoice as a parent sees it; `account_number` is the payee's.
 
     code: the pupil's or the file's own code.
@@ -76,7 +76,7 @@ class PlannedCheckout:
     """A payer who goes to a provider's page for a bill, and pays or cancels there."""
 
     adapter: str
-    bill: Bill
+    bill: DemoBill
     at: datetime
     is_paid: bool = True
     mishap: Mishap = NO_MISHAP
@@ -88,7 +88,7 @@ class PlannedVisit:
 
     adapter: str
     code: str
-    bill: Bill
+    bill: DemoBill
     at: datetime
 
 
@@ -110,7 +110,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
+class DemoChannels:
     """Who tells of transfers to which account: account number -> its channels, the usual one first."""
 
     notifiers: Mapping[str, tuple[str, ...]]
@@ -118,10 +118,10 @@ class Doors:
 
 
 def make_plan(
-    bills: Sequence[Bill],
-    files: Sequence[Bill],
+    bills: Sequence[DemoBill],
+    files: Sequence[DemoBill],
     payees: Sequence[Payee],
-    doors: Doors,
+    channels: DemoChannels,
     day: date,
     seed: int = SEED,
 ) -> Plan:
@@ -186,7 +186,7 @@ def make_plan(
             content="NOP PHI HO SO",
             reference=file.reference,
             at=_moment(rng, day),
-            virtual_account=doors.va_prefixes[file.account_number] + file.reference,
+            virtual_account=channels.va_prefixes[file.account_number] + file.reference,
         )
         for file in files[FILES_BY_PORTAL:][:FILES_BY_TRANSFER]
     ]
@@ -208,7 +208,9 @@ def make_plan(
         reference="",
         at=datetime.combine(day, time(23, 30), VN),
     )
-    notified = _with_notifiers([*_with_mishaps(transfers, main, rng), *special, *to_virtual], doors)
+    notified = _with_notifiers(
+        [*_with_mishaps(transfers, main, rng), *special, *to_virtual], channels
+    )
     planned = [*notified, *collected, fee]
     return Plan(
         day=day,
@@ -222,18 +224,20 @@ def _mishap_of_checkout(rng: random.Random, *, is_last: bool) -> Mishap:
     return Mishap(is_lost=True) if is_last else Mishap(copies=int(rng.random() < DUPLICATED_SHARE))
 
 
-def _with_notifiers(transfers: Sequence[PlannedTransfer], doors: Doors) -> list[PlannedTransfer]:
+def _with_notifiers(
+    transfers: Sequence[PlannedTransfer], channels: DemoChannels
+) -> list[PlannedTransfer]:
     """Each account's channels take turns; a contradiction needs the usual one, which keeps amounts."""
     made = []
     for number, one in enumerate(transfers):
-        notifiers = doors.notifiers[one.account_number]
+        notifiers = channels.notifiers[one.account_number]
         is_plain = one.mishap == NO_MISHAP and one.contradiction_vnd is None
-        turn = 1 if is_plain and number % EVERY_OTHER_NOTIFIER == 0 else 0
-        made.append(replace(one, notifier=notifiers[min(turn, len(notifiers) - 1)]))
+        choice = 1 if is_plain and number % EVERY_OTHER_NOTIFIER == 0 else 0
+        made.append(replace(one, notifier=notifiers[min(choice, len(notifiers) - 1)]))
     return made
 
 
-def _special(bills: Sequence[Bill], rng: random.Random, day: date) -> list[PlannedTransfer]:
+def _special(bills: Sequence[DemoBill], rng: random.Random, day: date) -> list[PlannedTransfer]:
     """Two over, two under, one twice, one for another pupil, one without a reference."""
     over, far_over, under, far_under, twice, confused, other, nameless = bills
     said = [

@@ -60,7 +60,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class DemoReport:
     """Everything a demo came to."""
 
     day: date
@@ -86,7 +86,7 @@ class Report:
         )
 
 
-def as_json(report: Report) -> dict[str, object]:
+def as_json(report: DemoReport) -> dict[str, object]:
     """The object of `hocphi demo --json`."""
     return {
         "business_date": report.day.isoformat(),
@@ -131,7 +131,7 @@ def _proof_json(result: DayResult) -> list[dict[str, object]]:
     ]
 
 
-def as_lines(report: Report) -> list[str]:
+def as_lines(report: DemoReport) -> list[str]:
     """The report for people: Vietnamese first, English beside it."""
     return [
         "",
@@ -182,7 +182,7 @@ def _proof_lines(result: DayResult) -> list[str]:
     ]
 
 
-def _exceptions(report: Report) -> list[tuple[str, int]]:
+def _exceptions(report: DemoReport) -> list[tuple[str, int]]:
     both = Counter(report.result.exceptions) + Counter(report.morning.result.exceptions)
     return sorted(both.items())
 
@@ -233,7 +233,7 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
 
 
 def invitation(
-    report: Report, world: World, pay_urls: Mapping[str, str], demo_file: str
+    report: DemoReport, world: World, pay_urls: Mapping[str, str], demo_file: str
 ) -> list[str]:
     """Where to look at it, and as whom. `pay_urls`: an invoice's standing -> its page."""
     return [

@@ -22,7 +22,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Query, transaction
 from demo.course import take_course
 from demo.errors import DemoFailedError, DemoRunningError
-from demo.report import Report, invitation
+from demo.report import DemoReport, invitation
 from demo.serving import serving, stop_on_signals
 from demo.world import BANK_ACCOUNTS, SCHOOL_NAME, World, make_world
 from gateway import embedded
@@ -75,7 +75,7 @@ def clear_home(home: Path, demo_file: Path) -> None:
 async def run_demo(
     stage: Stage,
     notify: Callable[[str], None],
-    show: Callable[[Report], None],
+    show: Callable[[DemoReport], None],
     *,
     keeps_serving: bool,
 ) -> bool:
@@ -91,7 +91,7 @@ async def run_demo(
         async with serving(app, stage.bound) as server:
             context: AppContext = app.state.context
 
-            async def live() -> tuple[Report, World]:
+            async def live() -> tuple[DemoReport, World]:
                 notify("Lập trường, nhập danh sách, phát hành phiếu… / school, roster, invoices…")
                 day = business_date(now_utc()) - timedelta(days=1)
                 world = await make_world(
@@ -179,7 +179,7 @@ async def _samples(context: AppContext, world: World) -> list[SampleInvoice]:
 
 
 def _write_demo_file(
-    stage: Stage, world: World, report: Report, samples: list[SampleInvoice]
+    stage: Stage, world: World, report: DemoReport, samples: list[SampleInvoice]
 ) -> None:
     """Everything that a client needs to try the demo; readable by its owner only, for it has secrets."""
     contents = {

@@ -25,7 +25,7 @@ from core.portal.applications import accept_forms
 from core.schools.service import create_school
 from core.students.service import accept_roster
 from demo.merchants import merchants_of
-from demo.plan import Bill, Doors
+from demo.plan import DemoBill, DemoChannels
 from sandbox.bank import MB_BIN, VIETCOMBANK_BIN, VIETINBANK_BIN, BankAccount
 from sandbox.provider import Merchant
 
@@ -64,10 +64,10 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MerchantAccount:
+class DemoMerchant:
     """A merchant account with all that a client needs to play its provider.
 
-    is_direct: the money reaches the bank account at once, not in a lump later.
+    is_direct: the money reaches the bank account at once, not by a payout later.
     """
 
     adapter: str
@@ -95,7 +95,7 @@ class World:
 
     school_id: int
     bank_account_ids: Mapping[str, int]
-    merchants: tuple[MerchantAccount, ...]
+    merchants: tuple[DemoMerchant, ...]
     logins: tuple[Login, ...]
     api_key: str = field(repr=False)
     pupils: int
@@ -103,7 +103,7 @@ class World:
     invoices: int
     invoiced_vnd: int
 
-    def merchant(self, adapter: str, bank_account: str) -> MerchantAccount:
+    def merchant(self, adapter: str, bank_account: str) -> DemoMerchant:
         """The school's account with a provider for a bank account. Raises KeyError for none."""
         for merchant in self.merchants:
             if (merchant.adapter, merchant.bank_account) == (adapter, bank_account):
@@ -114,13 +114,13 @@ class World:
         """Account number -> who hears of a transfer to it."""
         return {
             number: self.merchant(notifiers[0], number).at_provider()
-            for number, notifiers in self.doors().notifiers.items()
+            for number, notifiers in self.channels().notifiers.items()
         }
 
-    def doors(self) -> Doors:
+    def channels(self) -> DemoChannels:
         """Who tells of transfers to which account."""
         main, other, third = (account.number for account in BANK_ACCOUNTS)
-        return Doors(
+        return DemoChannels(
             notifiers={main: ("sepay", "casso"), other: ("vietqrvn", "mb"), third: ("vietinbank",)},
             va_prefixes={third: VA_PREFIX},
         )
@@ -212,7 +212,7 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
 
 
 OPEN_BILLS = Query(
-    Bill,
+    DemoBill,
     """
     SELECT p.code, i.reference, i.token, i.total_vnd, b.number AS account_number
       FROM invoice i
@@ -225,7 +225,7 @@ OPEN_BILLS = Query(
 )
 
 
-async def open_bills(db: Driver, school_id: int) -> tuple[list[Bill], list[Bill]]:
+async def open_bills(db: Driver, school_id: int) -> tuple[list[DemoBill], list[DemoBill]]:
     """The invoices that wait for money, as their parents' pages show them: the roster's, applicants'."""
     return (
         await db.fetch(OPEN_BILLS, school_id, "roster"),
@@ -256,10 +256,10 @@ def _draw_logins() -> tuple[Login, ...]:
 
 async def _add_merchants(
     db: Driver, keys: Keys, school_id: int, bank_account_ids: Mapping[str, int], base_url: str
-) -> tuple[MerchantAccount, ...]:
+) -> tuple[DemoMerchant, ...]:
     numbers = tuple(account.number for account in BANK_ACCOUNTS)
     wanted = merchants_of(base_url, numbers, VA_PREFIX)
-    made: list[MerchantAccount] = []
+    made: list[DemoMerchant] = []
     for one in wanted:
         created = await add_merchant_account(
             db,
@@ -272,7 +272,7 @@ async def _add_merchants(
             settings=one.settings,
         )
         made.append(
-            MerchantAccount(
+            DemoMerchant(
                 adapter=one.adapter,
                 account_key=created.account_key,
                 ipn_url=f"{base_url}/ipn/{one.adapter}/{created.account_key}",

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     upload_limit: int = Field(default=10 * 1024 * 1024, description="Bytes an upload may carry.")
     ingest_queue: int = Field(
         default=2_000,
-        description="IPNs that may wait for the database before senders are told to retry.",
+        description="IPNs that may wait for the database before senders are asked to retry.",
     )
     ingest_batch: int = Field(default=200, description="Notices committed together at most.")
     reconciliation_hour: int = Field(
@@ -56,11 +56,11 @@ class Settings(BaseSettings):
         description="From which hour (Vietnam) workers reconcile the day before; a school may have its own.",
     )
     reconciliations_at_once: int = Field(
-        default=2, description="Schools' nights that one worker (or `reconcile`) runs side by side."
+        default=2, description="Schools' days that one worker (or `reconcile`) runs side by side."
     )
     worker_heartbeat_timeout_s: int = Field(
         default=60,
-        description="Seconds without a sign of life after which a worker's nights go to the others.",
+        description="Seconds without a sign of life after which a worker's jobs go to the others.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     trusted_proxies: int = Field(

@@ -45,9 +45,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     RefundAnswer,
     RefundOrder,
     RefundState,
@@ -227,12 +227,12 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
     return _outcome(_code(_verified(query_fields(query), account)), account)
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed question. RefusedError(BUSY) if the account is incomplete."""
     return _question(account, "query", query.merchant_reference, query.request_id)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the IPN of the same transaction; none when MoMo has no such order (42).
 
     Raises RefusedError; BUSY when MoMo could not answer this time.

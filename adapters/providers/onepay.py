@@ -43,9 +43,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     Refused,
     RefusedError,
     Reply,
@@ -170,7 +170,7 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
     return _outcome(identity(_verified(query, account), "vpc_TxnResponseCode"))
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed QueryDR: POST of a form. RefusedError(BUSY) if the account is incomplete."""
     fields = {
         "vpc_AccessCode": setting(account, "access_code"),
@@ -190,7 +190,7 @@ def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
     )
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the IPN of the same transaction; none when there is no transaction yet.
 
     Raises RefusedError; BUSY when OnePay answered no QueryDR at all (an error, HTML, nothing).

@@ -43,9 +43,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     Refused,
     RefusedError,
     Reply,
@@ -201,12 +201,12 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:  # noqa: ARG
     return Outcome.PENDING
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """GET /v2/payment-requests/{paymentLinkId, or orderCode where that is not known}."""
     return _call("GET", f"/v2/payment-requests/{_name(query)}", account)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """A notice for each transfer, the very one of its webhook; or one that says how the link stands.
 
     Empty when payOS does not know the order. Raises RefusedError; BUSY: it could not answer.
@@ -225,13 +225,13 @@ def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple
     return tuple(dict.fromkeys(notices))
 
 
-def cancel(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def cancel(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """POST /v2/payment-requests/{…}/cancel."""
     path = f"/v2/payment-requests/{_name(query)}/cancel"
     return _call("POST", path, account, {"cancellationReason": "Da thanh toan bang cach khac"})
 
 
-def read_cancelled(query: Query, answer: Answer, account: MerchantAccount) -> bool:
+def read_cancelled(query: OrderQuery, answer: Answer, account: MerchantAccount) -> bool:
     """Whether the link is closed: cancelled, expired, failed or paid whole. Raises RefusedError."""
     link = _link(query, answer, account)
     return link is not None and identity(link, "status") in _CLOSED
@@ -325,7 +325,7 @@ def _call(
     )
 
 
-def _name(query: Query) -> str:
+def _name(query: OrderQuery) -> str:
     return quote(query.provider_reference or query.merchant_reference, safe="")
 
 
@@ -379,7 +379,7 @@ def _is_taken(answer: Answer) -> bool:
     raise RefusedError(Refused.BAD_FIELD, "code")
 
 
-def _link(query: Query, answer: Answer, account: MerchantAccount) -> dict[str, Any] | None:
+def _link(query: OrderQuery, answer: Answer, account: MerchantAccount) -> dict[str, Any] | None:
     """The link that was asked about, and no other."""
     link = _answered(answer, account)
     if link is None:

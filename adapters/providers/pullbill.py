@@ -181,7 +181,7 @@ _VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class PullBillTerms:
     """One account's contract. `lengths`: of trans_id and bill_id, where they are fixed."""
 
     chosen: Mapping[str, str]
@@ -284,7 +284,7 @@ class PullBill:
         return _reply(terms, meaning, is_refusal=True, status=status)
 
 
-def checksum(terms: Terms, key: str, values: Sequence[str]) -> str:
+def checksum(terms: PullBillTerms, key: str, values: Sequence[str]) -> str:
     """The checksum over `values` under the secret `key`, as the contract spells it."""
     data = terms.chosen["separator"].join((key, *values)).encode()
     if terms.chosen["algorithm"] == "md5":
@@ -292,7 +292,7 @@ def checksum(terms: Terms, key: str, values: Sequence[str]) -> str:
     return hmac_base64("sha256", key, data)
 
 
-def _terms(usual: Mapping[str, str], account: MerchantAccount) -> Terms:
+def _terms(usual: Mapping[str, str], account: MerchantAccount) -> PullBillTerms:
     """Raises RefusedError(BUSY) for a setting that means nothing: the fault is ours."""
     chosen = {name: account.settings.get(name, usual[name]) for name in _CHOICES}
     for name, value in chosen.items():
@@ -302,7 +302,7 @@ def _terms(usual: Mapping[str, str], account: MerchantAccount) -> Terms:
     found = re.fullmatch(r"([1-9][0-9]?), ?([1-9][0-9]?)", fixed)
     if fixed and not found:
         raise RefusedError(Refused.BUSY, "lengths")
-    return Terms(
+    return PullBillTerms(
         chosen=chosen,
         overrides=pairs(account, "code_overrides"),
         fields=pairs(account, "fields"),
@@ -317,14 +317,14 @@ def _expect_bearer(request: Request, account: MerchantAccount) -> None:
         raise RefusedError(Refused.UNAUTHENTICATED, "authorization")
 
 
-def _fields(request: Request, terms: Terms) -> dict[str, Any]:
+def _fields(request: Request, terms: PullBillTerms) -> dict[str, Any]:
     """The fields that the model knows, by its own names, whatever the contract calls them."""
     message = json_object(request.body)
     return {name: message.get(terms.fields.get(name, name)) for name in FIELDS}
 
 
 def _expect_checksum(
-    fields: Mapping[str, Any], terms: Terms, account: MerchantAccount, values: Sequence[str]
+    fields: Mapping[str, Any], terms: PullBillTerms, account: MerchantAccount, values: Sequence[str]
 ) -> None:
     given = identity(fields, "checksum")
     if terms.chosen["algorithm"] == "md5":
@@ -337,7 +337,7 @@ def _expect_checksum(
         raise RefusedError(Refused.MALFORMED)
 
 
-def _asked(fields: Mapping[str, Any], terms: Terms, account: MerchantAccount) -> str:
+def _asked(fields: Mapping[str, Any], terms: PullBillTerms, account: MerchantAccount) -> str:
     service_id, customer_id = identity(fields, "service_id"), identity(fields, "customer_id")
     _expect_checksum(fields, terms, account, (service_id, customer_id))
     if service_id != setting(account, "service_id"):
@@ -346,7 +346,7 @@ def _asked(fields: Mapping[str, Any], terms: Terms, account: MerchantAccount) ->
 
 
 def _paid(
-    fields: Mapping[str, Any], terms: Terms, request: Request, account: MerchantAccount
+    fields: Mapping[str, Any], terms: PullBillTerms, request: Request, account: MerchantAccount
 ) -> Notice:
     trans_id, amount = identity(fields, "trans_id"), identity(fields, "amount")
     bill_id = identity(fields, "bill_id", required=False)
@@ -369,7 +369,7 @@ def _paid(
     )
 
 
-def _is_unambiguous(terms: Terms, trans_id: str, bill_id: str) -> bool:
+def _is_unambiguous(terms: PullBillTerms, trans_id: str, bill_id: str) -> bool:
     """Whether the checksum allows one reading only. Raises RefusedError for another length."""
     if terms.chosen["separator"]:
         return True
@@ -384,7 +384,7 @@ def _is_unambiguous(terms: Terms, trans_id: str, bill_id: str) -> bool:
 
 
 def _reply(
-    terms: Terms,
+    terms: PullBillTerms,
     meaning: str,
     more: Mapping[str, object] | None = None,
     *,
@@ -392,12 +392,16 @@ def _reply(
     status: int | None = None,
 ) -> Reply:
     code = getattr(terms.codes, meaning)
-    said = terms.overrides.get(code, code)
-    if is_refusal and said == terms.codes.success:  # an override never hides that nothing was kept
-        said = code
-    told = "success" if said == terms.codes.success else meaning.replace("_", " ")
-    fine = terms.chosen["error_status"] == "200" or said in _NO_ERROR
-    body = _renamed({"result_code": said, "result_desc": told, **(more or {})}, terms.fields)
+    shown_code = terms.overrides.get(code, code)
+    if (
+        is_refusal and shown_code == terms.codes.success
+    ):  # an override never hides that nothing was kept
+        shown_code = code
+    meaning_shown = "success" if shown_code == terms.codes.success else meaning.replace("_", " ")
+    fine = terms.chosen["error_status"] == "200" or shown_code in _NO_ERROR
+    body = _renamed(
+        {"result_code": shown_code, "result_desc": meaning_shown, **(more or {})}, terms.fields
+    )
     return json_reply(status or (200 if fine else 400), body)
 
 

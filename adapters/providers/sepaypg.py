@@ -38,9 +38,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     Refused,
     RefusedError,
     Reply,
@@ -185,13 +185,13 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:  # noqa: ARG
     return Outcome.PENDING
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """GET {api_url}/order/detail/{our number}."""
     return _call("GET", f"/order/detail/{quote(query.merchant_reference, safe='')}", account)
 
 
 def read_answer(
-    query: Query,
+    query: OrderQuery,
     answer: Answer,
     account: MerchantAccount,  # noqa: ARG001 - the contract's shape; nothing is signed
 ) -> tuple[Notice, ...]:
@@ -214,14 +214,14 @@ def read_answer(
     return tuple(dict.fromkeys(payments)) or (_unpaid(order, query.asked_at),)
 
 
-def cancel(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def cancel(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """POST {api_url}/order/cancel. Bank transfers only: SePay refuses it for cards."""
     body = {"order_invoice_number": query.merchant_reference}
     return _call("POST", "/order/cancel", account, body)
 
 
 def read_cancelled(
-    query: Query,  # noqa: ARG001 - the contract's shape
+    query: OrderQuery,  # noqa: ARG001 - the contract's shape
     answer: Answer,
     account: MerchantAccount,  # noqa: ARG001
 ) -> bool:

@@ -43,9 +43,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     RefundAnswer,
     RefundOrder,
     RefundState,
@@ -196,12 +196,12 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:  # noqa: ARG
     return Outcome.PENDING
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed check of a payment. RefusedError(BUSY) if the account is incomplete."""
     return _check(query.request_id, query.merchant_reference, _PAYMENT, query.amount_vnd, account)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the notification, but provisional; none when there is no such transaction.
 
     Raises RefusedError; BUSY when ShopeePay could not answer this time.

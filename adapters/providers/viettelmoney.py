@@ -44,9 +44,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     RefundAnswer,
     RefundOrder,
     RefundState,
@@ -189,7 +189,7 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
     return _STATUSES.get(identity(fields, "payment_status"), Outcome.PENDING)
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed TRANS_INQUIRY: POST of a form. RefusedError(BUSY) if the account is incomplete."""
     fields = {
         "cmd": "TRANS_INQUIRY",
@@ -200,7 +200,7 @@ def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
     return _call(fields, tuple(fields), account)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the posted result; none while there is no transaction (status -1).
 
     Raises RefusedError; BUSY when Viettel could not answer this time.

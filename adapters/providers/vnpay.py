@@ -38,9 +38,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     Refused,
     RefusedError,
     Reply,
@@ -194,12 +194,12 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
     return _outcome(identity(fields, "vnp_ResponseCode"), fields)
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed querydr: POST of JSON. RefusedError(BUSY) if the account is incomplete."""
     return question(query, account)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the IPN of the same transaction; none when VNPAY has no such order (91).
 
     Raises RefusedError; BUSY when VNPAY could not answer this time (94, 99).

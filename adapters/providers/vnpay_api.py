@@ -30,8 +30,8 @@ from typing import Any, Final
 from adapters.contract import (
     Answer,
     MerchantAccount,
+    OrderQuery,
     OutgoingRequest,
-    Query,
     RefundAnswer,
     RefundOrder,
     RefundState,
@@ -97,7 +97,7 @@ _FULL, _PARTIAL = "02", "03"
 _UNFIT: Final = re.compile(r"[^0-9A-Za-z .:,/_-]+")
 
 
-def question(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def question(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed querydr about an order. Raises RefusedError(BUSY) if the account is incomplete."""
     fields = {
         "vnp_RequestId": query.request_id,
@@ -186,7 +186,7 @@ def read_refund(order: RefundOrder, answer: Answer, account: MerchantAccount) ->
 def ask_refund(order: RefundOrder, account: MerchantAccount) -> OutgoingRequest:
     """A querydr about the refunded order, under a RequestId of its own for every moment of asking."""
     moment = f"{order.request_id} {order.asked_at.isoformat()}"
-    query = Query(
+    query = OrderQuery(
         request_id=hashlib.sha256(moment.encode()).hexdigest()[:32],
         merchant_reference=order.merchant_reference,
         provider_reference=order.provider_reference,

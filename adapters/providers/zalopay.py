@@ -44,9 +44,9 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     RefundAnswer,
     RefundOrder,
     RefundState,
@@ -227,7 +227,7 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:
     return Outcome.FAILED if status == _FAIL or status in FAILED else Outcome.PENDING
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed question. RefusedError(BUSY) if the account is incomplete."""
     app_trans_id = _app_trans_id(query.merchant_reference, query.ordered_at)
     signed = {"app_id": _app_id(account), "app_trans_id": app_trans_id}
@@ -235,7 +235,7 @@ def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
 
 
 def read_answer(
-    query: Query,
+    query: OrderQuery,
     answer: Answer,
     account: MerchantAccount,  # noqa: ARG001 - the contract's shape; nothing is signed
 ) -> tuple[Notice, ...]:

@@ -26,5 +26,5 @@ class Resolution(StrEnum):
 BY_WORD: Final = (Resolution.EXPLAINED, Resolution.ACCEPTED)
 """What a person may conclude without any posting."""
 
-NIGHT: Final = "night"
+RECONCILIATION_ACTOR: Final = "night"
 """The actor of what a reconciliation resolves by itself."""

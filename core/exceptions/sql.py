@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final
 
 from core.exceptions.reasons import Reason
-from core.exceptions.resolutions import NIGHT, Resolution
+from core.exceptions.resolutions import RECONCILIATION_ACTOR, Resolution
 from core.kit.columns import Columns
 
 
@@ -98,6 +98,6 @@ def withdrawing(condition: str, source: str = "") -> str:
     return resolving(
         condition,
         resolution=f"'{Resolution.MATCHED_LATER}'",
-        actor=f"'{NIGHT}'",
+        actor=f"'{RECONCILIATION_ACTOR}'",
         source=source,
     )

@@ -117,7 +117,7 @@ async def accept_concessions(
 ) -> ConcessionResult:
     """Write the list. Waits for issues of the school.
 
-    Raises ConcessionsRefusedError with every fault, UnreadableFeeFileError, ActorMissingError.
+    Raises ConcessionsRefusedError with every fault, UnreadableFeeFileError, FeeActorMissingError.
     """
     actor = require_actor(actor)
     file = await _read(data, file_name)

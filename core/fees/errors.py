@@ -43,7 +43,7 @@ class SamePersonError(ForbiddenError):
     text = msg("Người lập đợt thu không được tự duyệt; cần một người khác.")
 
 
-class ActorMissingError(MalformedError):
+class FeeActorMissingError(MalformedError):
     """Nobody is named as the one who acts."""
 
     code = "actor_missing"

@@ -15,7 +15,7 @@ from adapters.contract import FileError
 from core.fees.checks import SchoolFacts, check_against, forecast_of
 from core.fees.drafts import write_draft
 from core.fees.errors import (
-    ActorMissingError,
+    FeeActorMissingError,
     FeeFileRefusedError,
     NotADraftError,
     SamePersonError,
@@ -126,7 +126,7 @@ async def draft_schedule(
     """Write the file as a drafted schedule with its items; the same content again changes nothing.
 
     A draft of the same name and month becomes a new version of itself, drafted by `actor`. Raises
-    UnreadableFeeFileError, FeeFileRefusedError with every fault, ActorMissingError.
+    UnreadableFeeFileError, FeeFileRefusedError with every fault, FeeActorMissingError.
     """
     actor = require_actor(actor)
     file = _read(data, file_name)
@@ -186,7 +186,7 @@ async def approve_schedule(
     """Approve a drafted schedule. `version`: the version that the approver was shown, if known.
 
     Raises ScheduleNotFoundError, NotADraftError, ScheduleChangedError when another version stands by
-    now, SamePersonError when the approver drafted it, ActorMissingError.
+    now, SamePersonError when the approver drafted it, FeeActorMissingError.
     """
     actor = require_actor(actor)
     await lock_fees(db, school_id)
@@ -230,10 +230,10 @@ def _refuse(faults: Sequence[Fault]) -> None:
 
 
 def require_actor(actor: str) -> str:
-    """Who acts, white space tidied. Raises ActorMissingError when it is nobody."""
+    """Who acts, white space tidied. Raises FeeActorMissingError when it is nobody."""
     tidy = " ".join(actor.split())
     if not tidy:
-        raise ActorMissingError
+        raise FeeActorMissingError
     return tidy
 
 

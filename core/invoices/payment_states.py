@@ -80,7 +80,7 @@ LEAST_CERTAIN: Final = (
 """SQL: the state of an invoice, over what settles it."""
 
 
-def settling(*, school: str, invoices: str) -> str:
+def payment_parts(*, school: str, invoices: str) -> str:
     """SQL: invoice_id, amount_vnd, channel, state, is_at_bank: what of each payment settles an invoice today.
 
     `school` is an expression; `invoices` a condition on the invoice's number, such as `= ANY($2::bigint[])`.
@@ -102,7 +102,7 @@ STATES = Query(
     InvoiceState,
     f"""
 SELECT invoice_id, {LEAST_CERTAIN} AS state
-  FROM ({settling(school="$1", invoices="= ANY($2::bigint[])")}) s GROUP BY invoice_id
+  FROM ({payment_parts(school="$1", invoices="= ANY($2::bigint[])")}) s GROUP BY invoice_id
 """,  # noqa: S608 - constants of this module
 )
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from core.invoices.payment_states import LEAST_CERTAIN, PaymentState, settling
+from core.invoices.payment_states import LEAST_CERTAIN, PaymentState, payment_parts
 from core.invoices.selects import (
     CLASS_NAME,
     INVOICES,
@@ -125,13 +125,13 @@ class InvoicePage:
 
 # the state of the money of an invoice of the page: a look at its own transfers alone
 _STATE_OF_PAGE: Final = f"""
-(SELECT {LEAST_CERTAIN} FROM ({settling(school="page.school_id", invoices="= page.id")}) s)
+(SELECT {LEAST_CERTAIN} FROM ({payment_parts(school="page.school_id", invoices="= page.id")}) s)
 """  # noqa: S608 - constants of this package
 _IN_STATE: Final = f"""
-SELECT invoice_id FROM ({settling(school=":school_id", invoices="IS NOT NULL")}) s
+SELECT invoice_id FROM ({payment_parts(school=":school_id", invoices="IS NOT NULL")}) s
  GROUP BY invoice_id HAVING {LEAST_CERTAIN} = :state
 """  # noqa: S608 - constants of this package
-_SETTLING_FOUND: Final = settling(school=":school_id", invoices="IN (SELECT id FROM found)")
+_PARTS_FOUND: Final = payment_parts(school=":school_id", invoices="IN (SELECT id FROM found)")
 
 
 def _fits(school_id: int, wanted: InvoiceFilter, today: date) -> list[ColumnElement[bool]]:
@@ -219,7 +219,7 @@ async def confirmed_of(
 ) -> Confirmed:
     """What is known of the money of all invoices that fit."""
     settled = (
-        text(_SETTLING_FOUND)
+        text(_PARTS_FOUND)
         .bindparams(bindparam("school_id", school_id, BigInteger))
         .columns(
             column("amount_vnd", BigInteger),

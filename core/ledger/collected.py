@@ -3,7 +3,7 @@
 Money counts as collected where a transfer takes it from a payer's account (an invoice's debt, a
 pupil's credit, suspense) to an account of money, and as given back the other way, on the business
 date of the transfer. So what was reversed or refunded does not count, a settlement between two
-accounts of money moves nothing, and a provider's fee is no payer's money.
+accounts of money changes nothing, and a provider's fee is no payer's money.
 
 Cashless is whatever came through a channel. Cash is the channel `cash`: none is recorded yet; a
 payment of that channel, on a ledger account of kind `cash`, counts as money that was not cashless.

@@ -48,7 +48,7 @@ async def switch_channel(
     actor: str,
     reason: str,
 ) -> None:
-    """Turn a merchant account on or off, with an entry in the audit chain.
+    """Switch a merchant account on or off, with an entry in the audit chain.
 
     The IPN endpoint follows within `core.merchants.directory.CACHE_S` seconds. Raises
     ChannelReasonError, UnknownChannelError, ChannelAlwaysOnError for the one that takes statements,

@@ -82,7 +82,7 @@ async def add_bank_account(
     db: Driver,
     school_id: int,
     *,
-    bin: str,  # noqa: A002 - the word of the trade
+    bin: str,  # noqa: A002 - what banks call it
     number: str,
     holder: str,
     label: str = "",

@@ -20,8 +20,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import CANCEL, QUERY
-from adapters.contract import Answer, CancelAdapter, Outcome, OutgoingRequest, Refused, RefusedError
-from adapters.contract import Query as ProviderQuery
+from adapters.contract import (
+    Answer,
+    CancelAdapter,
+    OrderQuery,
+    Outcome,
+    OutgoingRequest,
+    Refused,
+    RefusedError,
+)
 from core.kit.columns import Columns
 from core.kit.database import Command, Driver, Query, transaction
 from core.kit.seal import Keys
@@ -246,9 +253,9 @@ async def _all(work: Callable[[S], Awaitable[T]], items: Sequence[S]) -> list[T]
     return await asyncio.gather(*(one(item) for item in items))
 
 
-def query_of(order: OpenOrder, at: datetime) -> ProviderQuery:
+def query_of(order: OpenOrder, at: datetime) -> OrderQuery:
     """A new question at `at` about an order: its names, its amount and when it was made."""
-    return ProviderQuery(
+    return OrderQuery(
         request_id=secrets.token_hex(16),
         merchant_reference=order.merchant_reference,
         provider_reference=order.provider_reference,
@@ -260,7 +267,7 @@ def query_of(order: OpenOrder, at: datetime) -> ProviderQuery:
 
 
 def _is_decided(
-    adapter: CancelAdapter, query: ProviderQuery, answer: Answer, merchant: Merchant
+    adapter: CancelAdapter, query: OrderQuery, answer: Answer, merchant: Merchant
 ) -> bool:
     """Whether the provider has decided, whichever way. Raises RefusedError(BUSY): it has not."""
     try:

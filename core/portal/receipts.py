@@ -23,8 +23,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import RECEIPT
-from adapters.contract import OutgoingRequest, RefusedError
-from adapters.contract import Query as ProviderQuery
+from adapters.contract import OrderQuery, OutgoingRequest, RefusedError
 from core.kit.database import Command, Driver, Query, transaction
 from core.kit.seal import Keys
 from core.merchants.directory import Merchant, merchants_by_id
@@ -206,7 +205,7 @@ async def _ask(
 ) -> bytes | None:
     """The PDF; None while there is none, or nothing that may be kept came."""
     adapter = RECEIPT[merchant.adapter]
-    query = ProviderQuery(
+    query = OrderQuery(
         request_id=secrets.token_hex(16),
         merchant_reference=one.merchant_reference,
         provider_reference=one.provider_reference,

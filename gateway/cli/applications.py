@@ -13,11 +13,17 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.money import format_vnd
 from core.portal.applications import FormsPreview, Submitted, accept_forms, preview_forms
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.context import (
+    OPERATOR,
+    is_confirmed,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
 from gateway.context import keys_of
 from gateway.settings import settings
-
-OPERATOR = "operator"
 
 
 @click.command("import-applications")
@@ -46,7 +52,9 @@ def import_applications(
             preview = await preview_forms(db, school_id, service_id, data, file.name)
         if not as_json:
             click.echo("\n".join(_preview_lines(preview)))
-        if preview.faults or not (yes or _is_confirmed(as_json=as_json)):
+        if preview.faults or not (
+            yes or is_confirmed("Nhận các hồ sơ này? / Write these applications?", as_json=as_json)
+        ):
             return preview, None
         async with transaction(engine) as db:
             submitted = await accept_forms(
@@ -89,13 +97,6 @@ def import_applications(
     )
     if preview.faults:
         sys.exit(1)
-
-
-def _is_confirmed(*, as_json: bool) -> bool:
-    """Ask on a terminal; elsewhere only --yes writes."""
-    if as_json or not sys.stdin.isatty():
-        return False
-    return click.confirm("Nhận các hồ sơ này? / Write these applications?", default=False)
 
 
 def _preview_lines(preview: FormsPreview) -> list[str]:

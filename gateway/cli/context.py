@@ -25,6 +25,9 @@ from gateway.settings import Settings, settings
 
 T = TypeVar("T")
 
+OPERATOR = "operator"
+"""Who acts in the audit chain when a command does: whoever may run commands on the server."""
+
 SCHOOL_IDS = Query(
     int, "SELECT id FROM school WHERE $1::text IS NULL OR code = $1 ORDER BY id LIMIT 2"
 )
@@ -96,6 +99,13 @@ async def school_id_of(engine: AsyncEngine, code: str | None) -> int:
 async def bank_account_id_of(db: Driver, school_id: int, number: str) -> int | None:
     """The bank account of this number, or None."""
     return await db.fetch_value(BANK_ACCOUNT_ID, school_id, number)
+
+
+def is_confirmed(question: str, *, as_json: bool) -> bool:
+    """Ask on a terminal; elsewhere only --yes writes."""
+    if as_json or not sys.stdin.isatty():
+        return False
+    return click.confirm(question, default=False)
 
 
 def print_result(result: dict[str, object], *, as_json: bool, lines: list[str]) -> None:

@@ -30,7 +30,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolCode:
+class ExaminedSchool:
     """A school and its code."""
 
     id: int
@@ -40,7 +40,7 @@ class SchoolCode:
 READ_ONLY = Command("SET TRANSACTION READ ONLY")
 SERVER_VERSION = Query(int, "SELECT current_setting('server_version_num')::int AS version")
 IS_DURABLE = Query(bool, "SELECT current_setting('fsync')::boolean AS is_durable")
-SCHOOLS = Query(SchoolCode, "SELECT id, code FROM school ORDER BY id")
+SCHOOLS = Query(ExaminedSchool, "SELECT id, code FROM school ORDER BY id")
 SEALED = Query(bytes, "SELECT sealed_secrets FROM merchant_account WHERE enabled")
 
 
@@ -89,7 +89,7 @@ async def _credentials(db: Driver, keys: Keys) -> Finding:
     )
 
 
-async def _books(db: Driver, keys: Keys, school: SchoolCode) -> list[Finding]:
+async def _books(db: Driver, keys: Keys, school: ExaminedSchool) -> list[Finding]:
     wrong = await disagreements(db, school.id)
     chain = await verify_chain(db, school.id)
     closes = await verify_closes(db, keys, school.id)

@@ -13,10 +13,16 @@ from core.accounting.books import Book, detail_ledger, trial_balance
 from core.accounting.export import FORMATS, VoucherFile, export_vouchers
 from core.kit.database import transaction
 from core.kit.money import format_vnd
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.context import (
+    OPERATOR,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
 from gateway.settings import settings
 
-ACTOR = "operator"
 TRIAL_BALANCE = "trial-balance"
 DETAIL_LEDGER = "detail-ledger"
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -69,7 +75,7 @@ def _export_vouchers(
     async def work(engine: AsyncEngine) -> tuple[VoucherFile, Path] | None:
         school_id = await school_id_of(engine, school_code)
         async with transaction(engine) as db:
-            made = await export_vouchers(db, school_id, format_name, actor=ACTOR)
+            made = await export_vouchers(db, school_id, format_name, actor=OPERATOR)
             if made is None:
                 return None
             # before the commit: a folder that cannot be written leaves nothing exported

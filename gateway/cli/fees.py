@@ -29,11 +29,17 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
 from core.kit.faults import Fault
 from core.kit.money import format_vnd
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.context import (
+    OPERATOR,
+    is_confirmed,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
 from gateway.context import keys_of
 from gateway.settings import settings
-
-OPERATOR = "operator"
 
 NATURES = {"tuition": "học phí", "service": "dịch vụ", "on_behalf": "thu hộ"}
 
@@ -56,7 +62,7 @@ def import_fees(file: Path, school_code: str | None, actor: str, yes: bool, as_j
         if not as_json:
             click.echo("\n".join(_preview_lines(preview)))
         if preview.faults or not (
-            yes or _is_confirmed("Lập đợt thu này? / Draft this schedule?", as_json=as_json)
+            yes or is_confirmed("Lập đợt thu này? / Draft this schedule?", as_json=as_json)
         ):
             return preview, None
         async with transaction(engine) as db:
@@ -117,7 +123,7 @@ def import_concessions(
             )
             click.echo("\n".join(_fault_lines(preview.faults)))
         if preview.faults or not (
-            yes or _is_confirmed("Ghi danh sách này? / Write this list?", as_json=as_json)
+            yes or is_confirmed("Ghi danh sách này? / Write this list?", as_json=as_json)
         ):
             return preview, None
         async with transaction(engine) as db:
@@ -195,13 +201,6 @@ def issue_invoices(
             ),
         ],
     )
-
-
-def _is_confirmed(question: str, *, as_json: bool) -> bool:
-    """Ask on a terminal; elsewhere only --yes writes."""
-    if as_json or not sys.stdin.isatty():
-        return False
-    return click.confirm(question, default=False)
 
 
 def _preview_lines(preview: SchedulePreview) -> list[str]:

@@ -14,18 +14,20 @@ from gateway.cli.closing import close_day_command, reopen_day_command
 from gateway.cli.doctor import doctor
 from gateway.cli.export import export_file
 from gateway.cli.fees import approve_fees, import_concessions, import_fees, issue_invoices
+from gateway.cli.merchants import (
+    add_bank_account_command,
+    add_merchant_account_command,
+    register_webhook_command,
+    set_credentials_command,
+)
 from gateway.cli.reconcile import reconcile_days
 from gateway.cli.refunds import set_refund_limit_command
 from gateway.cli.schools import (
-    add_bank_account_command,
-    add_merchant_account_command,
     create_api_key_command,
     create_school_command,
     create_user_command,
     import_roster_command,
-    register_webhook_command,
     revoke_api_key_command,
-    set_credentials_command,
 )
 from gateway.cli.serve import migrate_schema, serve
 from gateway.cli.settlements import import_settlement_file, settlement_terms_command

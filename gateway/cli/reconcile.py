@@ -44,7 +44,7 @@ MAX_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolCode:
+class ChosenSchool:
     """A school by its code."""
 
     code: str
@@ -52,7 +52,7 @@ class SchoolCode:
 
 
 SCHOOLS = Query(
-    SchoolCode,
+    ChosenSchool,
     "SELECT code, id FROM school WHERE $1::text[] = '{}' OR code = ANY ($1) ORDER BY code",
 )
 
@@ -159,7 +159,7 @@ def _progress(days: int) -> Iterator[PeriodProgress]:
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        whole = progress.add_task("Các đêm / nights", total=days)
+        whole = progress.add_task("Các ngày / days", total=days)
         rows: dict[str, TaskID] = {}
         begun: set[tuple[str, date]] = set()
 

@@ -8,9 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.kit.database import transaction
 from core.kit.money import format_vnd
 from core.refunds.service import set_refund_limit
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
-
-OPERATOR = "operator"
+from gateway.cli.context import (
+    OPERATOR,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
 
 
 @click.command("set-refund-limit")

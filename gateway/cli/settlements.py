@@ -12,12 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.settlements import LAYOUTS
 from adapters.tabular.workbook import MAX_FILE_BYTES
 from core.kit.database import Driver, Query, transaction
-from gateway.cli.context import json_option, print_result, run, school_id_of, school_option
+from gateway.cli.context import (
+    OPERATOR,
+    json_option,
+    print_result,
+    run,
+    school_id_of,
+    school_option,
+)
 from gateway.cli.errors import ChannelNotChosenError
 from reconciliation.settlements.files import ImportedSettlement, import_settlement
 from reconciliation.settlements.terms import SettlementTerms, basis_points, set_terms
-
-ACTOR = "operator"
 
 CHANNEL_IDS = Query(
     int,
@@ -65,7 +70,7 @@ def import_settlement_file(
                 merchant_account_id,
                 data,
                 file.name,
-                actor=ACTOR,
+                actor=OPERATOR,
                 layout=LAYOUTS[layout] if layout else None,
             )
 
@@ -120,7 +125,7 @@ def settlement_terms_command(
         school_id = await school_id_of(engine, school_code)
         async with transaction(engine) as db:
             merchant_account_id = await _channel_id(db, school_id, account_key, channel)
-            await set_terms(db, school_id, merchant_account_id, terms, actor=ACTOR)
+            await set_terms(db, school_id, merchant_account_id, terms, actor=OPERATOR)
         return merchant_account_id
 
     merchant_account_id = run(work)

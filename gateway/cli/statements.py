@@ -14,6 +14,7 @@ from adapters.tabular.workbook import MAX_FILE_BYTES
 from core.kit.database import transaction
 from core.merchants.errors import BankAccountNotFoundError
 from gateway.cli.context import (
+    OPERATOR,
     bank_account_id_of,
     json_option,
     print_result,
@@ -29,8 +30,6 @@ from reconciliation.statements.notifications import (
     import_notifications,
     is_notification,
 )
-
-ACTOR = "operator"
 
 
 @click.command("import-statement")
@@ -79,7 +78,9 @@ def import_statement_file(
             if bank_account_id is None:
                 raise BankAccountNotFoundError
             if is_notification(data):
-                return await import_notifications(db, school_id, bank_account_id, data, actor=ACTOR)
+                return await import_notifications(
+                    db, school_id, bank_account_id, data, actor=OPERATOR
+                )
             if save:
                 await save_mapping(
                     db,
@@ -87,7 +88,7 @@ def import_statement_file(
                     headers=_pairs(columns),
                     data=data,
                     file_name=file.name,
-                    actor=ACTOR,
+                    actor=OPERATOR,
                     bank_account_id=bank_account_id,
                 )
             return await import_statement(
@@ -96,7 +97,7 @@ def import_statement_file(
                 bank_account_id,
                 data,
                 file.name,
-                actor=ACTOR,
+                actor=OPERATOR,
                 layout=chosen,
             )
 

@@ -78,7 +78,7 @@ class UploadTooLargeError(TooLargeError):
     text = msg("Tệp quá lớn. Hãy chia nhỏ tệp rồi tải lên lại.")
 
 
-class BadRequestError(MalformedError):
+class UnreadableRequestError(MalformedError):
     """Whatever else the framework refuses."""
 
     code = "bad_request"
@@ -125,19 +125,13 @@ class TableFileNotFoundError(NotFoundError):
     text = msg("Không tìm thấy tệp sao kê hoặc đối soát này.")
 
 
-class ServiceNotFoundError(NotFoundError):
-    """The schedule is not one that families apply for."""
-
-    text = msg("Không tìm thấy dịch vụ này.")
-
-
 class ReportNotFoundError(NotFoundError):
     """There is no such report."""
 
     text = msg("Không tìm thấy báo cáo này.")
 
 
-class NothingChosenError(InvalidError):
+class NoDebitChosenError(InvalidError):
     """No line was ticked."""
 
     code = "nothing_chosen"
@@ -191,7 +185,7 @@ class BulkActionMissingError(InvalidError):
     title = msg("Hãy chọn việc cần làm.")
 
 
-class BadTermsError(InvalidError):
+class UnreadableTermsError(InvalidError):
     """Terms of a contract that cannot be read."""
 
     code = "bad_terms"
@@ -249,7 +243,7 @@ class BadDateError(MalformedError):
 
 
 @dataclass(eq=False)
-class BadPeriodError(MalformedError):
+class ReportPeriodError(MalformedError):
     """A period that ends before it begins, or is too long."""
 
     code = "bad_period"

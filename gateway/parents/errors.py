@@ -36,7 +36,7 @@ class AmountOutOfRangeError(ConflictError):
     max_vnd: int
 
 
-class ChannelNotFoundError(NotFoundError):
+class WayToPayNotFoundError(NotFoundError):
     """The school has no such way to pay for this invoice, or disabled it."""
 
     text = msg("Không tìm thấy kênh thanh toán này.")

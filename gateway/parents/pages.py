@@ -35,13 +35,13 @@ from gateway.network import client_ip
 from gateway.pages.rendering import in_lang, lang_of, page, strict_headers
 from gateway.parents.errors import (
     AmountOutOfRangeError,
-    ChannelNotFoundError,
     CheckoutUnavailableError,
     QrNotFoundError,
     TooManyStreamsError,
+    WayToPayNotFoundError,
 )
 from gateway.parents.live import Streams, state_events
-from gateway.parents.sheet import Sheet, make_sheet, offers_of, vietqr_of
+from gateway.parents.sheet import PaySheet, make_sheet, offers_of, vietqr_of
 
 log = structlog.get_logger(__name__)
 
@@ -221,7 +221,7 @@ async def return_from_checkout(
     query = request.scope["query_string"]
     returning = REDIRECT.get(adapter) or CREATE.get(adapter)
     if returning is None or not _TOKEN.fullmatch(token):  # nothing else goes into a header
-        raise ChannelNotFoundError
+        raise WayToPayNotFoundError
     if locale in ("vi", "en"):
         path = f"/pay/{token}/return/{adapter}"
         location = in_lang(f"{path}?{query.decode('latin-1')}" if query else path, _lang(locale))
@@ -243,7 +243,7 @@ def _lang(locale: str) -> Lang:
 def _invoice_page(
     request: HttpRequest,
     context: AppContext,
-    sheet: Sheet,
+    sheet: PaySheet,
     returned: str = "",
     unanswered: str = "",
     status_code: int = 200,
@@ -273,7 +273,7 @@ async def _invoice(context: AppContext, token: str) -> PublicInvoice:
     return found
 
 
-async def _sheet(context: AppContext, token: str) -> Sheet:
+async def _sheet(context: AppContext, token: str) -> PaySheet:
     invoice = await _invoice(context, token)
     if not invoice.paid_vnd:
         return _sheet_of(invoice)
@@ -282,7 +282,7 @@ async def _sheet(context: AppContext, token: str) -> Sheet:
     return make_sheet(invoice, receipts, business_date(now_utc()))
 
 
-def _sheet_of(invoice: PublicInvoice) -> Sheet:
+def _sheet_of(invoice: PublicInvoice) -> PaySheet:
     return make_sheet(invoice, (), business_date(now_utc()))
 
 
@@ -294,13 +294,13 @@ async def _payload(context: AppContext, token: str) -> str:
 
 
 async def _merchant(context: AppContext, invoice: PublicInvoice, adapter: str) -> Merchant:
-    """The merchant account that this invoice may be paid through. Raises ChannelNotFoundError."""
+    """The merchant account that this invoice may be paid through. Raises WayToPayNotFoundError."""
     for option in invoice.checkouts:
         if option.adapter == adapter:
             merchant = await context.merchants.find(adapter, option.account_key)
             if merchant is not None:
                 return merchant
-    raise ChannelNotFoundError
+    raise WayToPayNotFoundError
 
 
 def _address(caller: str) -> str:

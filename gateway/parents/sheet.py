@@ -35,7 +35,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class PaySheet:
     """An invoice ready to be shown. `days_left` is negative once it is overdue."""
 
     invoice: PublicInvoice
@@ -48,10 +48,10 @@ class Sheet:
     form_origins: tuple[str, ...]
 
 
-def make_sheet(invoice: PublicInvoice, receipts: Iterable[ReceiptLink], today: date) -> Sheet:
+def make_sheet(invoice: PublicInvoice, receipts: Iterable[ReceiptLink], today: date) -> PaySheet:
     """Everything the page shows; `today` is the business date."""
     payload = vietqr_of(invoice, today)
-    return Sheet(
+    return PaySheet(
         invoice=invoice,
         receipts=tuple(receipts),
         payload=payload,

@@ -1,1 +1,1 @@
-"""A day that a person closed: what the record vouches for, its chain, and what stays as it was."""
+"""Closing a day: what the signed record covers, the chain of records, and the results of closed days."""

@@ -1,4 +1,4 @@
-"""What a close vouches for, gathered as the body of its record: proofs, files, books and open exceptions.
+"""What a close covers, gathered as the body of its record: proofs, files, books and open exceptions.
 
 Cumulative like the proofs: everything up to the day. A day that is proved and not closed yet is
 gathered in the same way, for a draft. It must never hold an id of this database, or a name of a payer or

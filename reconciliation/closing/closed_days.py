@@ -53,15 +53,15 @@ SELECT ledger_account_id, body, result_hash FROM daily_proof
 async def closed_result(db: Driver, school_id: int, day: date) -> DayResult | None:
     """The closed result of `day`, or None while it is open.
 
-    A day that a later day's close vouches for has the proofs that its own reconciliation kept; one that was
+    A day that a later day's close covers has the proofs that its own reconciliation kept; one that was
     never reconciled has none, and the hash that the close was made by.
     """
     locked = await locked_until(db, school_id)
     if locked is None or day > locked:
         return None
     closes = effective_closes(await headings_of(db, school_id))
-    vouching = next(record for record in closes if record.day >= day)
-    close = await find_close(db, school_id, vouching.number)
+    covering = next(record for record in closes if record.day >= day)
+    close = await find_close(db, school_id, covering.number)
     if close.day == day:
         return DayResult(
             day=day,

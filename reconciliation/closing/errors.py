@@ -80,7 +80,7 @@ class SameReopenerError(ForbiddenError):
     text = msg("Người đề nghị không được tự duyệt mở lại; cần một người khác.")
 
 
-class ActorMissingError(InvalidError):
+class CloseActorMissingError(InvalidError):
     """Nobody is named who acts."""
 
     code = "actor_missing"

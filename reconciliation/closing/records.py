@@ -1,7 +1,7 @@
 """The chain of close records of a school: a day closed, a reopening requested, approved by another.
 
 Append-only. Each record's hash covers the one before it and its own body, a canonical JSON that names
-what it vouches for; its signature is a keyed hash, which the database alone cannot make. It must never
+what it covers; its signature is a keyed hash, which the database alone cannot make. It must never
 hold a name of a pupil or an id of this database. Design: docs/adr/0005.
 """
 

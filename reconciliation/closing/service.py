@@ -1,8 +1,8 @@
 """Closing and reopening the books of a school: the reconciliation proves, a person closes.
 
-Closing a day vouches for everything up to it and locks the books through it; reopening the latest close
+Closing a day covers everything up to it and locks the books through it; reopening the latest close
 takes two persons. Every step is a signed record (`reconciliation.closing.records`). It must never close over a
-difference, and never unlock what another close still vouches for. Design: docs/adr/0005.
+difference, and never unlock what another close still covers. Design: docs/adr/0005.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.payments.ingest.group_commit import announce_paid
 from reconciliation.closing.blockers import CloseBlocker, close_blockers
 from reconciliation.closing.close_body import close_body
 from reconciliation.closing.errors import (
-    ActorMissingError,
+    CloseActorMissingError,
     DayClosedError,
     DayNotProvedError,
     FutureCloseError,
@@ -79,7 +79,7 @@ async def close_day(
 ) -> DayClose:
     """Reconcile `day`, and close the books through it.
 
-    Raises ActorMissingError, FutureCloseError, DayClosedError, DayNotProvedError (each account in the way
+    Raises CloseActorMissingError, FutureCloseError, DayClosedError, DayNotProvedError (each account in the way
     is a fault), or SchoolBusyError; nothing is written then.
     """
     person = require_actor(actor)
@@ -127,7 +127,7 @@ async def request_reopening(
 ) -> DayClose:
     """Request that the latest close be reopened; another person approves it.
 
-    Raises ActorMissingError, ReopeningReasonMissingError, NotLatestCloseError, ReopeningPendingError or
+    Raises CloseActorMissingError, ReopeningReasonMissingError, NotLatestCloseError, ReopeningPendingError or
     SchoolBusyError.
     """
     person, why = require_actor(actor), _require_reason(reason)
@@ -148,7 +148,7 @@ async def reopen_day(
 ) -> DayClose:
     """Approve the request to reopen `day`: the books are locked through the close before it.
 
-    Raises ActorMissingError, NotLatestCloseError, ReopeningNotRequestedError, SameReopenerError when
+    Raises CloseActorMissingError, NotLatestCloseError, ReopeningNotRequestedError, SameReopenerError when
     `actor` made the request, or SchoolBusyError.
     """
     person = require_actor(actor)
@@ -162,7 +162,7 @@ async def reopen_day(
             raise SameReopenerError
         before = effective_closes(records)[:-1]
         until = before[-1].day if before else None
-        assert until is None or until < day, "a close before it vouches for earlier days alone"
+        assert until is None or until < day, "a close before it covers earlier days alone"
         await db.execute(BLOCK_POSTINGS, school_id)
         content = {
             "closed_number": close.number,
@@ -179,7 +179,7 @@ async def reopen_day(
 
 
 async def draft_of(db: Driver, school_id: int, day: date) -> dict[str, Any] | None:
-    """What a close of `day` would vouch for by the proofs kept now; None when the day was never proved.
+    """What a close of `day` would cover by the proofs kept now; None when the day was never proved.
 
     Raises FutureCloseError, or DayClosedError for a day that is closed.
     """
@@ -247,10 +247,10 @@ def _latest(records: Sequence[DayClose], day: date) -> DayClose:
 
 
 def require_actor(actor: str) -> str:
-    """The name of whoever acts, tidied. Raises ActorMissingError."""
+    """The name of whoever acts, tidied. Raises CloseActorMissingError."""
     tidy = " ".join(unicodedata.normalize("NFC", actor).split())
     if not tidy:
-        raise ActorMissingError
+        raise CloseActorMissingError
     return tidy
 
 

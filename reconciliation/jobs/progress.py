@@ -40,7 +40,7 @@ RunState = Literal["queued", "running", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRun:
-    """How the reconciliation of a school's day stands. Instants are aware, UTC.
+    """The state of the reconciliation of a school's day. Instants are aware, UTC.
 
     `done` of `total` of its `step`; `attempts` since it was queued; `error_code`: why the last one failed.
     """

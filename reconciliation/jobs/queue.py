@@ -52,7 +52,7 @@ def worker_name() -> str:
 
 
 def conninfo_of(url: str) -> str:
-    """libpq's address of the database that SQLAlchemy knows as `url` (postgresql+asyncpg://…)."""
+    """libpq's address of the database that is `url` for SQLAlchemy (postgresql+asyncpg://…)."""
     address = make_url(url)
     # asyncpg's word for what libpq calls sslmode; the values are the same
     query = {("sslmode" if name == "ssl" else name): value for name, value in address.query.items()}

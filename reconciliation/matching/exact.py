@@ -22,7 +22,7 @@ OPEN_LINES = """
   LEFT JOIN line_journal j ON j.school_id = s.school_id AND j.statement_line_id = s.id
  WHERE s.school_id = $1 AND s.posted_on <= $2 AND s.credit_vnd > 0 AND m.payment_id IS NULL
    AND j.journal_id IS NULL
-   -- money that a provider pays out waits for its settlement file, unless a person says that it is none
+   -- money that a provider pays out waits for its settlement file, unless a person decided that it is none
    AND NOT EXISTS (SELECT FROM exception e
                     WHERE e.school_id = s.school_id AND e.reason = 'batch_total_mismatch'
                       AND e.statement_line_id = s.id AND e.resolution IS DISTINCT FROM 'no_settlement')

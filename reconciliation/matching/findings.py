@@ -32,7 +32,7 @@ UNEXPLAINED_DEBITS = Command(
     )
 )
 
-# Money that the books say was given back by a bank whose statement of that day does not show it.
+# Refunds that are booked at a bank account whose statement of that day does not show them.
 REFUNDS_NOT_SHOWN = Command(
     opening(
         Reason.REFUND_UNMATCHED,
@@ -118,7 +118,7 @@ RESOLVE_REFUNDED = Command(
 
 
 async def list_findings(db: Driver, school_id: int, day: date) -> None:
-    """Write the exceptions that stand after matching up to `day`; withdraw those that resolved themselves."""
+    """Open the exceptions that are left after matching up to `day`; withdraw those that resolved themselves."""
     await db.execute(UNEXPLAINED_DEBITS, school_id, day)
     await db.execute(MISSING_IN_STATEMENT, school_id, day)
     await db.execute(REFUNDS_NOT_SHOWN, school_id, day)

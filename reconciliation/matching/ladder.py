@@ -1,6 +1,6 @@
 """The match ladder: pure rules from statement lines and payments to who belongs to whom.
 
-One line stands for one payment. From the surest rule to the weakest, each line and payment is taken
+One line is one payment. From the surest rule to the weakest, each line and payment is taken
 at most once; account and amount must always agree, but never suffice alone. Inputs are sorted by day
 and identity first and never changed, so that the order in which things arrived decides nothing.
 """
@@ -20,7 +20,7 @@ from core.kit.text import compact
 REFERENCE_SHIFTS = (0, 1, -1)
 BANK_ID_SHIFTS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5)
 MIN_CONTAINED = 8
-"""Characters of a compacted text below which being part of another says nothing."""
+"""Characters of a compacted text below which being part of another proves nothing."""
 
 
 class Rule(StrEnum):

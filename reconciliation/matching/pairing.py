@@ -220,7 +220,7 @@ async def _write_matches(db: Driver, school_id: int, matches: Sequence[Match]) -
 async def _list_conflicts(
     db: Driver, school_id: int, conflicts: Sequence[tuple[Fact, Fact]]
 ) -> None:
-    """The bank says another amount than the notice of the same transaction: a person must look."""
+    """Open an exception for each line of another amount than the notice of the same transaction."""
     await open_many(
         db,
         [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from core.exceptions.resolutions import NIGHT
+from core.exceptions.resolutions import RECONCILIATION_ACTOR
 from core.kit.database import Command, Driver, Query
 from core.kit.text import compact
 from core.refunds.booking import CompletedRefund, book_refunds
@@ -132,7 +132,7 @@ async def match_refund_debits(db: Driver, school_id: int, day: date) -> frozense
             CompletedRefund(
                 refund_id=refund.id,
                 on=debit.day,
-                actor=NIGHT,
+                actor=RECONCILIATION_ACTOR,
                 statement_line_id=debit.id,
                 bank_transaction_id=debit.bank_transaction_id,
             )

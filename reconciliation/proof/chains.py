@@ -3,7 +3,7 @@
 A line without the bank's number that two files show is taken for one line. Where the balance came back
 in between, it may have been two of the same text, and no sum would show that one is missing. So a day on
 which a balance comes back, and a line has no number, is proved only where one file surely holds it:
-within a file equal lines are told apart. Files are unbroken stretches of the account's lines, so one
+within a file equal lines are distinguished. Files are unbroken stretches of the account's lines, so one
 file holds the day if it is the only one of the day, or begins before it and ends after it; or if all its
 files begin before it, or all end after it, for then the longest holds the others. On any other day no
 line is taken for another: what lies between two equal lines leads from a balance back to it, and the
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from core.kit.database import Driver, Query
-from reconciliation.proof.proof import Chain
+from reconciliation.proof.proof import BalanceChain
 
 AccountDay = tuple[int, date]
 """A bank account and a day of it."""
@@ -110,15 +110,15 @@ SELECT w.bank_account_id, w.day,
 
 async def chains_of(
     db: Driver, school_id: int, days: Collection[AccountDay]
-) -> dict[AccountDay, Chain]:
+) -> dict[AccountDay, BalanceChain]:
     """How the lines of these days follow one another; days without lines are left out."""
     rows = await db.fetch(CHAINS, school_id, *_columns(days))
     return {
-        (row.bank_account_id, row.day): Chain(
+        (row.bank_account_id, row.day): BalanceChain(
             starts=row.starts, ends=row.ends, circle=row.circle, is_tangled=row.is_tangled
         )
         if row.is_all_known
-        else Chain(is_tangled=True)
+        else BalanceChain(is_tangled=True)
         for row in rows
     }
 

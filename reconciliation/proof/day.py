@@ -168,7 +168,7 @@ ON CONFLICT (school_id, ledger_account_id, business_date) DO UPDATE
 async def prove_day(
     db: Driver, school_id: int, day: date, created: int, on_progress: Progress
 ) -> DayResult:
-    """Prove business date `day` as it stands, hash the result and keep the proofs."""
+    """Prove business date `day` by the present books, hash the result and keep the proofs."""
     proofs = await _prove(db, school_id, day)
     on_progress("prove", len(proofs), len(proofs))
     result = await _conclude(db, school_id, day, proofs, created)

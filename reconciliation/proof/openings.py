@@ -1,7 +1,7 @@
-"""Opening balances: the books of a bank account begin with what its first statement says.
+"""Opening balances: the books of a bank account begin with the opening of its first statement.
 
-Less what they already knew of the time before. The posting follows when an earlier statement comes in.
-It must never be dated on a closed day.
+Less what they already hold of the time before. When an earlier statement is imported, the posting is
+reversed and made anew; it must never be dated on a closed day.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Opening:
     opened_vnd: int
 
 
-# `before_vnd`: what the books know of the time before the first statement, without opening balances and
+# `before_vnd`: what the books hold of the time before the first statement, without opening balances and
 # without payments and refunds that a statement line shows later all the same
 OPENINGS = Query(
     Opening,

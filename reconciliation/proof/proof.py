@@ -41,7 +41,7 @@ class ItemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One figure of a proof in VND and how many lines or payments it stands for."""
+    """One figure of a proof in VND and how many lines or payments it sums."""
 
     kind: ItemKind
     amount_vnd: int
@@ -70,7 +70,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
+class BalanceChain:
     """How the running balances of a day's lines follow one another, whatever files they came in.
 
     Every line leads from the balance before it to the one after. `starts` are balances that one line
@@ -119,7 +119,7 @@ class BankDay:
     expected_opening_vnd: int | None
     stated_openings: tuple[int, ...]
     stated_closings: tuple[int, ...]
-    chain: Chain | None
+    chain: BalanceChain | None
     matched: tuple[int, int]
     unposted: tuple[int, int]
     unreadable: tuple[int, int]

@@ -19,7 +19,8 @@ from reconciliation.review.errors import (
 )
 from reconciliation.review.locking import lock_payments
 from reconciliation.review.notes import require_note
-from reconciliation.settlements.line_matching import find_open_line, payments_named
+from reconciliation.settlements.line_matching import payments_named
+from reconciliation.settlements.open_lines import find_open_line
 
 BY_PROVIDER: Final = "provider"
 """Who approved a refund that the provider had made before anybody asked."""

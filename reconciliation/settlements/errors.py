@@ -7,7 +7,7 @@ from core.kit.texts import msg
 from reconciliation.statements.errors import RefusedFileError
 
 
-class ChannelNotFoundError(NotFoundError):
+class SettlementChannelNotFoundError(NotFoundError):
     """The school has no such merchant account."""
 
     text = msg("Không tìm thấy kênh thu này của trường.")
@@ -40,7 +40,7 @@ class RefusedSettlementError(RefusedFileError):
     text = msg("Tệp đối soát bị từ chối: {reason}")
 
 
-class BadTermsError(InvalidError):
+class TermsOutOfBoundsError(InvalidError):
     """Terms out of bounds, or for a channel that does not settle in batches."""
 
     code = "bad_terms"

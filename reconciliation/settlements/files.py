@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from asyncio import to_thread
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -26,12 +26,13 @@ from core.kit.database import Driver, Query
 from core.kit.faults import Fault
 from core.kit.locks import lock_reconciliation
 from reconciliation.settlements.errors import (
-    ChannelNotFoundError,
     NotSettledInBatchesError,
     RefusedSettlementError,
+    SettlementChannelNotFoundError,
     UnreadableSettlementError,
 )
-from reconciliation.settlements.faults import LATER, NamedLine, base_name, every_fault
+from reconciliation.settlements.faults import NamedLine, every_fault
+from reconciliation.settlements.line_writing import write_lines
 from reconciliation.statements.mappings import saved_layout
 
 SAMPLE_LINES: Final = 20
@@ -87,23 +88,6 @@ class ChannelKind:
     settlement: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingBatch:
-    """A batch of the name `base`, or one of its later parts ("B1 +1"); `booked_on` None: it is open."""
-
-    base: str
-    name: str
-    booked_on: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchId:
-    """A batch by its name."""
-
-    id: int
-    name: str
-
-
 CHANNEL_KIND = Query(
     ChannelKind, "SELECT adapter, settlement FROM merchant_account WHERE school_id = $1 AND id = $2"
 )
@@ -133,31 +117,6 @@ SELECT s.id AS settlement_id, false AS is_new, s.line_count AS lines, 0 AS new_l
  GROUP BY s.id, s.line_count
 """,
 )
-# a later part's name begins with the name of the batch and a mark; `base_name` tells it from a name that does so itself
-EXISTING_BATCHES = Query(
-    ExistingBatch,
-    """
-SELECT n.name AS base, b.name, b.booked_on
-  FROM unnest($3::text[]) AS n(name)
-  JOIN settlement_batch b ON b.school_id = $1 AND b.merchant_account_id = $2
-                         AND (b.name = n.name OR starts_with(b.name, n.name || $4))
-""",
-)
-# the update gives the ids of batches that are there already
-MAKE_BATCHES = Query(
-    BatchId,
-    """
-INSERT INTO settlement_batch (school_id, merchant_account_id, name)
-SELECT $1, $2, * FROM unnest($3::text[])
-ON CONFLICT (school_id, merchant_account_id, name) DO UPDATE SET name = excluded.name
-RETURNING id, name
-""",
-)
-LINE_COLUMNS: Final = (
-    "school_id", "settlement_id", "settlement_batch_id", "merchant_account_id", "row", "sheet", "kind",
-    "provider_transaction_id", "merchant_reference", "original_reference", "gross_vnd", "fee_vnd",
-    "vat_vnd", "net_vnd", "paid_at", "settled_on", "identity",
-)  # fmt: skip
 
 
 async def preview_settlement(
@@ -171,7 +130,7 @@ async def preview_settlement(
 ) -> SettlementPreview:
     """Read a file and report everything about it; nothing is written.
 
-    Raises ChannelNotFoundError, NotSettledInBatchesError or UnreadableSettlementError.
+    Raises SettlementChannelNotFoundError, NotSettledInBatchesError or UnreadableSettlementError.
     """
     read, adapter = await _read(db, school_id, merchant_account_id, data, file_name, layout)
     named = _named(read.lines)
@@ -201,7 +160,7 @@ async def import_settlement(
 ) -> ImportedSettlement:
     """Import a settlement file; the same file again changes nothing and gives the same answer.
 
-    Raises ChannelNotFoundError, NotSettledInBatchesError, UnreadableSettlementError, or
+    Raises SettlementChannelNotFoundError, NotSettledInBatchesError, UnreadableSettlementError, or
     RefusedSettlementError with every fault ("other_provider", "other_account", "settlement_gap",
     "changed_line", "no_lines"). Nothing is written then.
     """
@@ -227,7 +186,7 @@ async def import_settlement(
         actor,
     )
     new = [one for one in named if one.identity not in known]
-    await _write_lines(db, school_id, merchant_account_id, settlement_id, new)
+    await write_lines(db, school_id, merchant_account_id, settlement_id, new)
     await _list_unreadable(db, school_id, settlement_id, read)
     await audit(
         db,
@@ -260,7 +219,7 @@ async def _read(
     """
     channel = await db.fetch_one(CHANNEL_KIND, school_id, merchant_account_id)
     if channel is None:
-        raise ChannelNotFoundError
+        raise SettlementChannelNotFoundError
     if channel.settlement != "batch":
         raise NotSettledInBatchesError
     saved = await saved_layout(db, school_id, merchant_account_id=merchant_account_id)
@@ -328,53 +287,6 @@ async def _find(
     return await db.fetch_one(
         IMPORTED_BEFORE, school_id, merchant_account_id, hashlib.sha256(data).hexdigest()
     )
-
-
-async def _write_lines(
-    db: Driver,
-    school_id: int,
-    merchant_account_id: int,
-    settlement_id: int,
-    new: Sequence[NamedLine],
-) -> None:
-    """COPY the new lines in."""
-    batches = await _open_batches(db, school_id, merchant_account_id, {one.batch for one in new})
-    await db.copy_in(
-        "settlement_line",
-        LINE_COLUMNS,
-        (
-            (
-                school_id, settlement_id, batches[one.batch], merchant_account_id, one.line.row,
-                one.line.sheet, one.line.kind.value, one.line.provider_transaction_id,
-                one.line.merchant_reference, one.line.original_reference, one.line.gross_vnd,
-                one.line.fee_vnd, one.line.vat_vnd, one.line.net_vnd, one.line.paid_at,
-                one.line.settled_on, one.identity,
-            )
-            for one in new
-        ),
-    )  # fmt: skip
-
-
-async def _open_batches(
-    db: Driver, school_id: int, merchant_account_id: int, names: set[str]
-) -> Mapping[str, int]:
-    """For each name the batch that new lines join: the one not booked yet, else a new one beside it."""
-    existing: dict[str, list[ExistingBatch]] = {}
-    for batch in await db.fetch(
-        EXISTING_BATCHES, school_id, merchant_account_id, sorted(names), LATER
-    ):
-        if batch.base in {base_name(batch.name), batch.name}:
-            existing.setdefault(batch.base, []).append(batch)
-    chosen: dict[str, str] = {}
-    for name in sorted(names):
-        parts = existing.get(name, [])
-        unbooked = sorted(part.name for part in parts if part.booked_on is None)
-        chosen[name] = unbooked[0] if unbooked else f"{name}{LATER}{len(parts)}" if parts else name
-    made = await db.fetch(
-        MAKE_BATCHES, school_id, merchant_account_id, sorted(set(chosen.values()))
-    )
-    ids = {batch.name: batch.id for batch in made}
-    return {name: ids[batch] for name, batch in chosen.items()}
 
 
 async def _list_unreadable(

@@ -141,7 +141,7 @@ def pair_payouts(lines: Iterable[BankLine], batches: Sequence[OpenBatch]) -> tup
 
 
 def _only(pairs: Sequence[PayoutPair]) -> tuple[PayoutPair, ...]:
-    """Pairs of which neither side stands in another."""
+    """Pairs of which neither side is in another."""
     lines = Counter(pair.line.id for pair in pairs)
     batches = Counter(pair.batch.id for pair in pairs)
     return tuple(pair for pair in pairs if lines[pair.line.id] == 1 and batches[pair.batch.id] == 1)
@@ -167,7 +167,7 @@ def postings_of(
 ) -> tuple[Posting, ...]:
     """What books a batch: its net to the bank, its fee and VAT to their accounts, all out of clearing.
 
-    A sum below zero goes the other way, a sum of 0 nowhere. `paid_into_id`: where the net stands when it
+    A sum below zero goes the other way, a sum of 0 nowhere. `paid_into_id`: the account of the net when it
     is not the bank account (suspense, with the `payment_id` that the bank line was taken for).
     """
     parts = (

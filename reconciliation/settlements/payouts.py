@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from datetime import date
 
-from core.exceptions.resolutions import NIGHT
+from core.exceptions.resolutions import RECONCILIATION_ACTOR
 from core.kit.database import Command, Driver, Query
 from core.ledger.service import account_of, open_day, post
 from reconciliation.settlements.differences import CHANNEL, list_differences
@@ -167,7 +167,7 @@ async def _book_pairs(db: Driver, school_id: int, pairs: Sequence[PayoutPair]) -
         (pair, journal_id, on, evidence_of(pair.batch, pair.agreed))
         for pair, (journal_id, on) in zip(pairs, journals, strict=True)
     ]
-    await write_booking(db, school_id, booked, actor=NIGHT)
+    await write_booking(db, school_id, booked, actor=RECONCILIATION_ACTOR)
 
 
 async def _book_empty(db: Driver, school_id: int, batches: Sequence[OpenBatch]) -> None:

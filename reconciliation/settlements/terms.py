@@ -13,7 +13,7 @@ from datetime import date
 
 from core.identity.audit import audit
 from core.kit.database import Command, Driver, Query
-from reconciliation.settlements.errors import BadTermsError, ChannelNotFoundError
+from reconciliation.settlements.errors import SettlementChannelNotFoundError, TermsOutOfBoundsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +154,12 @@ async def set_terms(
 ) -> None:
     """Set what holds from a day on; set again for the same day it replaces that.
 
-    Raises ChannelNotFoundError, or BadTermsError where the channel does not settle in batches or a figure is
+    Raises SettlementChannelNotFoundError, or TermsOutOfBoundsError where the channel does not settle in batches or a figure is
     out of bounds.
     """
     settlement = await db.fetch_value(SETTLEMENT_OF, school_id, merchant_account_id)
     if settlement is None:
-        raise ChannelNotFoundError
+        raise SettlementChannelNotFoundError
     in_bounds = (
         0 <= terms.fee_basis_points <= 10_000
         and 0 <= terms.fixed_vnd <= 1_000_000_000
@@ -168,7 +168,7 @@ async def set_terms(
         and 0 <= terms.tolerance_vnd <= 1_000_000_000
     )
     if settlement != "batch" or not in_bounds:
-        raise BadTermsError
+        raise TermsOutOfBoundsError
     before = [
         one
         for one in await terms_of(db, school_id, merchant_account_id)

@@ -41,7 +41,7 @@ ANALYZE_FROM: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementPreview:
-    """What a file holds and what would stand against importing it. Amounts in VND.
+    """What a file holds and what is wrong with it. Amounts in VND.
 
     `new_lines` are those that no earlier file brought. `faults` empty: it can be imported.
     """

@@ -6,7 +6,7 @@ that row's money: it is listed with the amount, never guessed into a payment.
 
 The identity of a line is the line itself: account, day, amounts, the balance after it, and the
 bank's transaction id or else its text; and, for equal lines, which of them in the file. The balance
-makes one transfer in two overlapping files the same, and tells two identical ones apart even when they
+makes one transfer in two overlapping files the same, and distinguishes two identical ones even when they
 come in two files, unless it came back in between: see `reconciliation.proof.chains`.
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.kit.clock import business_date
 from core.kit.reference import find_references, make_references
-from demo.plan import CHECKOUTS, Bill, Doors, Plan, make_plan
+from demo.plan import CHECKOUTS, DemoBill, DemoChannels, Plan, make_plan
 from sandbox.noise import Payee
 
 DAY = date(2026, 11, 21)
@@ -18,12 +18,12 @@ PAYEES = [
     Payee(number="B", holder="TRUONG", bank="MB"),
     Payee(number="C", holder="TRUONG", bank="VietinBank"),
 ]
-DOORS = Doors(
+DOORS = DemoChannels(
     notifiers={"A": ("sepay", "casso"), "B": ("vietqrvn", "mb"), "C": ("vietinbank",)},
     va_prefixes={"C": "HSEN"},
 )
 FILES = [
-    Bill(
+    DemoBill(
         code=f"G22-{n:04d}",
         reference=reference,
         token=f"t{n}",
@@ -34,10 +34,10 @@ FILES = [
 ]
 
 
-def bills(count: int) -> list[Bill]:
+def bills(count: int) -> list[DemoBill]:
     references = make_references(range(count), b"k" * 32)
     return [
-        Bill(
+        DemoBill(
             code=f"HS{number:05d}",
             reference=reference,
             token=f"token{number}",

@@ -21,10 +21,10 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     OutgoingRequest,
     Payee,
     Payer,
-    Query,
     RefundOrder,
     RefusedError,
     Request,
@@ -69,7 +69,7 @@ ORDER = Order(
         account_holder="TH 01",
     ),
 )
-QUERY = Query(
+QUERY = OrderQuery(
     request_id="a" * 32,
     merchant_reference=ORDER.merchant_reference,
     provider_reference="",

@@ -18,9 +18,9 @@ from adapters.contract import (
     MerchantAccount,
     Notice,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
-    Query,
     Refused,
     RefusedError,
 )
@@ -120,12 +120,12 @@ def read_return(query: bytes, account: MerchantAccount) -> Outcome:  # noqa: ARG
     return Outcome.PENDING
 
 
-def ask(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed QUERY; ThoiGianGD is the order's, as in its INIT. See QueryAdapter.ask."""
     return _post("query_url", _question("QUERY", query, account), account)
 
 
-def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
+def read_answer(query: OrderQuery, answer: Answer, account: MerchantAccount) -> tuple[Notice, ...]:
     """The same notice as the CONFIRM of the same transaction. See QueryAdapter.read_answer."""
     message = _spoken(answer)
     code = identity(message, "MaLoi")
@@ -147,13 +147,13 @@ def read_answer(query: Query, answer: Answer, account: MerchantAccount) -> tuple
     return (payment_notice(message, outcome, unmapped, query.asked_at),)
 
 
-def ask_receipt(query: Query, account: MerchantAccount) -> OutgoingRequest:
+def ask_receipt(query: OrderQuery, account: MerchantAccount) -> OutgoingRequest:
     """A signed GET_BILL. See ReceiptAdapter.ask_receipt."""
     return _post("bill_url", _question("GET_BILL", query, account), account)
 
 
 def read_receipt(
-    query: Query,  # noqa: ARG001 - the contract's shape
+    query: OrderQuery,  # noqa: ARG001 - the contract's shape
     answer: Answer,
     account: MerchantAccount,
 ) -> bytes | OutgoingRequest | None:
@@ -180,7 +180,7 @@ def _version(account: MerchantAccount) -> str:
     return account.settings.get("version") or "1.0.6"
 
 
-def _question(kind: str, query: Query, account: MerchantAccount) -> dict[str, object]:
+def _question(kind: str, query: OrderQuery, account: MerchantAccount) -> dict[str, object]:
     fields = {
         "LoaiBanTin": kind,
         "PhienBan": _version(account),

@@ -1,1 +1,1 @@
-"""A notice from the door to its commit: deduplicate, allocate, write, each counted exactly once."""
+"""A notice from its arrival to its commit: deduplicate, allocate, write, each counted exactly once."""

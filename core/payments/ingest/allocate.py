@@ -152,7 +152,7 @@ def _open_invoices(targets: Sequence[Target]) -> list[OpenInvoice]:
 def _readings(targets: Sequence[Target]) -> Iterator[list[OpenInvoice]]:
     """What several references may mean: the invoices named by themselves, or these and all else that is owed.
 
-    The first only where no other pupil's standing reference stands beside them that owes something too.
+    The first only where the text names no other pupil who owes something too.
     """
     named = [target for target in targets if isinstance(target, InvoiceTarget)]
     owners = {target.invoice.student_id for target in named}

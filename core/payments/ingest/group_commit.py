@@ -124,7 +124,7 @@ class GroupCommit:
             parts = _parts(group, by_school=isinstance(error, LOCKED))
             if len(parts) == 1:
                 _fail(group, error)
-            else:  # a message that cannot be recorded must not turn the others away
+            else:  # a message that cannot be recorded must not have the others refused
                 for part in parts:
                     await self._record_group(part)
             return
@@ -167,7 +167,7 @@ SELECT nextval('journal_number_seq')
 
 
 async def commit_notices(engine: AsyncEngine, notices: Sequence[InboundNotice]) -> Recorded:
-    """Record notices in a transaction of their own and tell the pages which invoices were paid."""
+    """Record notices in a transaction of their own, and wake the pages of the invoices that were paid."""
     async with asyncio.timeout(COMMIT_TIMEOUT_S), borrowed(engine) as db:
         async with db.transaction():
             journals = await db.fetch(OPEN_BATCH, len(notices), LOCK_PATIENCE)
@@ -178,7 +178,7 @@ async def commit_notices(engine: AsyncEngine, notices: Sequence[InboundNotice]) 
 
 
 def log_unmapped(notices: Sequence[InboundNotice], verdicts: Sequence[Verdict]) -> None:
-    """Log states that no protocol defines, once per recorded notice: the provider's word and no more."""
+    """Log states that no protocol defines, once per recorded notice: the provider's code and no more."""
     for inbound, verdict in zip(notices, verdicts, strict=True):
         status = inbound.notice.unmapped_status
         if status and not verdict.duplicate and verdict.kind is not VerdictKind.CONFLICT:

@@ -91,15 +91,7 @@ async def ingest_notices(
         decisions += decided
         confirmations += confirming
 
-    stored = {
-        one.inbound.identity: StoredNotice(
-            *one.inbound.identity, one.notice_id, one.inbound.fingerprint, verdict
-        )
-        for one, verdict in (
-            *((decision.new, decision.allocation.verdict) for decision in decisions),
-            *((confirming.new, confirming.verdict) for confirming in confirmations),
-        )
-    }
+    stored = _stored_now(decisions, confirmations)
     new = set(stored)
     for known in await _read_stored(db, [identity for identity in first if identity not in new]):
         stored[known.identity] = known
@@ -126,6 +118,20 @@ async def ingest_notices(
     )
 
 
+def _stored_now(
+    decisions: Sequence[Decision], confirmations: Sequence[Confirmation]
+) -> dict[Identity, StoredNotice]:
+    """What this batch has stored, by transaction."""
+    verdicts = [(one.new, one.allocation.verdict) for one in decisions]
+    verdicts += [(one.new, one.verdict) for one in confirmations]
+    return {
+        new.inbound.identity: StoredNotice(
+            *new.inbound.identity, new.notice_id, new.inbound.fingerprint, verdict
+        )
+        for new, verdict in verdicts
+    }
+
+
 def _judge(
     arrived: Sequence[InboundNotice],
     stored: Mapping[Identity, StoredNotice],
@@ -139,7 +145,7 @@ def _judge(
     conflicts: list[Conflict] = []
     for inbound in arrived:
         known = stored[inbound.identity]
-        if not _says_the_same(inbound, known.fingerprint):
+        if not _is_repeated(inbound, known.fingerprint):
             conflicts.append(Conflict(inbound, known.notice_id))
             verdicts.append(Verdict(kind=VerdictKind.CONFLICT, record_id=str(known.notice_id)))
             continue
@@ -154,7 +160,7 @@ def _judge(
     return verdicts, conflicts
 
 
-def _says_the_same(inbound: InboundNotice, fingerprint: bytes) -> bool:
+def _is_repeated(inbound: InboundNotice, fingerprint: bytes) -> bool:
     """Whether what is stored is this notice, or this notice as a settlement file reported it before."""
     if fingerprint == inbound.fingerprint:
         return True
@@ -361,7 +367,7 @@ def _allocation(inbound: InboundNotice, targets: Mapping[str, Target]) -> Alloca
         allocation = dataclasses.replace(allocation, reference=named.invoice.reference)
     if inbound.is_paid:
         return allocation
-    # no money in it: some protocols still want to hear that the order or its amount is not ours
+    # no money in it: some protocols still want to know that the order or its amount is not ours
     reported = {VerdictKind.UNKNOWN_REFERENCE, VerdictKind.AMOUNT_DIFFERS}
     if notice.merchant_reference and allocation.verdict in reported:
         return Allocation(verdict=allocation.verdict)

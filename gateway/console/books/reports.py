@@ -25,7 +25,7 @@ from gateway.console.books.report_sheets import (
     collected_sheet,
     debt_sheet,
 )
-from gateway.console.errors import BadDateError, BadPeriodError, ReportNotFoundError
+from gateway.console.errors import BadDateError, ReportNotFoundError, ReportPeriodError
 from gateway.console.frame.actions import action, in_transaction
 from gateway.console.frame.forms import CENTURY, date_or_none, number_or_none
 from gateway.console.frame.screen import Page, file_to_keep, screen
@@ -75,8 +75,8 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A report made. `books`: the accounts to choose from, where there is a choice."""
+class ReportView:
+    """A report as it is shown. `books`: the accounts to choose from, where there is a choice."""
 
     sheet: ReportSheet
     drawn: Drawn
@@ -117,7 +117,7 @@ async def download_report(
     until: FromQuery[str] = "",
     account: FromQuery[str] = "",
 ) -> Response[bytes]:
-    """The same table as XLSX, in the page's language. Raises BadDateError, BadPeriodError."""
+    """The same table as XLSX, in the page's language. Raises BadDateError, ReportPeriodError."""
     asked = _asked(kind, since, until, account)
     async with transaction(request.context.engine) as db:
         report = await _make(db, request.school_id, asked)
@@ -145,14 +145,14 @@ async def _report_screen(request: ConsoleRequest, db: Driver, asked: ReportReque
 def _asked(kind: str, since: str, until: str, account: str) -> ReportRequest:
     """The request as values; empty dates mean today and its month's first day.
 
-    Raises ReportNotFoundError, BadDateError, BadPeriodError.
+    Raises ReportNotFoundError, BadDateError, ReportPeriodError.
     """
     if kind not in TABS:
         raise ReportNotFoundError
     last = _day(until, business_date(now_utc()))
     first = _day(since, last.replace(day=1))
     if kind == "collected" and not timedelta() <= last - first < timedelta(MAX_PERIOD_DAYS):
-        raise BadPeriodError(MAX_PERIOD_DAYS)
+        raise ReportPeriodError(MAX_PERIOD_DAYS)
     return ReportRequest(kind=kind, since=first, until=last, account=number_or_none(account))
 
 
@@ -165,7 +165,7 @@ def _day(text: str, otherwise: date) -> date:
     return day
 
 
-async def _make(db: Driver, school_id: int, asked: ReportRequest) -> Report:
+async def _make(db: Driver, school_id: int, asked: ReportRequest) -> ReportView:
     if asked.kind == "debt":
         return await _debt(db, school_id, asked)
     if asked.kind == "collected":
@@ -175,9 +175,9 @@ async def _make(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     return await _bank_book(db, school_id, asked)
 
 
-async def _debt(db: Driver, school_id: int, asked: ReportRequest) -> Report:
+async def _debt(db: Driver, school_id: int, asked: ReportRequest) -> ReportView:
     classes = await debt_by_class(db, school_id, asked.until)
-    return Report(
+    return ReportView(
         sheet=debt_sheet(classes, asked.until),
         drawn=Drawn(
             title=msg("Công nợ theo lớp"),
@@ -188,9 +188,9 @@ async def _debt(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     )
 
 
-async def _collected(db: Driver, school_id: int, asked: ReportRequest) -> Report:
+async def _collected(db: Driver, school_id: int, asked: ReportRequest) -> ReportView:
     table = in_table(await collected_by_item(db, school_id, asked.since, asked.until))
-    return Report(
+    return ReportView(
         sheet=collected_sheet(table, asked.since, asked.until),
         drawn=Drawn(
             title=msg("Đã thu theo khoản thu"),
@@ -204,9 +204,9 @@ async def _collected(db: Driver, school_id: int, asked: ReportRequest) -> Report
     )
 
 
-async def _cashless(db: Driver, school_id: int, asked: ReportRequest) -> Report:
+async def _cashless(db: Driver, school_id: int, asked: ReportRequest) -> ReportView:
     months = await cashless_by_month(db, school_id, asked.until)
-    return Report(
+    return ReportView(
         sheet=cashless_sheet(months),
         drawn=Drawn(
             title=msg("Thu không dùng tiền mặt theo tháng"),
@@ -224,12 +224,12 @@ async def _cashless(db: Driver, school_id: int, asked: ReportRequest) -> Report:
     )
 
 
-async def _bank_book(db: Driver, school_id: int, asked: ReportRequest) -> Report:
+async def _bank_book(db: Driver, school_id: int, asked: ReportRequest) -> ReportView:
     books = await bank_books(db, school_id)
     book = book_of(books, asked.account)
     day = await day_book(db, school_id, book.ledger_account_id, asked.until)
     flows = await day_flows(db, school_id, book.ledger_account_id, asked.until)
-    return Report(
+    return ReportView(
         sheet=cash_book_sheet(book, day, asked.until),
         drawn=Drawn(
             title=msg("Tiền vào tài khoản trong 14 ngày"),

@@ -35,7 +35,7 @@ TransactionHandler: TypeAlias = Callable[Concatenate[ConsoleRequest, Driver, ...
 def in_transaction(handler: TransactionHandler) -> Handler:
     """Give `handler` a connection `db` in one transaction, committed once it has an answer.
 
-    After the commit the pages of the invoices in `request.paid` are told.
+    After the commit the pages of the invoices in `request.paid` hear of it.
     """
 
     async def run(request: ConsoleRequest, **given: Any) -> Page:

@@ -11,10 +11,10 @@ from litestar.exceptions import HTTPException
 
 from core.kit.errors import DomainError
 from gateway.console.errors import (
-    BadRequestError,
     FailedError,
     FormExpiredError,
     PageNotFoundError,
+    UnreadableRequestError,
     UploadTooLargeError,
 )
 from gateway.console.frame.screen import HOME, Page, goto, screen
@@ -48,7 +48,7 @@ def show_problem(
 
 def show_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Page:
     """What the framework refuses (an unknown page, a foreign form, a body too large), as a page."""
-    problem = _HTTP_ERRORS.get(error.status_code, BadRequestError)()
+    problem = _HTTP_ERRORS.get(error.status_code, UnreadableRequestError)()
     return show_problem(request, problem, error.status_code)
 
 

@@ -10,9 +10,9 @@ from litestar.params import FromQuery
 
 from core.fees.queries import get_schedule
 from core.kit.database import Driver
+from core.portal.errors import ServiceNotFoundError
 from core.portal.queries import applications_of
 from core.statistics.queries import issued_schedules
-from gateway.console.errors import ServiceNotFoundError
 from gateway.console.frame.actions import in_transaction
 from gateway.console.frame.forms import number_or_none
 from gateway.console.frame.screen import Page, RowId, screen

@@ -15,7 +15,7 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
 from core.kit.database import Driver
-from gateway.console.errors import BadItemAmountError, NothingChosenError, RuleMissingError
+from gateway.console.errors import BadItemAmountError, NoDebitChosenError, RuleMissingError
 from gateway.console.frame.actions import action, in_transaction
 from gateway.console.frame.forms import MAX_NOTE, NoteForm, number_or_none, typed
 from gateway.console.frame.screen import Page, RowId, goto, screen
@@ -64,7 +64,7 @@ async def preview_fees(request: ConsoleRequest, db: Driver) -> Page:
     chosen = await _chosen(request)
     lines = [one for one in await open_debits(db, request.school_id) if one.exception_id in chosen]
     if not lines:
-        raise NothingChosenError
+        raise NoDebitChosenError
     return screen(request, "debits_preview.html", active="exceptions", lines=lines)
 
 

@@ -18,7 +18,7 @@ from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver
 from core.kit.errors import ConflictError, DomainError, NotFoundError
 from core.uploads.service import drop_upload, find_upload, keep_upload, mark_accepted
-from gateway.console.errors import BadTermsError, ChannelMissingError
+from gateway.console.errors import ChannelMissingError, UnreadableTermsError
 from gateway.console.frame.actions import action, in_transaction
 from gateway.console.frame.forms import MAX_NOTE, NoteForm, file_of, number_or_none, typed
 from gateway.console.frame.screen import Page, RowId, goto, screen
@@ -60,7 +60,7 @@ class TermsForm:
     tolerance_vnd: str = "0"
 
     def terms(self) -> SettlementTerms:
-        """The terms. Raises BadTermsError for what is no number or day."""
+        """The terms. Raises UnreadableTermsError for what is no number or day."""
         try:
             return SettlementTerms(
                 valid_from=date.fromisoformat(self.valid_from),
@@ -71,7 +71,7 @@ class TermsForm:
                 tolerance_vnd=_vnd(self.tolerance_vnd),
             )
         except ValueError as error:
-            raise BadTermsError from error
+            raise UnreadableTermsError from error
 
 
 @dataclass(frozen=True, slots=True)

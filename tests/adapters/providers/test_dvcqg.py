@@ -34,12 +34,12 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
     Payee,
     Payer,
     Procedure,
-    Query,
     Refused,
     RefusedError,
     Request,
@@ -115,7 +115,7 @@ ORDER = Order(
     payer=Payer(name="Nguyễn Văn A", personal_id="001090000001", address="12 Lý Thường Kiệt"),
     payee=PAYEE,
 )
-QUESTION = Query(
+QUESTION = OrderQuery(
     request_id="0" * 32,
     merchant_reference=ORDER.merchant_reference,
     provider_reference="",

@@ -19,11 +19,11 @@ from adapters.contract import (
     MerchantAccount,
     Notice,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
     Payee,
     Payer,
-    Query,
     Refused,
     RefusedError,
     Request,
@@ -79,7 +79,7 @@ ORDER = Order(
         account_holder="TRUONG",
     ),
 )
-QUERY_ = Query(
+QUERY_ = OrderQuery(
     request_id="0" * 32,
     merchant_reference=ORDER.merchant_reference,
     provider_reference="",

@@ -22,11 +22,11 @@ from adapters.contract import (
     MerchantAccount,
     Notice,
     Order,
+    OrderQuery,
     Outcome,
     OutgoingRequest,
     Payee,
     Payer,
-    Query,
     Refused,
     RefusedError,
     Request,
@@ -84,7 +84,7 @@ ORDER = Order(
         account_holder="TRUONG",
     ),
 )
-QUERY_ = Query(
+QUERY_ = OrderQuery(
     request_id="0" * 32,
     merchant_reference=ORDER.merchant_reference,
     provider_reference="",

@@ -23,10 +23,10 @@ from adapters.contract import (
     Notice,
     Notices,
     Order,
+    OrderQuery,
     Outcome,
     Payee,
     Payer,
-    Query,
     RefundOrder,
     RefundState,
     Refused,
@@ -52,7 +52,7 @@ ACCOUNT = MerchantAccount(
         "query_url": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
     },
 )
-QUERY_ = Query(
+QUERY_ = OrderQuery(
     request_id="R1",
     merchant_reference="1716257871703",
     provider_reference="",

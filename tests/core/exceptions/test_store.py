@@ -13,7 +13,7 @@ from support.factories import DAY, make_world
 from core.exceptions.details import ExceptionDetail, ExceptionSteps, StepDetail
 from core.exceptions.notes import notes_of, write_notes
 from core.exceptions.reasons import Reason
-from core.exceptions.resolutions import NIGHT, Resolution
+from core.exceptions.resolutions import RECONCILIATION_ACTOR, Resolution
 from core.exceptions.service import (
     assign,
     open_denied,
@@ -74,7 +74,9 @@ async def test_findings_follow_while_open_and_return_when_they_were_withdrawn(
         await open_denied(db, replace(new(school_id, "a"), detail={"denied": ["momo:B2"]}))
         await open_many(db, [new(school_id, "b"), new(school_id, "c")])
         _, withdrawn, concluded = [row["id"] for row in await rows_of(db, school_id)]
-        await resolve(db, school_id, [withdrawn], Resolution.MATCHED_LATER, actor=NIGHT)
+        await resolve(
+            db, school_id, [withdrawn], Resolution.MATCHED_LATER, actor=RECONCILIATION_ACTOR
+        )
         await resolve(db, school_id, [concluded], Resolution.ACCEPTED, actor="an", note="đúng")
         await open_or_follow(db, [new(school_id, name, 7_000) for name in "abc"])
         a, b, c = await rows_of(db, school_id)

@@ -13,7 +13,7 @@ from litestar import Litestar, get
 from litestar.testing import TestClient
 
 from adapters.messages import Lang, msg
-from core.kit.errors import Problem
+from core.kit.errors import InvalidError
 from gateway.pages import rendering
 from gateway.pages.rendering import page, render, text_of
 from gateway.pages.typesetting import set_pdf
@@ -37,8 +37,26 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "cache", {})
 
 
+class TwoLanguageError(InvalidError):
+    """A refusal that brings both languages along."""
+
+    code = "x"
+
+    def __init__(self, vi: str, en: str) -> None:
+        super().__init__(vi)
+        self._both = (vi, en)
+
+    @property
+    def vi(self) -> str:
+        return self._both[0]
+
+    @property
+    def en(self) -> str:
+        return self._both[1]
+
+
 def rendered(lang: Lang) -> list[str]:
-    why = Problem("x", vi="Vì <thế>", en="For <that>")
+    why = TwoLanguageError("Vì <thế>", "For <that>")
     return render(
         "sample.html",
         lang,
@@ -93,7 +111,7 @@ def test_a_page_is_in_the_language_that_its_address_asks_for(
             "error.html",
             status=429,
             title=msg("Quá nhiều yêu cầu"),
-            advice=Problem("x", vi="Hãy đợi.", en="Please wait."),
+            advice=TwoLanguageError("Hãy đợi.", "Please wait."),
         )
 
     with TestClient(Litestar([wrong])) as client:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciliation.matching.ladder import Fact, Rule, amount_conflicts, propose_matches
-from reconciliation.proof.proof import BankDay, Chain, ItemKind, prove_bank
+from reconciliation.proof.proof import BalanceChain, BankDay, ItemKind, prove_bank
 
 DAY = date(2026, 9, 10)
 
@@ -109,7 +109,7 @@ def day_of(**more: object) -> BankDay:
         "expected_opening_vnd": 100,
         "stated_openings": (),
         "stated_closings": (),
-        "chain": Chain(starts=(100,), ends=(150,)),
+        "chain": BalanceChain(starts=(100,), ends=(150,)),
         "matched": (50, 1),
         "unposted": (0, 0),
         "unreadable": (0, 0),
@@ -128,7 +128,7 @@ def test_one_dong_is_a_difference() -> None:
 
 
 def test_files_with_a_hole_between_them_prove_nothing() -> None:
-    chain = Chain(starts=(100, 130), ends=(120, 150))
+    chain = BalanceChain(starts=(100, 130), ends=(120, 150))
     proof = prove_bank(day_of(chain=chain))
     assert (proof.closing_vnd, proof.difference_vnd) == (None, None)
     assert ItemKind.BROKEN_BALANCE in {item.kind for item in proof.items}
@@ -142,7 +142,7 @@ def test_lines_that_lead_elsewhere_than_every_file_says_prove_nothing() -> None:
 
 
 def test_a_day_that_ends_where_it_began_is_entered_where_the_last_one_ended() -> None:
-    circle = Chain(circle=(100, 150))
+    circle = BalanceChain(circle=(100, 150))
     assert circle.opening(150) == circle.closing(150) == 150
     assert circle.opening(None, (150, 900)) == 150
     assert circle.opening(999) == 100
