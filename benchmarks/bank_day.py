@@ -1,4 +1,4 @@
-"""A school's day at the bank, for `reconcile`: open invoices, payments that were told of, files as banks write them.
+"""A school's day at the bank, for `reconcile`: open invoices, payments with their notices, files as banks write them.
 
 The memos are noisy as real ones are: banks' envelopes, codes in lower case, broken by a space or dashes, with
 a letter wrong, or without a code; some invoices are paid twice, and some notices never came.
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Notice, Outcome
 from core.kit.clock import VN
-from core.kit.database import Driver, transaction
+from core.kit.database import Command, Driver, Query, transaction
 from core.kit.reference import ALPHABET, make_references
 from core.ledger.service import open_books
 from core.merchants.directory import Merchant, statement_merchants
@@ -48,11 +48,22 @@ INSERT INTO fee_schedule (school_id, name, school_year, month, due_on, status, c
   VALUES (1, 'Tháng 9', '2026-2027', '2026-09-01', '2026-09-30', 'issued', 'h', 'an');
 """
 
-# The school as it stands is given, not measured: its foreign keys are not looked up one by one, and what
+
+@dataclass(frozen=True, slots=True)
+class KeyScript:
+    """A key or an index: the statements that drop it and make it again."""
+
+    drop: str
+    make: str
+
+
+# The school as it is at first is given, not measured: its foreign keys are not looked up one by one, and what
 # else finds its rows is built once they are there.
 GIVEN = "SET LOCAL session_replication_role = replica; SET LOCAL synchronous_commit = off"
 FILLED = ("student", "invoice", "notice", "payment", "transfer")
-KEYS = """
+KEYS = Query(
+    KeyScript,
+    """
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
        format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS make
   FROM pg_constraint WHERE contype = 'u' AND conrelid = ANY($1::text[]::regclass[])
@@ -60,11 +71,12 @@ UNION ALL
 SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
   FROM pg_index i WHERE indrelid = ANY($1::text[]::regclass[])
                     AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u'))
-"""
+""",
+)
 
-# An invoice of each pupil; and where a transfer paid exactly that one and was told of, what `ingest_notices`
+# An invoice of each pupil; and where a transfer paid exactly that one and was notified, what `ingest_notices`
 # writes then.
-ISSUE = """
+ISSUE = Command("""
 WITH asked AS (
   SELECT *, nextval('journal_number_seq') AS journal_id, nextval(pg_get_serial_sequence('notice', 'id')) AS notice_id
     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[])
@@ -84,7 +96,7 @@ WITH asked AS (
          CASE WHEN a.transaction_id IS NULL THEN 0 ELSE a.vnd END, $7, $7
     FROM asked a JOIN pupil p ON p.code = a.reference
   RETURNING id, student_id, reference
-), told AS (
+), notified AS (
   INSERT INTO notice (school_id, id, merchant_account_id, transaction_id, outcome, amount_vnd, paid_at, business_date,
                       content, merchant_reference, payee_account, bank_transaction_id, fingerprint, raw, verdict)
   SELECT 1, notice_id, $9, transaction_id, 'paid', vnd, $8, $7, content, '', $10, bank_transaction_id, fingerprint,
@@ -103,12 +115,16 @@ SELECT 1, nextval('journal_number_seq'), 'invoice_issued', receivable_id, income
 UNION ALL
 SELECT 1, a.journal_id, 'payment_received', bank_id, receivable_id, a.vnd, $7, d.student_id, d.id, a.notice_id
   FROM asked a JOIN due d USING (reference), ledger WHERE a.transaction_id IS NOT NULL
-"""
+""")
+
+PUSH_ACCOUNT = Query(
+    int, "SELECT id FROM merchant_account WHERE school_id = 1 AND adapter = 'sepay'"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """A transfer of the day: what the payer wrote, what the bank wrote, and whether a notice told of it.
+    """A transfer of the day: what the payer wrote, what the bank wrote, and whether a notice of it came.
 
     `is_plain`: it names the invoice of its number, and without a fault.
     """
@@ -191,14 +207,14 @@ def _write(path: Path, rows: Sequence[str], *, is_vcb: bool) -> Path:
 
 
 async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
-    """The school, its open invoices, and `count` transfers less the lost ones told by notices."""
+    """The school, its open invoices, and `count` transfers with their notices, less the lost ones."""
     async with transaction(engine) as db:
         await db.raw.execute(WORLD)
         await open_books(db, 1)
         push = await _pushed(db)
-        keys = await db.raw.fetch(KEYS, FILLED)
+        keys = await db.fetch(KEYS, FILLED)
         for key in keys:
-            await db.raw.execute(key["drop"])
+            await db.raw.execute(key.drop)
     paid = transfers(count)
     odd: list[Paid] = []
     for start in range(0, INVOICES, ISSUED_TOGETHER):
@@ -215,7 +231,7 @@ async def make_world(engine: AsyncEngine, count: int, day: date) -> None:
             "SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '256MB'"
         )
         for key in keys:
-            await db.raw.execute(key["make"])
+            await db.raw.execute(key.make)
         await db.raw.execute("ANALYZE")
     while odd:
         async with transaction(engine) as db:
@@ -240,7 +256,7 @@ async def _issue(
         else (None, None, None, None)
         for one in notices
     ]
-    await db.raw.execute(
+    await db.execute(
         ISSUE,
         make_references(range(numbers.start + 1, numbers.stop + 1), KEY),
         [FEES_VND[n % len(FEES_VND)] for n in numbers],
@@ -253,9 +269,9 @@ async def _issue(
 
 
 async def _pushed(db: Driver) -> Merchant:
-    """The door of the bank's pushes: the statement's, under another adapter's name."""
+    """The merchant account of the bank's pushes: the statement's, under another adapter's name."""
     (statement,) = (await statement_merchants(db, 1)).values()
-    number = await db.raw.fetchval("SELECT id FROM merchant_account WHERE adapter = 'sepay'")
+    number = await db.fetch_only(PUSH_ACCOUNT)
     return dataclasses.replace(statement, adapter="sepay", merchant_account_id=number)
 
 

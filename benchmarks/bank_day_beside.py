@@ -15,13 +15,13 @@ import asyncpg
 import polars as pl
 
 from benchmarks.bank_day import FEES_VND, INVOICES, KEY
-from core.kit.database import Driver
+from core.kit.database import RawConnection
 from core.kit.reference import find_references, make_references
 
 CHUNK = 50_000
 SAMPLE = 2_000
 
-# what the import and the night wrote, and how it is told from what was there before
+# what the import and the night wrote, and what marks it off from what was there before
 WRITTEN = {
     "statement_line": "true",
     "match": "true",
@@ -40,33 +40,37 @@ async def copy_results(url: str, since: datetime) -> dict[str, float]:
         async with db.transaction():
             spent_s = [await _copy(db, table, since, has_foreign=has_foreign) for table in WRITTEN]
         found[name] = sum(spent_s)
-    await db.raw.close()
+    await db.close()
     return found
 
 
-async def _connect(url: str) -> Driver:
-    return Driver(await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql")))
+async def _connect(url: str) -> RawConnection:
+    """asyncpg as it comes: what is compared with here owes nothing to this project."""
+    connection: RawConnection = await asyncpg.connect(
+        url.replace("postgresql+asyncpg", "postgresql")
+    )
+    return connection
 
 
-async def _copy(db: Driver, table: str, since: datetime, *, has_foreign: bool) -> float:
+async def _copy(db: RawConnection, table: str, since: datetime, *, has_foreign: bool) -> float:
     copied = f"copied_{table}"
-    await db.raw.execute(
+    await db.execute(
         f'DROP TABLE IF EXISTS {copied}; CREATE TABLE {copied} (LIKE "{table}" INCLUDING ALL)'
     )
     if has_foreign:
-        for key in await db.raw.fetch(
+        for key in await db.fetch(
             "SELECT pg_get_constraintdef(oid) AS key FROM pg_constraint"
             " WHERE contype = 'f' AND conrelid = $1::text::regclass",
             f'"{table}"',
         ):
-            await db.raw.execute(f"ALTER TABLE {copied} ADD {key['key']}")
+            await db.execute(f"ALTER TABLE {copied} ADD {key['key']}")
     arguments = [since] if "$1" in WRITTEN[table] else []
-    cursor = await db.raw.cursor(f'SELECT * FROM "{table}" WHERE {WRITTEN[table]}', *arguments)
+    cursor = await db.cursor(f'SELECT * FROM "{table}" WHERE {WRITTEN[table]}', *arguments)
     spent_s = 0.0
     while rows := await cursor.fetch(CHUNK):
         records, columns = [tuple(row) for row in rows], list(rows[0].keys())
         began = time.perf_counter()
-        await db.raw.copy_records_to_table(copied, records=records, columns=columns)
+        await db.copy_records_to_table(copied, records=records, columns=columns)
         spent_s += time.perf_counter() - began
     return spent_s
 
@@ -102,7 +106,7 @@ async def row_by_row(url: str, path: Path, count: int) -> float:
     with path.open() as file:
         rows = [row for row, _ in zip(csv.reader(file), range(SAMPLE + 2), strict=False)][2:]
     connection = await _connect(url)
-    await connection.raw.execute(
+    await connection.execute(
         "CREATE TABLE looped (LIKE statement_line INCLUDING ALL);"
         "CREATE TABLE looped_match (LIKE match INCLUDING ALL)"
     )
@@ -110,7 +114,7 @@ async def row_by_row(url: str, path: Path, count: int) -> float:
     for number, row in enumerate(rows):
         found = find_references(row[-1])
         async with connection.transaction():
-            line_id = await connection.raw.fetchval(
+            line_id = await connection.fetchval(
                 'INSERT INTO looped (school_id, statement_id, bank_account_id, "row", posted_on, credit_vnd,'
                 " debit_vnd, balance_vnd, content, bank_transaction_id, identity, reference)"
                 " VALUES (1, 1, 1, $1, $2, $3, 0, $4, $5, $6, $7, $8) RETURNING id",
@@ -125,27 +129,27 @@ async def row_by_row(url: str, path: Path, count: int) -> float:
             )
             if not found:
                 continue
-            invoice = await connection.raw.fetchrow(
+            invoice = await connection.fetchrow(
                 "SELECT id, total_vnd, paid_vnd FROM invoice WHERE school_id = 1 AND reference = $1 FOR UPDATE",
                 found[0].reference,
             )
-            payment_id = await connection.raw.fetchval(
+            payment_id = await connection.fetchval(
                 "SELECT id FROM payment WHERE school_id = 1 AND reference = $1 ORDER BY id LIMIT 1",
                 found[0].reference,
             )
             if invoice is None or payment_id is None:
                 continue
-            await connection.raw.execute(
+            await connection.execute(
                 "INSERT INTO looped_match (school_id, statement_line_id, payment_id, rule, evidence)"
                 " VALUES (1, $1, $2, 'exact_reference', '{}')",
                 line_id,
                 payment_id,
             )
-            await connection.raw.execute(
+            await connection.execute(
                 "UPDATE invoice SET paid_vnd = $2 WHERE school_id = 1 AND id = $1",
                 invoice["id"],
                 invoice["paid_vnd"],
             )
     spent_s = time.perf_counter() - began
-    await connection.raw.close()
+    await connection.close()
     return spent_s / len(rows) * count

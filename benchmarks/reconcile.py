@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import migrations
 from benchmarks.bank_day import ACCOUNT, OPENING_VND, make_world, transfers, write_files
 from benchmarks.bank_day_beside import copy_results, join_in_polars, row_by_row
 from core.kit.clock import business_date, now_utc
-from core.kit.database import create_engine, transaction
+from core.kit.database import Query, create_engine, transaction
 from gateway import embedded
 from reconciliation.jobs.reconcile_day import reconcile
 from reconciliation.proof.day import DayResult
@@ -38,6 +38,9 @@ SERVER = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 """As a server that keeps a million invoices is set; COPY and the loop have the same."""
 
 
+NOW = Query(datetime, "SELECT clock_timestamp()")
+
+
 async def _make(url: str, count: int, day: date) -> None:
     engine = create_engine(url)
     await make_world(engine, count, day)
@@ -47,7 +50,7 @@ async def _make(url: str, count: int, day: date) -> None:
 async def _night(url: str, files: list[Path], count: int, day: date) -> dict[str, Any]:
     engine = create_engine(url)
     async with transaction(engine) as db:
-        since = await db.raw.fetchval("SELECT clock_timestamp()")
+        since = await db.fetch_only(NOW)
     began = time.perf_counter()
     for path in files:
         async with transaction(engine) as db:

@@ -10,13 +10,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import Driver, Query
 from core.ledger.queries import balances, disagreements
-from demo.day import Moved
+from demo.day import Credit
 from demo.world import World
 from sandbox.pages import Sandbox
+
+ASKED_AHEAD: Final = timedelta(hours=1)
+"""How far ahead of the clock providers are asked: what they answer in the evening is dated tomorrow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,44 +110,45 @@ UNPOSTED_DEBITS = Query(
 
 
 async def compare_books(
-    db: Driver, sandbox: Sandbox, world: World, moved: Sequence[Moved], left: Mapping[str, int]
+    db: Driver, sandbox: Sandbox, world: World, received: Sequence[Credit], left: Mapping[str, int]
 ) -> list[Comparison]:
     """Every bank account, and every provider that holds money until it settles, as they are now.
 
     `left`: VND that a provider holds no more.
     """
-    until = business_date(now_utc())
-    ledger = await balances(db, world.school_id, until)
+    # what providers without a time of their own are asked an hour ahead may be of tomorrow
+    tomorrow = business_date(now_utc()) + timedelta(days=1)
+    ledger = await balances(db, world.school_id, tomorrow)
     number_of = {id_: number for number, id_ in world.bank_account_ids.items()}
     balance_vnd: Counter[str] = Counter()
     for account in await db.fetch(MONEY_ACCOUNTS, world.school_id):
-        place = account.adapter or number_of[account.bank_account_id]
-        balance_vnd[place] += ledger.get(account.id, 0)
+        holder = account.adapter or number_of[account.bank_account_id]
+        balance_vnd[holder] += ledger.get(account.id, 0)
     debit_vnd = {
         number_of[one.bank_account_id]: one.debit_vnd
         for one in await db.fetch(UNPOSTED_DEBITS, world.school_id)
     }
     ours: dict[str, Counter[tuple[str, int]]] = {}
     for payment in await db.fetch(PAYMENTS, world.school_id):
-        place = number_of.get(payment.bank_account_id) or payment.channel
-        ours.setdefault(place, Counter())[payment.reference, payment.amount_vnd] += 1
+        holder = number_of.get(payment.bank_account_id) or payment.channel
+        ours.setdefault(holder, Counter())[payment.reference, payment.amount_vnd] += 1
     theirs: dict[str, Counter[tuple[str, int]]] = {}
-    for one in moved:
-        theirs.setdefault(one.place, Counter())[one.reference, one.amount_vnd] += 1
-    tomorrow = until + timedelta(days=1)
+    for one in received:
+        theirs.setdefault(one.held_by, Counter())[one.reference, one.amount_vnd] += 1
     return [
         Comparison(
-            account=place,
-            sandbox_payments=theirs.get(place, Counter()).total(),
-            gateway_payments=ours.get(place, Counter()).total(),
-            sandbox_vnd=sandbox.bank.balance_vnd(place, tomorrow)
-            if place in sandbox.bank.accounts
-            else sum(one.amount_vnd for one in moved if one.place == place) - left.get(place, 0),
-            gateway_vnd=balance_vnd[place],
-            unposted_vnd=debit_vnd.get(place, 0),
-            differing=_differing(theirs.get(place, Counter()), ours.get(place, Counter())),
+            account=holder,
+            sandbox_payments=theirs.get(holder, Counter()).total(),
+            gateway_payments=ours.get(holder, Counter()).total(),
+            sandbox_vnd=sandbox.bank.balance_vnd(holder, tomorrow)
+            if holder in sandbox.bank.accounts
+            else sum(one.amount_vnd for one in received if one.held_by == holder)
+            - left.get(holder, 0),
+            gateway_vnd=balance_vnd[holder],
+            unposted_vnd=debit_vnd.get(holder, 0),
+            differing=_differing(theirs.get(holder, Counter()), ours.get(holder, Counter())),
         )
-        for place in (
+        for holder in (
             *world.bank_account_ids,
             *sorted(theirs.keys() - world.bank_account_ids.keys()),
         )
@@ -151,7 +156,7 @@ async def compare_books(
 
 
 async def invoices_off(db: Driver, school_id: int) -> int:
-    """How many invoices say something else than the ledger: 0 in a sound house."""
+    """How many invoices differ from the ledger: 0 where the books are sound."""
     return len(await disagreements(db, school_id))
 
 

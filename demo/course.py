@@ -13,7 +13,7 @@ from core.kit.clock import now_utc
 from core.kit.database import Driver, Query, transaction
 from core.payments.polling import ask_about_checkouts
 from core.portal.receipts import fetch_receipts
-from demo.books import compare_books, invoices_off
+from demo.books import ASKED_AHEAD, compare_books, invoices_off
 from demo.day import Traffic, live_through, write_statements
 from demo.morning import live_the_morning
 from demo.plan import Plan, make_plan
@@ -26,7 +26,6 @@ from sandbox.bank import BANK_NAMES, BankAccount
 from sandbox.noise import Payee
 from sandbox.pages import Sandbox
 
-AN_HOUR = timedelta(hours=1)
 FORMATS = ("misa-receipts", "misa-general", "journal-csv")
 
 
@@ -72,8 +71,8 @@ async def take_course(
             for format_ in FORMATS
             if (file := await export_vouchers(db, world.school_id, format_, actor=ACCOUNTANT))
         ]
-        moved = [*traffic.moved, *morning.moved]
-        books = await compare_books(db, sandbox, world, moved, morning.left)
+        received = [*traffic.received, *morning.received]
+        books = await compare_books(db, sandbox, world, received, morning.left)
         off = await invoices_off(db, world.school_id)
         counts = await _count(db, world, plan, traffic, receipts)
     exports = _write_exports(exported, home / "exports")
@@ -94,7 +93,7 @@ async def take_course(
 
 async def _ask_providers(context: AppContext) -> int:
     """The e-receipts fetched. What the worker does within the hour: ask about open orders, fetch the portal's e-receipts."""
-    later = now_utc() + AN_HOUR
+    later = now_utc() + ASKED_AHEAD
     fetched = 0
     while await ask_about_checkouts(context.engine, context.keys, context.http, at=later):
         continue

@@ -1,7 +1,7 @@
-"""Living through the plan: payers pay, the sandbox tells the gateway over HTTP, banks write statements.
+"""Carrying out the plan: payers pay, the sandbox notifies the gateway over HTTP, banks write statements.
 
-Sixteen connections, as many messages under way; answers are counted, never trusted. What money moved
-is written down here as the sandbox knows it. It must never touch the gateway's database: everything goes
+Sixteen connections, as many messages under way; answers are counted, never trusted. Money received is
+written down here as the sandbox knows it. It must never touch the gateway's database: everything goes
 through the addresses that providers and parents use.
 """
 
@@ -45,17 +45,17 @@ LOOKING_PAYERS: Final = 5
 COMPRESSION: Final = 600.0  # a provider's minute takes a tenth of a second
 FIRST_AT_A_COUNTER: Final = 900_001
 """The numbers of what counters took, apart from the bank's own entries."""
-WORDS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
+TEXTS: Final = {"payos": "PAYOS", "sepaypg": "SEPAY PG", "dvcqg": "CONG DVCQG"}
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Credit:
     """Money that reached the school, as the sandbox knows it.
 
-    place: the bank account's number, or the provider that holds it until it pays out.
+    held_by: the bank account's number, or the provider that holds it until it pays out.
     """
 
-    place: str
+    held_by: str
     reference: str
     amount_vnd: int
 
@@ -68,7 +68,7 @@ class Traffic:
     """
 
     by_provider: Counter[str] = field(default_factory=Counter)
-    moved: list[Moved] = field(default_factory=list)
+    received: list[Credit] = field(default_factory=list)
     held: dict[str, list[Movement]] = field(default_factory=lambda: defaultdict(list))
     messages: int = 0
     duplicates: int = 0
@@ -87,37 +87,37 @@ class Traffic:
 
 
 async def live_through(plan: Plan, world: World, sandbox: Sandbox, base_url: str) -> Traffic:
-    """The whole day. Raises Problem where a page or a checkout does not work as it must."""
+    """The whole day. Raises DemoFailedError where a page or a checkout does not work as it must."""
     traffic = Traffic()
-    room = asyncio.Semaphore(CONNECTIONS)
+    connections = asyncio.Semaphore(CONNECTIONS)
     entries = {
         id(one): sandbox.bank.book(one.account_number, one.amount_vnd, one.content, one.at)
         for one in plan.transfers
-        if one.notifier != "bvbank"  # collects at its own bank and settles in a lump
+        if one.notifier != "bvbank"  # collects at its own bank and pays out later
     }
     async with wire_client(CONNECTIONS) as client:
-        street = _Street(client, world, sandbox, traffic, base_url)
+        payers = _Payers(client, world, sandbox, traffic, base_url)
 
         async def transfer(one: PlannedTransfer) -> None:
-            async with room:
-                await street.transfer(one, entries.get(id(one)))
+            async with connections:
+                await payers.transfer(one, entries.get(id(one)))
 
         async def check_out(one: PlannedCheckout, *, looks: bool) -> None:
-            async with room:
-                await street.check_out(one, looks=looks)
+            async with connections:
+                await payers.check_out(one, looks=looks)
 
         async def visit(one: PlannedVisit, number: int) -> None:
-            async with room:
-                await street.visit(one, FIRST_AT_A_COUNTER + number)
+            async with connections:
+                await payers.visit(one, FIRST_AT_A_COUNTER + number)
 
         rng = random.Random(SEED)  # noqa: S311 - a demo's day, not a secret
-        errands = [transfer(one) for one in out_of_order(plan.transfers, rng)]
-        errands += [visit(one, number) for number, one in enumerate(plan.visits)]
-        every = max(1, len(errands) // max(1, len(plan.checkouts)))
+        tasks = [transfer(one) for one in out_of_order(plan.transfers, rng)]
+        tasks += [visit(one, number) for number, one in enumerate(plan.visits)]
+        every = max(1, len(tasks) // max(1, len(plan.checkouts)))
         for position, checkout in enumerate(plan.checkouts):  # spread over the day
-            errand = check_out(checkout, looks=position < LOOKING_PAYERS)
-            errands.insert(position * (every + 1), errand)
-        await asyncio.gather(*errands)
+            task = check_out(checkout, looks=position < LOOKING_PAYERS)
+            tasks.insert(position * (every + 1), task)
+        await asyncio.gather(*tasks)
     return traffic
 
 
@@ -132,8 +132,8 @@ def write_statements(sandbox: Sandbox, day: date, folder: Path) -> dict[str, Pat
 
 
 @dataclass(frozen=True, slots=True)
-class _Street:
-    """Where payers, providers and the gateway meet."""
+class _Payers:
+    """What payers and providers do, and the gateway's answers."""
 
     client: httpx.AsyncClient
     world: World
@@ -142,7 +142,7 @@ class _Street:
     base_url: str
 
     async def transfer(self, one: PlannedTransfer, entry: Entry | None) -> None:
-        """Money that came by a transfer, and the news of it; debits are told to nobody."""
+        """Money that came by a transfer, and its notification; nobody is notified of debits."""
         if one.amount_vnd < 0:
             return
         account = self.world.merchant(one.notifier, one.account_number)
@@ -150,12 +150,12 @@ class _Street:
         self._note(account, one.reference, one.amount_vnd)
         if entry is None:
             movement = Movement(
-                sequence=FIRST_AT_A_COUNTER * 2 + len(self.traffic.moved),
+                sequence=FIRST_AT_A_COUNTER * 2 + len(self.traffic.received),
                 amount_vnd=one.amount_vnd,
                 at=one.at,
                 content=one.content,
                 account_number=one.account_number,
-                bank_transaction_id=f"BVB{len(self.traffic.moved):08d}",
+                bank_transaction_id=f"BVB{len(self.traffic.received):08d}",
             )
         else:
             movement = movement_of(entry, one.virtual_account)
@@ -221,7 +221,7 @@ class _Street:
             _expect(back, 200, "the return page")
 
     async def visit(self, one: PlannedVisit, number: int) -> None:
-        """A payer names a code at a counter or at the portal, hears what is owed, and pays it."""
+        """A payer names a code at a counter or at the portal, is shown what is owed, and pays it."""
         merchant = self.world.merchant(one.adapter, one.bill.account_number)
         notified = (
             await self._ask_portal(one, merchant)
@@ -269,12 +269,12 @@ class _Street:
 
     def _note(self, merchant: DemoMerchant, reference: str, amount_vnd: int) -> None:
         self.traffic.by_provider[merchant.adapter] += 1
-        place = merchant.bank_account if merchant.is_direct else merchant.adapter
-        self.traffic.moved.append(Moved(place, reference, amount_vnd))
+        held_by = merchant.bank_account if merchant.is_direct else merchant.adapter
+        self.traffic.received.append(Credit(held_by, reference, amount_vnd))
 
     def _credit(self, adapter: str, reference: str, movement: Movement) -> Entry:
         """What the school's bank books for money that a provider hands on at once."""
-        text = f"{WORDS.get(adapter, adapter.upper())} {reference} THU HO"
+        text = f"{TEXTS.get(adapter, adapter.upper())} {reference} THU HO"
         return self.sandbox.bank.book(
             movement.account_number, movement.amount_vnd, text, movement.at
         )

@@ -1,6 +1,6 @@
 """The invented school's contracts: one account with every provider, settings and secrets drawn anew.
 
-The main account's parents may pay by any door; the second account is watched by two push services;
+The main account's parents may pay by any channel; the second account is watched by two push services;
 the third takes the fees of applications, by virtual accounts and by the portal's look-up.
 """
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from sandbox.keys import BANK, SCHOOL
 
 AT_HOME = "127.0.0.0/8"
-"""The sandbox's network: what vouches for a message that its provider does not sign whole."""
+"""The sandbox's network: all that proves a message that its provider does not sign whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """A merchant account to be made. `settlement`: "direct", or "batch" for a lump later."""
+    """A merchant account to be made. `settlement`: "direct", or "batch" for payouts later."""
 
     adapter: str
     bank_account: str
@@ -33,7 +33,8 @@ def merchants_of(base_url: str, numbers: Sequence[str], va_prefix: str) -> tuple
     server = f"{base_url}/sandbox"
     return (
         *_pushed(main, other, third, va_prefix),
-        *_hosted(main, server),
+        *_wallets(main, server),
+        *_transfer_pages(main, server),
         *_collected(main),
         _portal(main, server, "HOASEN01"),
         _portal(third, server, "HOASEN02"),
@@ -45,7 +46,7 @@ def _key() -> str:
 
 
 def _pushed(main: str, other: str, third: str, va_prefix: str) -> tuple[Contract, ...]:
-    """Who tells of transfers to the school's own accounts."""
+    """Who notifies transfers to the school's own accounts."""
     return (
         Contract(
             adapter="sepay",
@@ -78,8 +79,8 @@ def _pushed(main: str, other: str, third: str, va_prefix: str) -> tuple[Contract
     )
 
 
-def _hosted(main: str, server: str) -> tuple[Contract, ...]:
-    """Providers with a page of their own, paid out in a lump but for payOS and SePay."""
+def _wallets(main: str, server: str) -> tuple[Contract, ...]:
+    """Providers with a page of their own that pay out in batches."""
     return (
         Contract(
             adapter="vnpay",
@@ -142,6 +143,12 @@ def _hosted(main: str, server: str) -> tuple[Contract, ...]:
             },
             secrets={"secret_key": _key()},
         ),
+    )
+
+
+def _transfer_pages(main: str, server: str) -> tuple[Contract, ...]:
+    """Providers whose page asks for a transfer to the school's own account."""
+    return (
         Contract(
             adapter="payos",
             bank_account=main,

@@ -1,4 +1,4 @@
-"""The morning after: a refund at a wallet, settlement files, lumps at the bank, one that is late.
+"""The morning after: a refund at a wallet, settlement files, payouts at the bank, one that is late.
 
 VNPAY and MoMo pay out what they took yesterday, less fees, and MoMo takes more than its contract says;
 ZaloPay sends its file, but no money. Somebody sends money without a word. Everything goes the way that an
@@ -20,7 +20,7 @@ from core.kit.database import Driver, Query, transaction
 from core.refunds.sending import poll_refunds
 from core.refunds.service import RefundRequest, approve_refund, request_refund
 from core.refunds.states import Method
-from demo.day import Moved, Traffic, write_statements
+from demo.day import Credit, Traffic, write_statements
 from demo.errors import DemoFailedError
 from demo.world import ACCOUNTANT, APPROVER, BANK_ACCOUNTS, World
 from gateway.context import AppContext
@@ -45,11 +45,11 @@ TAKEN: Final = {"vnpay": 110, "momo": 165, "zalopay": 150}
 AGREED: Final = {"vnpay": 110, "momo": 150, "zalopay": 150}
 VAT_PERCENT: Final = 10
 LATE: Final = "zalopay"
-LUMP_TEXTS: Final = {
+PAYOUT_TEXTS: Final = {
     "vnpay": "CTCP GIAI PHAP THANH TOAN VIET NAM VNPAY TT DVCNTT LO {batch}",
     "momo": "MOMO QUYET TOAN DOI TAC {batch}",
 }
-WITHOUT_A_WORD_VND: Final = 500_000
+UNKNOWN_VND: Final = 500_000
 BANK_FEE_VND: Final = 22_000
 SOON: Final = timedelta(minutes=10)
 """Between two rounds of asking; short, so that the refund is booked today in an evening's demo too."""
@@ -67,7 +67,7 @@ class Morning:
     fees_vnd: int
     late: tuple[LateSettlement, ...]
     left: Mapping[str, int]
-    moved: tuple[Moved, ...]
+    received: tuple[Credit, ...]
     files: tuple[Path, ...]
 
 
@@ -76,14 +76,14 @@ async def live_the_morning(
 ) -> Morning:
     """Settle what was paid before `day`, in its statements and settlement files, and prove the day.
 
-    Raises Problem where a step does not do what it should.
+    Raises DemoFailedError where a step does not do what it should.
     """
     home = context.settings.home
     async with transaction(context.engine) as db:
         merchant_ids = await _agree(db, world, day - timedelta(days=1))
     refunds = await _give_one_back(context, world)
     payouts = _payouts(sandbox, traffic, day)
-    moved = _at_the_bank(sandbox, payouts)
+    received = _at_the_bank(sandbox, payouts)
     files = _write_settlements(world, payouts, home / "settlements")
     statements = write_statements(sandbox, day, home / "statements")
     async with transaction(context.engine) as db:
@@ -117,7 +117,7 @@ async def live_the_morning(
         fees_vnd=booked.fees_vnd,
         late=late,
         left=_left(payouts),
-        moved=moved,
+        received=received,
         files=(*files.values(), *statements.values()),
     )
 
@@ -202,7 +202,7 @@ async def _give_one_back(context: AppContext, world: World) -> int:
             db, context.keys, world.school_id, payment.id, wanted, actor=ACCOUNTANT
         )
         await approve_refund(db, world.school_id, asked.id, actor=APPROVER)
-    for round_no in range(1, ASKED_TIMES + 1):  # demanded, then asked about
+    for round_no in range(ASKED_TIMES):  # demanded, then asked about
         at = now_utc() + round_no * SOON
         await poll_refunds(context.engine, context.keys, context.http, at=at)
     async with transaction(context.engine) as db:
@@ -243,17 +243,17 @@ def _paid(movements: Sequence[Movement]) -> list[Movement]:
     return sorted(found, key=lambda movement: (movement.at, movement.sequence))
 
 
-def _at_the_bank(sandbox: Sandbox, payouts: Mapping[str, Payout]) -> tuple[Moved, ...]:
-    """Lumps, money without a word, a fee; returns what payers sent."""
+def _at_the_bank(sandbox: Sandbox, payouts: Mapping[str, Payout]) -> tuple[Credit, ...]:
+    """Payouts, money without a text, a fee; returns what payers sent."""
     main, other, third = (account.number for account in BANK_ACCOUNTS)
     now = now_utc()
-    for adapter, text in LUMP_TEXTS.items():
+    for adapter, text in PAYOUT_TEXTS.items():
         payout = payouts[adapter]
         amount_vnd = settlements.payout_vnd(payout, _terms(adapter))
         sandbox.bank.book(main, amount_vnd, text.format(batch=payout.batch_id), now)
-    sandbox.bank.book(other, WITHOUT_A_WORD_VND, "NGUYEN VAN BINH chuyen tien", now)
+    sandbox.bank.book(other, UNKNOWN_VND, "NGUYEN VAN BINH chuyen tien", now)
     sandbox.bank.book(third, -BANK_FEE_VND, "PHI QUAN LY TAI KHOAN", now)
-    return (Moved(other, "", WITHOUT_A_WORD_VND),)
+    return (Credit(other, "", UNKNOWN_VND),)
 
 
 def _write_settlements(
@@ -283,7 +283,7 @@ def _terms(adapter: str) -> settlements.Terms:
 
 
 def _left(payouts: Mapping[str, Payout]) -> dict[str, int]:
-    """What no provider holds any more: a refund left it when it was made, the rest with its lump."""
+    """What no provider holds any more: a refund left it when it was made, the rest with its payout."""
     left: Counter[str] = Counter()
     for adapter, payout in payouts.items():
         back_vnd = sum(one.amount_vnd for one in payout.returned)

@@ -1,13 +1,13 @@
-"""What a business day brings: who pays what, by which door, when, and what goes wrong. Pure.
+"""What happens on a business day: who pays what, by which channel, when, and what goes wrong. Pure.
 
 From the open invoices, in their order, and a seed: the same day each time. Some 570 payments through
-every door with the noise of real ones, and every mishap that a school's money meets sooner or later.
+every channel with the noise of real ones, and every mishap that a school's money meets sooner or later.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import islice
@@ -26,7 +26,7 @@ AT_A_COUNTER = dict.fromkeys(("bidv", "agribank", "vietcombank"), 6)
 COLLECTED_BY_BVBANK = 6
 FILES_BY_PORTAL = 8
 FILES_BY_TRANSFER = 14
-EVERY_OTHER_NOTIFIER = 6  # one transfer in so many is told of by the account's second channel
+EVERY_OTHER_NOTIFIER = 6  # one transfer in so many is notified by the account's second channel
 DUPLICATED_SHARE = 0.22
 WRONG_SYMBOLS = 12
 CANCELLED_CHECKOUTS = 2
@@ -54,7 +54,7 @@ class DemoBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTransfer:
-    """A movement on a bank account at `at`, told of by the adapter `notifier` ("": by nobody).
+    """A movement on a bank account at `at`, notified by the adapter `notifier` ("": by nobody).
 
     reference: what its text names, "" if nothing. contradiction_vnd: a later push claims this instead.
     virtual_account: where the payer sent it to, "" for the account itself.
@@ -84,7 +84,7 @@ class PlannedCheckout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedVisit:
-    """A payer who names a code at a bank's counter, or at the portal, and pays what is told there."""
+    """A payer who names a code at a bank's counter, or at the portal, and pays what is shown there."""
 
     adapter: str
     code: str
@@ -103,15 +103,15 @@ class Plan:
 
     @property
     def payments(self) -> int:
-        """How many times money moved to the school, whatever was told about it."""
+        """How many times money reached the school, whatever was notified."""
         paid = sum(checkout.is_paid for checkout in self.checkouts)
-        moved = sum(transfer.amount_vnd > 0 for transfer in self.transfers)
-        return moved + paid + len(self.visits)
+        received = sum(transfer.amount_vnd > 0 for transfer in self.transfers)
+        return received + paid + len(self.visits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoChannels:
-    """Who tells of transfers to which account: account number -> its channels, the usual one first."""
+    """Who notifies transfers to which account: account number -> its channels, the usual one first."""
 
     notifiers: Mapping[str, tuple[str, ...]]
     va_prefixes: Mapping[str, str]
@@ -131,24 +131,12 @@ def make_plan(
     when there are too few of either for a day.
     """
     rng = random.Random(seed)  # noqa: S311 - a demo's day, not a secret
-    payee_of = {payee.number: payee for payee in payees}
     main = payees[0].number
     shuffled = list(bills)
     rng.shuffle(shuffled)
     at_main = [bill for bill in shuffled if bill.account_number == main]
     waiting = iter(at_main)
-    checkouts = [
-        PlannedCheckout(
-            adapter=adapter,
-            bill=bill,
-            at=_moment(rng, day),
-            is_paid=number >= CANCELLED_CHECKOUTS or adapter != "vnpay",
-            mishap=_mishap_of_checkout(rng, is_last=number == wanted - 1),
-        )
-        for adapter, count in CHECKOUTS.items()
-        for wanted in [count + (CANCELLED_CHECKOUTS if adapter == "vnpay" else 0)]
-        for number, bill in enumerate(islice(waiting, wanted))
-    ]
+    checkouts = _checkouts(waiting, rng, day)
     visits = [
         PlannedVisit(adapter=adapter, code=bill.reference, bill=bill, at=_moment(rng, day))
         for adapter, count in AT_A_COUNTER.items()
@@ -163,44 +151,15 @@ def make_plan(
     ordinary = [bill for bill in shuffled if bill in left][: BANK_PAYMENTS - len(special)]
     if len(special) + len(ordinary) < BANK_PAYMENTS:
         raise ValueError("too few open invoices for a day")
-    transfers = [
-        PlannedTransfer(
-            account_number=bill.account_number,
-            amount_vnd=bill.total_vnd,
-            content=with_wrong_symbol(bill.reference, rng)
-            if number < WRONG_SYMBOLS
-            else delivered_text(bill.reference, payee_of[bill.account_number], rng),
-            reference=bill.reference,
-            at=_moment(rng, day),
-        )
-        for number, bill in enumerate(ordinary)
-    ]
+    transfers = _ordinary(ordinary, payees, rng, day)
     visits += [
         PlannedVisit(adapter="dvcqg", code=file.code, bill=file, at=_moment(rng, day))
         for file in files[:FILES_BY_PORTAL]
     ]
-    to_virtual = [
-        PlannedTransfer(
-            account_number=file.account_number,
-            amount_vnd=file.total_vnd,
-            content="NOP PHI HO SO",
-            reference=file.reference,
-            at=_moment(rng, day),
-            virtual_account=channels.va_prefixes[file.account_number] + file.reference,
-        )
-        for file in files[FILES_BY_PORTAL:][:FILES_BY_TRANSFER]
-    ]
-    collected = [
-        PlannedTransfer(
-            account_number=bill.account_number,
-            amount_vnd=bill.total_vnd,
-            content=f"NOP HOC PHI {bill.reference}",
-            reference=bill.reference,
-            at=_moment(rng, day),
-            notifier="bvbank",
-        )
-        for bill in by_bvbank
-    ]
+    to_virtual = _to_virtual_accounts(
+        files[FILES_BY_PORTAL:][:FILES_BY_TRANSFER], channels, rng, day
+    )
+    collected = _collected(by_bvbank, rng, day)
     fee = PlannedTransfer(
         account_number=main,
         amount_vnd=-MAINTENANCE_FEE_VND,
@@ -220,6 +179,73 @@ def make_plan(
     )
 
 
+def _checkouts(waiting: Iterator[DemoBill], rng: random.Random, day: date) -> list[PlannedCheckout]:
+    """Who goes to which provider's page; the first of VNPAY's cancel there."""
+    return [
+        PlannedCheckout(
+            adapter=adapter,
+            bill=bill,
+            at=_moment(rng, day),
+            is_paid=number >= CANCELLED_CHECKOUTS or adapter != "vnpay",
+            mishap=_mishap_of_checkout(rng, is_last=number == wanted - 1),
+        )
+        for adapter, count in CHECKOUTS.items()
+        for wanted in [count + (CANCELLED_CHECKOUTS if adapter == "vnpay" else 0)]
+        for number, bill in enumerate(islice(waiting, wanted))
+    ]
+
+
+def _ordinary(
+    bills: Sequence[DemoBill], payees: Sequence[Payee], rng: random.Random, day: date
+) -> list[PlannedTransfer]:
+    """A transfer for each, with the texts of real ones; the first have one symbol wrong."""
+    payee_of = {payee.number: payee for payee in payees}
+    return [
+        PlannedTransfer(
+            account_number=bill.account_number,
+            amount_vnd=bill.total_vnd,
+            content=with_wrong_symbol(bill.reference, rng)
+            if number < WRONG_SYMBOLS
+            else delivered_text(bill.reference, payee_of[bill.account_number], rng),
+            reference=bill.reference,
+            at=_moment(rng, day),
+        )
+        for number, bill in enumerate(bills)
+    ]
+
+
+def _to_virtual_accounts(
+    files: Sequence[DemoBill], channels: DemoChannels, rng: random.Random, day: date
+) -> list[PlannedTransfer]:
+    """Applicants who send their fee to the virtual account of their file."""
+    return [
+        PlannedTransfer(
+            account_number=file.account_number,
+            amount_vnd=file.total_vnd,
+            content="NOP PHI HO SO",
+            reference=file.reference,
+            at=_moment(rng, day),
+            virtual_account=channels.va_prefixes[file.account_number] + file.reference,
+        )
+        for file in files
+    ]
+
+
+def _collected(bills: Sequence[DemoBill], rng: random.Random, day: date) -> list[PlannedTransfer]:
+    """What BVBank collects and notifies."""
+    return [
+        PlannedTransfer(
+            account_number=bill.account_number,
+            amount_vnd=bill.total_vnd,
+            content=f"NOP HOC PHI {bill.reference}",
+            reference=bill.reference,
+            at=_moment(rng, day),
+            notifier="bvbank",
+        )
+        for bill in bills
+    ]
+
+
 def _mishap_of_checkout(rng: random.Random, *, is_last: bool) -> Mishap:
     return Mishap(is_lost=True) if is_last else Mishap(copies=int(rng.random() < DUPLICATED_SHARE))
 
@@ -227,20 +253,20 @@ def _mishap_of_checkout(rng: random.Random, *, is_last: bool) -> Mishap:
 def _with_notifiers(
     transfers: Sequence[PlannedTransfer], channels: DemoChannels
 ) -> list[PlannedTransfer]:
-    """Each account's channels take turns; a contradiction needs the usual one, which keeps amounts."""
+    """Each account's channels alternate; a contradiction needs the usual one, which keeps amounts."""
     made = []
     for number, one in enumerate(transfers):
-        notifiers = channels.notifiers[one.account_number]
+        found = channels.notifiers[one.account_number]
         is_plain = one.mishap == NO_MISHAP and one.contradiction_vnd is None
-        choice = 1 if is_plain and number % EVERY_OTHER_NOTIFIER == 0 else 0
-        made.append(replace(one, notifier=notifiers[min(choice, len(notifiers) - 1)]))
+        second = 1 if is_plain and number % EVERY_OTHER_NOTIFIER == 0 else 0
+        made.append(replace(one, notifier=found[min(second, len(found) - 1)]))
     return made
 
 
 def _special(bills: Sequence[DemoBill], rng: random.Random, day: date) -> list[PlannedTransfer]:
     """Two over, two under, one twice, one for another pupil, one without a reference."""
     over, far_over, under, far_under, twice, confused, other, nameless = bills
-    said = [
+    planned = [
         (over, 50_000, "", over.reference, _moment(rng, day)),
         (far_over, 100_000, "", far_over.reference, _moment(rng, day)),
         (under, -50_000, "", under.reference, _moment(rng, day)),
@@ -259,7 +285,7 @@ def _special(bills: Sequence[DemoBill], rng: random.Random, day: date) -> list[P
             reference=reference,
             at=at,
         )
-        for bill, more_vnd, words, reference, at in said
+        for bill, more_vnd, words, reference, at in planned
     ]
 
 
@@ -299,6 +325,6 @@ def _moment(rng: random.Random, day: date) -> datetime:
 
 
 def out_of_order(transfers: Iterable[PlannedTransfer], rng: random.Random) -> list[PlannedTransfer]:
-    """The order in which news of the transfers sets out: each up to `OUT_OF_ORDER` late."""
+    """The order in which notifications of the transfers are sent: each up to `OUT_OF_ORDER` late."""
     late = OUT_OF_ORDER.total_seconds()
     return sorted(transfers, key=lambda one: one.at.timestamp() + rng.uniform(0, late))

@@ -1,4 +1,4 @@
-"""What a demo tells: one JSON object for programs, a short page of text for people. Pure."""
+"""What a demo reports: one JSON object for programs, a short page of text for people. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REASONS_VI: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """The day in numbers. `healed`: payments that only the statement told of."""
+    """The day in numbers. `healed`: payments that only the statement showed."""
 
     pupils: int
     invoices: int
@@ -77,7 +77,7 @@ class DemoReport:
 
     @property
     def is_sound(self) -> bool:
-        """Every account closes to the đồng, and both sides' books tell the same day."""
+        """Every account closes to the đồng, and both sides' books agree."""
         return (
             self.result.is_closed
             and self.morning.result.is_closed

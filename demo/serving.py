@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
 async def serving(app: Litestar, bound: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
     """Serve `app` on the socket while the block runs; gives the server's task.
 
-    Raises Problem when the application does not start.
+    Raises DemoFailedError when the application does not start.
     """
     config = uvicorn.Config(
         app,

@@ -81,7 +81,7 @@ async def run_demo(
 ) -> bool:
     """Live through it and `show` the report; then serve until a signal comes. True when all is sound.
 
-    `tell` is given a line at each step. Raises Problem.
+    `notify` is given a line at each step. Raises DemoFailedError.
     """
     settings = stage.settings
     with (settings.home / "gateway.log").open("w", buffering=1) as log_file:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.fees.concessions import accept_concessions
 from core.fees.service import approve_schedule, draft_schedule
 from core.identity.service import create_api_key, create_user
-from core.invoices.service import issue
+from core.invoices.service import Issued, issue
 from core.kit.database import Driver, Query, transaction
 from core.kit.seal import Keys
 from core.merchants.service import add_bank_account, add_merchant_account
@@ -67,7 +67,7 @@ class Login:
 class DemoMerchant:
     """A merchant account with all that a client needs to play its provider.
 
-    is_direct: the money reaches the bank account at once, not by a payout later.
+    is_direct: the money reaches the bank account at once, not with a payout later.
     """
 
     adapter: str
@@ -111,17 +111,21 @@ class World:
         raise KeyError((adapter, bank_account))
 
     def notified(self) -> dict[str, Merchant]:
-        """Account number -> who hears of a transfer to it."""
+        """Account number -> who is notified of a transfer to it."""
         return {
             number: self.merchant(notifiers[0], number).at_provider()
             for number, notifiers in self.channels().notifiers.items()
         }
 
     def channels(self) -> DemoChannels:
-        """Who tells of transfers to which account."""
+        """Who notifies transfers to which account."""
         main, other, third = (account.number for account in BANK_ACCOUNTS)
         return DemoChannels(
-            notifiers={main: ("sepay", "casso"), other: ("vietqrvn", "mb"), third: ("vietinbank",)},
+            notifiers={
+                main: ("sepay", "casso"),
+                other: ("vietqrvn", "mb"),
+                third: ("vietinbank",),
+            },
             va_prefixes={third: VA_PREFIX},
         )
 
@@ -129,7 +133,7 @@ class World:
 async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: date) -> World:
     """A school of about 600 pupils with the month's invoices issued on the day `issued_on`.
 
-    Raises Problem when an example file does not fit the services any more.
+    Raises DomainError when an example file does not fit the services any more.
     """
     logins = _draw_logins()
     async with transaction(engine) as db:
@@ -174,30 +178,8 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
             actor=ACCOUNTANT,
         )
     async with transaction(engine) as db:
-        drafted = await draft_schedule(
-            db, school_id, _example("fees.xlsx"), "fees.xlsx", actor=ACCOUNTANT
-        )
-        await accept_concessions(
-            db, school_id, _example("concessions.xlsx"), "concessions.xlsx", actor=ACCOUNTANT
-        )
-        await approve_schedule(db, school_id, drafted.schedule_id, actor=APPROVER)
-        issued = await issue(
-            db, keys, school_id, drafted.schedule_id, on=issued_on, actor=ACCOUNTANT
-        )
-        service = await draft_schedule(
-            db, school_id, _example("service.xlsx"), "service.xlsx", actor=ACCOUNTANT
-        )
-        await approve_schedule(db, school_id, service.schedule_id, actor=APPROVER)
-        submitted = await accept_forms(
-            db,
-            keys,
-            school_id,
-            service.schedule_id,
-            _example("applications.xlsx"),
-            "applications.xlsx",
-            on=issued_on,
-            actor=ACCOUNTANT,
-        )
+        issued = await _issue_month(db, keys, school_id, issued_on)
+        applications = await _take_applications(db, keys, school_id, issued_on)
     return World(
         school_id=school_id,
         bank_account_ids=bank_account_ids,
@@ -205,10 +187,41 @@ async def make_world(engine: AsyncEngine, keys: Keys, base_url: str, issued_on: 
         logins=logins,
         api_key=api_key,
         pupils=roster.created,
-        applications=len(submitted.created),
+        applications=applications,
         invoices=issued.invoices,
         invoiced_vnd=issued.total_vnd,
     )
+
+
+async def _issue_month(db: Driver, keys: Keys, school_id: int, issued_on: date) -> Issued:
+    """The month's fees, less the concessions, approved and issued."""
+    drafted = await draft_schedule(
+        db, school_id, _example("fees.xlsx"), "fees.xlsx", actor=ACCOUNTANT
+    )
+    await accept_concessions(
+        db, school_id, _example("concessions.xlsx"), "concessions.xlsx", actor=ACCOUNTANT
+    )
+    await approve_schedule(db, school_id, drafted.schedule_id, actor=APPROVER)
+    return await issue(db, keys, school_id, drafted.schedule_id, on=issued_on, actor=ACCOUNTANT)
+
+
+async def _take_applications(db: Driver, keys: Keys, school_id: int, issued_on: date) -> int:
+    """A service that families apply for, and their applications; how many there are."""
+    service = await draft_schedule(
+        db, school_id, _example("service.xlsx"), "service.xlsx", actor=ACCOUNTANT
+    )
+    await approve_schedule(db, school_id, service.schedule_id, actor=APPROVER)
+    submitted = await accept_forms(
+        db,
+        keys,
+        school_id,
+        service.schedule_id,
+        _example("applications.xlsx"),
+        "applications.xlsx",
+        on=issued_on,
+        actor=ACCOUNTANT,
+    )
+    return len(submitted.created)
 
 
 OPEN_BILLS = Query(

@@ -37,27 +37,6 @@ class Merchant:
     banks: Mapping[str, tuple[int, int]]
     books: Books
 
-    def where(self, payee_account: str) -> tuple[int | None, int]:
-        """(bank account the money is for, ledger account that holds it); None: not the school's.
-
-        Money that a provider claims for a foreign account is held in the provider's clearing account
-        until a person has looked.
-        """
-        if payee_account and payee_account not in self.banks:
-            return None, self.clearing_account_id
-        if payee_account:
-            bank_account_id, ledger_account_id = self.banks[payee_account]
-        else:
-            bank_account_id = self.bank_account_id
-            ledger_account_id = next(
-                ledger_id
-                for bank_id, ledger_id in self.banks.values()
-                if bank_id == bank_account_id
-            )
-        if self.settlement == "batch":
-            return bank_account_id, self.clearing_account_id
-        return bank_account_id, ledger_account_id
-
 
 @dataclass(frozen=True, slots=True)
 class MerchantRow:

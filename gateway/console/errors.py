@@ -140,7 +140,7 @@ class NoDebitChosenError(InvalidError):
 
 
 class RuleMissingError(InvalidError):
-    """Nobody said what a debit is."""
+    """A debit without what it is."""
 
     code = "unknown_rule"
     title = msg("Hãy chọn khoản tiền ra này là gì.")
@@ -162,7 +162,7 @@ class BadItemAmountError(BadAmountError):
 
 
 class BadMethodError(InvalidError):
-    """Nobody said how money goes back."""
+    """A refund without how it is paid."""
 
     code = "bad_method"
     title = msg("Hãy chọn cách hoàn.")
@@ -179,7 +179,7 @@ class TooManySharesError(InvalidError):
 
 
 class BulkActionMissingError(InvalidError):
-    """Nobody said what to do with the exceptions chosen."""
+    """Exceptions chosen without an action."""
 
     code = "bad_action"
     title = msg("Hãy chọn việc cần làm.")
@@ -228,7 +228,7 @@ class DayMissingError(MalformedError):
 
 
 class PaidDayMissingError(InvalidError):
-    """Nobody said on which day a refund was paid."""
+    """A refund without the day on which it was paid."""
 
     code = "bad_date"
     title = msg("Ngày không hợp lệ.")
@@ -261,7 +261,7 @@ class PeriodMissingError(MalformedError):
 
 
 class FirstDayMissingError(MalformedError):
-    """Nobody said from which day an account is used."""
+    """An account without the day from which it is used."""
 
     code = "bad_day"
     title = msg("Ngày không hợp lệ.")

@@ -140,7 +140,7 @@ def console_router() -> Router:
 
 
 def form_protection(keys: Keys, *, is_https: bool) -> CSRFConfig:
-    """CSRF for the console's forms and nothing else: other doors know callers by their own means."""
+    """CSRF for the console's forms and nothing else: other addresses know callers by their own means."""
     return CSRFConfig(
         secret=keyed_hash(keys, "form-protection", "console").hex(),
         cookie_name="hocphi_form",

@@ -50,8 +50,8 @@ _HEADERS: Final = {
 }
 
 
-class InBoth(Protocol):
-    """What says itself in both languages, such as a refusal."""
+class Bilingual(Protocol):
+    """What has a text in both languages, such as a refusal."""
 
     @property
     def vi(self) -> str:
@@ -157,7 +157,7 @@ def render(template: str, lang: Lang, **context: object) -> str:
     return engine.get_template(template).render(context)
 
 
-def text_of(value: Message | InBoth | str | int | None, lang: Lang) -> str:
+def text_of(value: Message | Bilingual | str | int | None, lang: Lang) -> str:
     """A message, a refusal or plain text for a reader of `lang`; "" for None."""
     if isinstance(value, Message):
         return translate(value, lang)

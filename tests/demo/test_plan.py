@@ -18,7 +18,7 @@ PAYEES = [
     Payee(number="B", holder="TRUONG", bank="MB"),
     Payee(number="C", holder="TRUONG", bank="VietinBank"),
 ]
-DOORS = DemoChannels(
+NOTIFIERS = DemoChannels(
     notifiers={"A": ("sepay", "casso"), "B": ("vietqrvn", "mb"), "C": ("vietinbank",)},
     va_prefixes={"C": "HSEN"},
 )
@@ -49,7 +49,7 @@ def bills(count: int) -> list[DemoBill]:
 
 
 def planned(seed: int, count: int = 730) -> Plan:
-    return make_plan(bills(count), FILES, PAYEES, DOORS, DAY, seed=seed)
+    return make_plan(bills(count), FILES, PAYEES, NOTIFIERS, DAY, seed=seed)
 
 
 def test_a_seed_gives_the_same_day() -> None:

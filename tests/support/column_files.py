@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.factories import DAY, World
-from support.staff import Desk
+from support.staff import ConsoleSession
 from support.table_files import Rows
 
 SEE_OTHER = 303
@@ -32,7 +32,11 @@ def rows(*, last: str = "LAN HAI") -> Rows:
     ]
 
 
-async def held(desk: Desk, world: World, data: bytes, name: str = "sao-ke.xlsx") -> str:
-    answer = await desk.upload("statement", name, data, bank_account_id=str(world.bank_account_id))
+async def held(
+    console: ConsoleSession, world: World, data: bytes, name: str = "sao-ke.xlsx"
+) -> str:
+    answer = await console.upload(
+        "statement", name, data, bank_account_id=str(world.bank_account_id)
+    )
     assert answer.status_code == SEE_OTHER
     return answer.headers["location"]

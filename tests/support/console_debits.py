@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from support.staff import Desk
+from support.staff import ConsoleSession
 
 SEE_OTHER = 303
 
 
-async def listed(desk: Desk) -> list[str]:
+async def listed(console: ConsoleSession) -> list[str]:
     """The exceptions of the list, the oldest first."""
-    page = await desk.get("/console/debits")
+    page = await console.get("/console/debits")
     assert page.status_code == 200, page.text
     return re.findall(r'name="line" value="(\d+)"', page.text)

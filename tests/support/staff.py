@@ -54,8 +54,8 @@ async def receive(engine: AsyncEngine, world: World, amount_vnd: int, content: s
 
 
 @dataclass
-class Desk:
-    """A browser's worth of state: cookies, and the form token of the last page that had one."""
+class ConsoleSession:
+    """What a browser keeps at the console: cookies, and the form token of the last page that had one."""
 
     client: httpx.AsyncClient
     token: str = ""

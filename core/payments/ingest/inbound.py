@@ -22,8 +22,9 @@ Identity: TypeAlias = tuple[int, int, str]
 class InboundNotice:
     """A notice on its way in, with the bytes it was read from. Nothing changes it once it is made.
 
-    is_paid: whether money arrived; only then it reaches the ledger. business_date: the day in Vietnam on
-    which it did. fingerprint: what a repetition repeats. exact, corrected: the references that it names,
+    is_paid: whether money arrived; only then it reaches the ledger. likely_verdict: what nearly every such
+    notice comes to; the few others are updated once the rules have decided. business_date: the day in
+    Vietnam on which it arrived. fingerprint: what a repetition repeats. exact, corrected: the references that it names,
     in their order; a corrected one had a wrong symbol. bank_account_id: whom the money is for, None where
     the account named is not the school's; held_on_id: the ledger account that holds it. Raises ValueError
     for an instant without a zone.
@@ -31,11 +32,11 @@ class InboundNotice:
 
     __slots__ = (
         "bank_account_id", "business_date", "corrected", "exact", "fingerprint", "held_on_id",
-        "identity", "is_paid", "merchant", "notice", "raw",
+        "identity", "is_paid", "likely_verdict", "merchant", "notice", "raw",
     )  # fmt: skip
 
     def __init__(self, merchant: Merchant, notice: Notice, raw: bytes) -> None:
-        bank_account_id, held_on_id = merchant.where(notice.payee_account)
+        bank_account_id, held_on_id = receiving_accounts(merchant, notice.payee_account)
         exact, corrected = _references(notice)
         self.merchant: Final = merchant
         self.notice: Final = notice
@@ -46,17 +47,13 @@ class InboundNotice:
             notice.transaction_id,
         )
         self.is_paid: Final = notice.outcome is Outcome.PAID
+        self.likely_verdict: Final = VerdictKind.RECORDED if self.is_paid else VerdictKind.NOTED
         self.business_date: Final = business_date(notice.paid_at)
         self.fingerprint: Final = notice.fingerprint()
         self.exact: Final = exact
         self.corrected: Final = corrected
         self.bank_account_id: Final = bank_account_id
         self.held_on_id: Final = held_on_id
-
-    @property
-    def likely_verdict(self) -> VerdictKind:
-        """What nearly every notice comes to; the few others are updated once the rules have decided."""
-        return VerdictKind.RECORDED if self.is_paid else VerdictKind.NOTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,28 @@ class NewNotice:
     inbound: InboundNotice
     notice_id: int
     journal_id: int
+
+
+def receiving_accounts(merchant: Merchant, payee_account: str) -> tuple[int | None, int]:
+    """(bank account the money is for, ledger account that holds it); None: not the school's.
+
+    Money that a provider claims for a foreign account is held in the provider's clearing account until a
+    person has looked; so is, until it is paid out, what a provider settles in batches.
+    """
+    if payee_account and payee_account not in merchant.banks:
+        return None, merchant.clearing_account_id
+    if payee_account:
+        bank_account_id, ledger_account_id = merchant.banks[payee_account]
+    else:
+        bank_account_id = merchant.bank_account_id
+        ledger_account_id = next(
+            ledger_id
+            for bank_id, ledger_id in merchant.banks.values()
+            if bank_id == bank_account_id
+        )
+    if merchant.settlement == "batch":
+        return bank_account_id, merchant.clearing_account_id
+    return bank_account_id, ledger_account_id
 
 
 def _references(notice: Notice) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -43,7 +43,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line of the scale and what it says, in millions of VND."""
+    """A line of the scale and its value, in millions of VND."""
 
     y: float
     millions: float
@@ -79,30 +79,30 @@ def draw_pairs(pairs: Sequence[Pair]) -> Chart | None:
     if not any(pair.whole_vnd > 0 for pair in shown):
         return None
     top_vnd = _round_up(max(pair.whole_vnd for pair in shown))
-    room = HEIGHT - TOP - BOTTOM
+    inner = HEIGHT - TOP - BOTTOM
     slot = (WIDTH - LEFT) / len(shown)
     bar_width = min(slot * 0.62, 44.0)
     bars: list[Bar] = []
     for index, pair in enumerate(shown):
         whole_vnd = max(pair.whole_vnd, 0)
         part_vnd = min(max(pair.part_vnd, 0), whole_vnd)
-        due = room * whole_vnd / top_vnd
-        paid = room * part_vnd / top_vnd
+        due = inner * whole_vnd / top_vnd
+        paid = inner * part_vnd / top_vnd
         bars.append(
             Bar(
                 name=pair.name,
                 whole_vnd=pair.whole_vnd,
                 x=round(LEFT + slot * index + (slot - bar_width) / 2, 2),
                 width=round(bar_width, 2),
-                due_y=round(TOP + room - due, 2),
+                due_y=round(TOP + inner - due, 2),
                 due_height=round(due, 2),
-                paid_y=round(TOP + room - paid, 2),
+                paid_y=round(TOP + inner - paid, 2),
                 paid_height=round(paid, 2),
                 percent=part_vnd * 100 // whole_vnd if whole_vnd else 0,
             )
         )
     ticks = tuple(
-        Tick(y=round(TOP + room - room * part / 4, 2), millions=top_vnd * part / 4 / 1_000_000)
+        Tick(y=round(TOP + inner - inner * part / 4, 2), millions=top_vnd * part / 4 / 1_000_000)
         for part in range(5)
     )
     return Chart(tuple(bars), ticks, step=max(1, round(36 / slot + 0.49)))

@@ -74,7 +74,7 @@ def channel_name(channel: str) -> Message:
 
 
 def channel_columns(channels: Sequence[str]) -> list[Message]:
-    """The same for columns side by side: two that are called alike also say which they are."""
+    """The same for columns side by side: two that are called alike also show which they are."""
     names = [channel_name(channel) for channel in channels]
     return [
         msg("{name} ({code})", name=name, code=channel) if names.count(name) > 1 else name

@@ -117,7 +117,7 @@ MONEY_PLACE: Final[Labels] = {
     "settled_vnd": msg("Đã ghi cho phiếu báo thu"),
 }
 
-# what the house calls otherwise than parents do; all other names are those of adapters.ways
+# what staff call otherwise than parents do; all other names are those of adapters.ways
 CHANNEL: Final[Labels] = {
     "statement": msg("Theo sao kê"),
     "notification": msg("Báo có của ngân hàng (camt.054)"),

@@ -37,7 +37,7 @@ def screen(
     status_code: int | None = None,
     **context: object,
 ) -> Response[str]:
-    """A page of the console with `request.problem`, whose status it has unless `status_code` says otherwise.
+    """A page of the console with `request.problem`, whose status it has unless `status_code` is given.
 
     `active`: the entry of the navigation.
     """

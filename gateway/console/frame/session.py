@@ -49,7 +49,7 @@ class ConsoleRequest(Request[Staff, None, State]):
     problem: DomainError | None = None
     """Why what was asked for is refused; the screen that answers shows it."""
     paid: frozenset[tuple[int, int]] = frozenset()
-    """Invoices whose pages are told of new money after the commit: (school id, invoice id)."""
+    """Invoices that changed; their pages are notified after the commit: (school id, invoice id)."""
 
     @property
     def staff(self) -> Staff:
@@ -72,7 +72,7 @@ class ConsoleRequest(Request[Staff, None, State]):
         return self.staff.actor
 
     def announce(self, invoice_ids: Iterable[int]) -> None:
-        """Have the pages of these invoices told after the commit."""
+        """Have the pages of these invoices notified after the commit."""
         self.paid = frozenset((self.school_id, one) for one in invoice_ids)
 
     @property

@@ -1,4 +1,4 @@
-"""Signing in and out. The refusal never tells which part was wrong; tries are bounded by identity."""
+"""Signing in and out. The refusal never reveals which part was wrong; tries are bounded by identity."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class PairForm:
 @get("/settlements", operation_id="console_settlements")
 @in_transaction
 async def show_settlements(request: ConsoleRequest, db: Driver) -> Page:
-    """Batches, what is late, what the contracts say, the upload."""
+    """Batches, what is late, the terms of the contracts, the upload."""
     school_id, today = request.school_id, business_date(now_utc())
     channels = await batch_channels(db, school_id)
     agreed = await terms_by_channel(db, school_id)
@@ -124,7 +124,7 @@ async def upload_settlement(request: ConsoleRequest, db: Driver) -> Redirect:
 @get("/settlements/files/{file_id:int}", operation_id="console_settlement_preview")
 @in_transaction
 async def show_settlement_file(request: ConsoleRequest, db: Driver, file_id: RowId) -> Page:
-    """What the file says, and every problem in it."""
+    """What the file holds, and every problem in it."""
     found = await find_upload(db, request.school_id, file_id)
     merchant_account_id = int(found.parameters.get("merchant_account_id", "0"))
     preview = None
@@ -175,7 +175,7 @@ async def drop_settlement(request: ConsoleRequest, db: Driver, file_id: RowId) -
 async def save_terms(
     request: ConsoleRequest, db: Driver, data: URLEncodedBody[TermsForm]
 ) -> Redirect:
-    """Record what a contract says from a day on."""
+    """Record the terms of a contract from a day on."""
     channel = number_or_none(data.channel) or 0
     await set_terms(db, request.school_id, channel, data.terms(), actor=request.actor)
     return goto(request, LIST, done="terms_set")

@@ -1,7 +1,7 @@
-"""Kênh thu: how each channel of the school is doing, what its provider must be told, and its switch.
+"""Kênh thu: how each channel of the school is doing, what its provider must be given, and its switch.
 
-What a provider said in words that its protocol does not define stands here too: such a message counts
-as pending, and only the provider can say what it means. Credentials are never shown.
+Status words of a provider that its protocol does not define stand here too: such a message counts as
+pending, and only the provider can explain it. Credentials are never shown.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from core.kit.errors import DomainError
 from core.kit.seal import Keys
 from core.merchants.directory import find_merchant
 from core.merchants.service import add_bank_account, add_merchant_account
+from core.payments.ingest.inbound import receiving_accounts
 from core.schools.service import create_school
 
 KEYS = Keys(master=b"m" * 32, reference=b"r" * 32)
@@ -57,7 +58,7 @@ async def test_a_school_is_ready_to_receive_money(engine: AsyncEngine) -> None:
         merchant = await find_merchant(db, KEYS, "statement", statement["account_key"])
         assert merchant is not None
         assert merchant.account.secrets == {}
-        assert merchant.where("0071000123456")[0] == account_id
+        assert receiving_accounts(merchant, "0071000123456")[0] == account_id
         assert await db.raw.fetchval("SELECT name FROM school") == "Trường Tiểu học Hoa Sen"
 
 
@@ -85,7 +86,7 @@ async def test_a_merchant_account_opens_only_under_the_key(engine: AsyncEngine) 
         assert merchant is not None
         assert merchant.account.secrets == {"hash_secret": "TOP-SECRET"}
         assert merchant.account.settings == VNPAY
-        assert merchant.where("")[1] == merchant.clearing_account_id
+        assert receiving_accounts(merchant, "")[1] == merchant.clearing_account_id
 
 
 async def test_the_default_account_is_one(engine: AsyncEngine) -> None:

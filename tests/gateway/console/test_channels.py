@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import SECRETS, SETTINGS, World, make_world, merchant_in
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
-from support.staff import PASSWORD, Desk, hire, receive
+from support.staff import PASSWORD, ConsoleSession, hire, receive
 from support.texts import in_both
 
 from adapters import IPN
@@ -63,11 +63,11 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(world: World, client: httpx.AsyncClient) -> Desk:
+async def console(world: World, client: httpx.AsyncClient) -> ConsoleSession:
     """An approver, signed in."""
-    desk = Desk(client)
-    await desk.sign_in("hieutruong")
-    return desk
+    console = ConsoleSession(client)
+    await console.sign_in("hieutruong")
+    return console
 
 
 @contextmanager
@@ -127,7 +127,7 @@ async def advise(
 
 
 async def test_the_list_shows_what_each_channel_does(
-    engine: AsyncEngine, world: World, desk: Desk
+    engine: AsyncEngine, world: World, console: ConsoleSession
 ) -> None:
     await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     await advise(engine, world, "sepay", days_ago=29, number="OLD1")
@@ -143,7 +143,7 @@ async def test_the_list_shows_what_each_channel_does(
     assert sepay.last_vnd == 120_000
     assert (vnpay.asked_count, vnpay.settlement) == (1, "batch")
     assert (idle.window_count, idle.last_at, idle.asked_count) == (0, None, 0)
-    shown = (await desk.get(LIST)).text
+    shown = (await console.get(LIST)).text
     for text in (
         "620.000",
         "Ví MoMo",
@@ -152,7 +152,7 @@ async def test_the_list_shows_what_each_channel_does(
         "1 đơn đang hỏi kết quả",
     ):
         assert text in shown, text
-    english = (await desk.get(f"{LIST}?lang=en")).text
+    english = (await console.get(f"{LIST}?lang=en")).text
     assert "MoMo wallet" in english
     assert "1 orders being asked about" in english
 
@@ -166,23 +166,23 @@ def test_every_screen_calls_a_channel_as_parents_know_it(adapter: str) -> None:
 
 
 async def test_the_last_payments_name_their_channel(
-    engine: AsyncEngine, world: World, desk: Desk
+    engine: AsyncEngine, world: World, console: ConsoleSession
 ) -> None:
     await advise(engine, world, "casso", days_ago=0, number="FT1")
-    shown = (await desk.get("/console")).text
+    shown = (await console.get("/console")).text
     assert "Chuyển khoản ngân hàng" in shown
     assert ">casso<" not in shown
-    assert vi_of(label("channel", "statement")) in (await desk.get(LIST)).text
+    assert vi_of(label("channel", "statement")) in (await console.get(LIST)).text
 
 
 async def test_an_undefined_state_is_pending_logged_once_and_shown(
-    engine: AsyncEngine, world: World, desk: Desk
+    engine: AsyncEngine, world: World, console: ConsoleSession
 ) -> None:
-    assert "trạng thái lạ" not in (await desk.get("/console")).text
+    assert "trạng thái lạ" not in (await console.get("/console")).text
     reference = await order(engine, world)
     with logged() as lines:
-        assert await tell(desk.client, world, reference, "88") == "00"
-        assert await tell(desk.client, world, reference, "88") == "02"
+        assert await tell(console.client, world, reference, "88") == "00"
+        assert await tell(console.client, world, reference, "88") == "02"
     said = [line for line in lines if line["event"] == "notice.unmapped_status"]
     assert len(said) == 1
     assert (said[0]["adapter"], said[0]["status"]) == ("vnpay", "88")
@@ -191,22 +191,22 @@ async def test_an_undefined_state_is_pending_logged_once_and_shown(
         assert await db.raw.fetchval("SELECT count(*) FROM payment") == 0
         (word,) = await unmapped_statuses(db, world.school_id)
     assert (word.status, word.count, word.open_count, word.references) == ("88", 1, 1, (reference,))
-    shown = (await desk.get(LIST)).text
+    shown = (await console.get(LIST)).text
     assert "<code>88</code>" in shown
     assert reference in shown
-    assert "1 tin có trạng thái lạ" in (await desk.get("/console")).text
-    page = (await desk.get(f"{LIST}/{world.merchants['vnpay'][0]}")).text
+    assert "1 tin có trạng thái lạ" in (await console.get("/console")).text
+    page = (await console.get(f"{LIST}/{world.merchants['vnpay'][0]}")).text
     assert f"/console/invoices/{world.invoices[0].id}" in page
 
-    assert await tell(desk.client, world, reference, "00") == "00"  # VNPAY says how it ended
+    assert await tell(console.client, world, reference, "00") == "00"  # VNPAY says how it ended
     async with transaction(engine) as db:
         (word,) = await unmapped_statuses(db, world.school_id)
     assert (word.count, word.open_count, word.references) == (1, 0, ())
-    assert "trạng thái lạ" not in (await desk.get("/console")).text
+    assert "trạng thái lạ" not in (await console.get("/console")).text
 
 
 async def test_unsigned_money_waits_until_another_channel_confirms_it(
-    engine: AsyncEngine, world: World, desk: Desk
+    engine: AsyncEngine, world: World, console: ConsoleSession
 ) -> None:
     today = business_date(now_utc())
 
@@ -221,11 +221,11 @@ async def test_unsigned_money_waits_until_another_channel_confirms_it(
     assert await waiting() == (1, 120_000, 0)
     await advise(engine, world, "vietcombank", days_ago=7, number="VCB7", is_provisional=True)
     assert await waiting() == (2, 240_000, 1)
-    assert "1 khoản (120.000" in (await desk.get("/console")).text
-    assert "Quá hạn xác nhận" in (await desk.get(LIST)).text
+    assert "1 khoản (120.000" in (await console.get("/console")).text
+    assert "Quá hạn xác nhận" in (await console.get(LIST)).text
     await advise(engine, world, "sepay", days_ago=7, number="VCB7", payee_account=world.bank_number)
     assert await waiting() == (1, 120_000, 0)
-    assert "làm việc chưa được" not in (await desk.get("/console")).text
+    assert "làm việc chưa được" not in (await console.get("/console")).text
 
 
 @pytest.mark.parametrize(
@@ -241,24 +241,24 @@ def test_overdue_counts_weekdays(today: date, first_in_time: date) -> None:
 
 
 async def test_a_channels_page_shows_addresses_settings_and_messages_but_no_secret_and_no_payer(
-    engine: AsyncEngine, world: World, desk: Desk
+    engine: AsyncEngine, world: World, console: ConsoleSession
 ) -> None:
     await receive(engine, world, TOTAL_VND, f"{world.invoices[0].reference} BO DE NOP")
     await advise(engine, world, "sepay", days_ago=0, number="FT9")
     for adapter, (channel_id, key) in world.merchants.items():
-        answer = await desk.get(f"{LIST}/{channel_id}")
+        answer = await console.get(f"{LIST}/{channel_id}")
         assert answer.status_code == 200, adapter
         for secret in SECRETS[adapter].values():
             assert secret not in answer.text, adapter
         for value in SETTINGS[adapter].values():
             assert value.replace('"', "&#34;") in answer.text, (adapter, value)
         assert (f"{BASE_URL}/ipn/{adapter}/{key}" in answer.text) is (adapter in IPN)
-    shown = (await desk.get(f"{LIST}/{world.merchants['sepay'][0]}")).text
+    shown = (await console.get(f"{LIST}/{world.merchants['sepay'][0]}")).text
     assert world.invoices[0].reference in shown
     for text in ("NOP", "BI MAT", "Nguyễn Minh Anh"):
         assert text not in shown
     assert "apikey" in shown  # the adapter's own explanation of `auth`
-    assert (await desk.get(f"{LIST}/999999")).status_code == 404
+    assert (await console.get(f"{LIST}/999999")).status_code == 404
 
 
 async def test_the_last_messages_are_the_newest_of_this_channel(
@@ -317,33 +317,33 @@ def _refusal(adapter_name: str, method: str, path: str) -> Refused | None:
 
 
 async def test_an_approver_turns_a_channel_off_and_on(
-    engine: AsyncEngine, world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, world: World, console: ConsoleSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merchants, "CACHE_S", 0.0)
     channel_id = world.merchants["vnpay"][0]
     page = f"{LIST}/{channel_id}"
     pay = f"/pay/{world.invoices[0].token}"
-    assert "15 giây" in (await desk.get(page)).text
-    assert "/checkout/vnpay" in (await desk.client.get(pay)).text
-    nothing = await desk.send(f"{page}/switch", to="off", reason=" \n ")
+    assert "15 giây" in (await console.get(page)).text
+    assert "/checkout/vnpay" in (await console.client.get(pay)).text
+    nothing = await console.send(f"{page}/switch", to="off", reason=" \n ")
     assert nothing.status_code == 422
-    assert (await desk.send(f"{page}/switch", to="sideways", reason="x")).status_code == 422
+    assert (await console.send(f"{page}/switch", to="sideways", reason="x")).status_code == 422
 
-    off = await desk.send(f"{page}/switch", to="off", reason="VNPAY đổi hợp đồng")
+    off = await console.send(f"{page}/switch", to="off", reason="VNPAY đổi hợp đồng")
     assert off.headers["location"] == f"{page}?done=channel_disabled"
-    shown = (await desk.get(page)).text
+    shown = (await console.get(page)).text
     assert "VNPAY đổi hợp đồng" in shown
     assert "Đang tắt" in shown
-    assert "/checkout/vnpay" not in (await desk.client.get(pay)).text
-    assert await tell(desk.client, world, "HPX", "00") != "00"
+    assert "/checkout/vnpay" not in (await console.client.get(pay)).text
+    assert await tell(console.client, world, "HPX", "00") != "00"
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM notice") == 0
-    assert (await desk.send(f"{page}/switch", to="off", reason="lần nữa")).status_code == 409
+    assert (await console.send(f"{page}/switch", to="off", reason="lần nữa")).status_code == 409
 
-    on = await desk.send(f"{page}/switch", to="on", reason="Đã ký lại")
+    on = await console.send(f"{page}/switch", to="on", reason="Đã ký lại")
     assert on.headers["location"] == f"{page}?done=channel_enabled"
     reference = await order(engine, world)
-    assert await tell(desk.client, world, reference, "00") == "00"
+    assert await tell(console.client, world, reference, "00") == "00"
     async with transaction(engine) as db:
         entries = await db.raw.fetch(
             "SELECT actor, action, detail->>'reason' AS reason FROM audit_entry WHERE subject = $1 ORDER BY id",
@@ -361,26 +361,26 @@ async def test_nobody_else_may_switch(
 ) -> None:
     async with transaction(engine) as db:
         other = await make_world(db, [TOTAL_VND], code="TH02")
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
     own = f"{LIST}/{world.merchants['vnpay'][0]}"
-    shown = (await desk.get(own)).text
+    shown = (await console.get(own)).text
     assert 'name="reason"' not in shown
-    assert (await desk.send(f"{own}/switch", to="off", reason="x")).status_code == 403
+    assert (await console.send(f"{own}/switch", to="off", reason="x")).status_code == 403
     client.cookies.clear()
-    await desk.sign_in("hieutruong")
-    await desk.get(own)
+    await console.sign_in("hieutruong")
+    await console.get(own)
     foreign = f"{LIST}/{other.merchants['vnpay'][0]}"
-    assert (await desk.get(foreign)).status_code == 404
-    assert (await desk.send(f"{foreign}/switch", to="off", reason="x")).status_code == 404
+    assert (await console.get(foreign)).status_code == 404
+    assert (await console.send(f"{foreign}/switch", to="off", reason="x")).status_code == 404
     statement = f"{LIST}/{world.merchants['statement'][0]}"
-    assert (await desk.send(f"{statement}/switch", to="off", reason="x")).status_code == 409
+    assert (await console.send(f"{statement}/switch", to="off", reason="x")).status_code == 409
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT bool_and(enabled) FROM merchant_account")
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def test_the_pages_fit_and_work_by_keyboard(
     engine: AsyncEngine,
     world: World,

@@ -6,7 +6,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import make_world
 from support.serving import gateway_client
-from support.staff import Desk, hire
+from support.staff import ConsoleSession, hire
 
 from core.accounting.charts import PURPOSES, charts
 from core.kit.database import transaction
@@ -24,9 +24,9 @@ async def test_every_purpose_is_offered(engine: AsyncEngine, database_url: str) 
 
 
 async def signed_in_page(client: httpx.AsyncClient) -> str:
-    desk = Desk(client)
-    await desk.sign_in("hieutruong")
-    return (await desk.get("/console/chart-accounts")).text
+    console = ConsoleSession(client)
+    await console.sign_in("hieutruong")
+    return (await console.get("/console/chart-accounts")).text
 
 
 def test_every_circular_has_an_account_for_every_purpose() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY, KEYS, World, make_world
 from support.live import LiveServer
 from support.serving import gateway_client
-from support.staff import PASSWORD, Desk, hire
+from support.staff import PASSWORD, ConsoleSession, hire
 from support.statement_files import Entry, mb_csv
 
 from adapters.contract import Notice, Outcome
@@ -75,11 +75,11 @@ async def bring(engine: AsyncEngine, world: World) -> None:
         )
 
 
-async def at_desk(client: httpx.AsyncClient, username: str) -> Desk:
-    desk = Desk(client)
-    await desk.sign_in(username)
-    await desk.get(PAGE)
-    return desk
+async def signed_in(client: httpx.AsyncClient, username: str) -> ConsoleSession:
+    console = ConsoleSession(client)
+    await console.sign_in(username)
+    await console.get(PAGE)
+    return console
 
 
 def rows_of(content: bytes) -> list[list[object]]:
@@ -89,35 +89,35 @@ def rows_of(content: bytes) -> list[list[object]]:
 async def test_a_day_is_closed_asked_for_and_reopened(
     client: httpx.AsyncClient, engine: AsyncEngine, world: World
 ) -> None:
-    desk = await at_desk(client, "ketoan")
-    refused = await desk.send("/console/reconciliation/close", day=DAY.isoformat())
+    console = await signed_in(client, "ketoan")
+    refused = await console.send("/console/reconciliation/close", day=DAY.isoformat())
     assert refused.status_code == 409
     assert "chưa có sao kê của ngày này" in refused.text
     await bring(engine, world)
-    assert "Ngày này chưa được đối soát" in (await desk.get(PAGE)).text
+    assert "Ngày này chưa được đối soát" in (await console.get(PAGE)).text
     await reconcile(engine, world.school_id, DAY)
-    assert "Mọi tài khoản đều khớp" in (await desk.get(PAGE)).text
+    assert "Mọi tài khoản đều khớp" in (await console.get(PAGE)).text
 
-    closed = await desk.send("/console/reconciliation/close", day=DAY.isoformat())
+    closed = await console.send("/console/reconciliation/close", day=DAY.isoformat())
     assert closed.status_code == SEE_OTHER
-    page = await desk.get(closed.headers["location"])
+    page = await console.get(closed.headers["location"])
     assert "Đã chốt sổ đến hết ngày này." in page.text
     assert "Đề nghị mở lại ngày này" in page.text
     assert PUPIL not in page.text
-    assert (await desk.send("/console/reconciliation/close", day="x")).status_code == 400
+    assert (await console.send("/console/reconciliation/close", day="x")).status_code == 400
 
     asked = {"day": DAY.isoformat(), "note": "Thiếu một dòng sao kê"}
     assert (
-        await desk.send("/console/reconciliation/ask-to-reopen", **asked)
+        await console.send("/console/reconciliation/ask-to-reopen", **asked)
     ).status_code == SEE_OTHER
-    page = await desk.get(PAGE)
+    page = await console.get(PAGE)
     assert "Thiếu một dòng sao kê" in page.text
     assert "Duyệt mở lại" not in page.text
-    refused = await desk.send("/console/reconciliation/reopen", day=DAY.isoformat())
+    refused = await console.send("/console/reconciliation/reopen", day=DAY.isoformat())
     assert refused.status_code == 403
 
-    await desk.send("/console/logout")
-    head = await at_desk(client, "hieutruong")
+    await console.send("/console/logout")
+    head = await signed_in(client, "hieutruong")
     assert "Duyệt mở lại" in (await head.get(PAGE)).text
     done = await head.send("/console/reconciliation/reopen", day=DAY.isoformat())
     assert done.status_code == SEE_OTHER
@@ -131,7 +131,7 @@ async def test_an_approver_who_asked_cannot_approve(
 ) -> None:
     await bring(engine, world)
     await close_day(engine, KEYS, world.school_id, DAY, actor="ketoan")
-    head = await at_desk(client, "hieutruong")
+    head = await signed_in(client, "hieutruong")
     await head.send("/console/reconciliation/ask-to-reopen", day=DAY.isoformat(), note="Sai")
     assert "Duyệt mở lại" not in (await head.get(PAGE)).text
     refused = await head.send("/console/reconciliation/reopen", day=DAY.isoformat())
@@ -143,20 +143,20 @@ async def test_the_papers_of_a_record_never_change(
 ) -> None:
     await bring(engine, world)
     await reconcile(engine, world.school_id, DAY)
-    desk = await at_desk(client, "ketoan")
-    draft = await desk.get(f"/console/reconciliation/paper?day={DAY}&kind=xlsx")
+    console = await signed_in(client, "ketoan")
+    draft = await console.get(f"/console/reconciliation/paper?day={DAY}&kind=xlsx")
     assert "CHƯA CHỐT" in str(rows_of(draft.content)[1][0])
     assert "chua-chot" in draft.headers["content-disposition"]
     record = await close_day(engine, KEYS, world.school_id, DAY, actor="ketoan")
-    assert (await desk.get(f"/console/reconciliation/paper?day={DAY}")).status_code == 409
-    assert (await desk.get("/console/reconciliation/paper?number=7")).status_code == 404
-    assert (await desk.get("/console/reconciliation/paper?day=2026-09-30")).status_code == 404
+    assert (await console.get(f"/console/reconciliation/paper?day={DAY}")).status_code == 409
+    assert (await console.get("/console/reconciliation/paper?number=7")).status_code == 404
+    assert (await console.get("/console/reconciliation/paper?day=2026-09-30")).status_code == 404
 
     async with transaction(engine) as db:
         await db.raw.execute("UPDATE school SET address = 'nơi khác'")
         (kept,) = await records_of(db, world.school_id)
-    sheet = await desk.get("/console/reconciliation/paper?number=1&kind=xlsx")
-    document = await desk.get("/console/reconciliation/paper?number=1&kind=pdf")
+    sheet = await console.get("/console/reconciliation/paper?number=1&kind=xlsx")
+    document = await console.get("/console/reconciliation/paper?number=1&kind=pdf")
     assert sheet.content == proof_xlsx(document_of(record)) == proof_xlsx(document_of(kept))
     assert document.content == proof_pdf(document_of(record)) == proof_pdf(document_of(kept))
     assert document.content.startswith(b"%PDF")
@@ -197,7 +197,7 @@ async def test_a_draft_is_marked_on_paper(engine: AsyncEngine, world: World) -> 
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def test_closing_in_a_browser(
     browser: Browser,
     live_server: LiveServer,

@@ -12,7 +12,7 @@ from support.column_files import CHOSEN, SEE_OTHER, held, rows
 from support.errors import status_of
 from support.factories import DAY, World, make_world
 from support.serving import gateway_client
-from support.staff import Desk, hire
+from support.staff import ConsoleSession, hire
 from support.statement_files import Entry, mb_csv
 from support.table_files import as_csv, as_xlsx
 
@@ -38,27 +38,27 @@ async def world(engine: AsyncEngine) -> World:
 
 
 @pytest.fixture
-async def desk(client: httpx.AsyncClient, world: World) -> Desk:
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    return desk
+async def console(client: httpx.AsyncClient, world: World) -> ConsoleSession:
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    return console
 
 
 async def test_an_unknown_bank_is_read_after_its_columns_were_said_once(
-    desk: Desk, world: World, engine: AsyncEngine
+    console: ConsoleSession, world: World, engine: AsyncEngine
 ) -> None:
-    place = await held(desk, world, as_xlsx(rows()))
-    refused = await desk.get(place)
+    place = await held(console, world, as_xlsx(rows()))
+    refused = await console.get(place)
     assert refused.status_code == 422
     assert f'{place}/columns"' in refused.text
 
-    page = (await desk.get(f"{place}/columns")).text
+    page = (await console.get(f"{place}/columns")).text
     assert "NGÂN HÀNG CHƯA AI BIẾT" in page
     for role, header in (("date", "Thời gian"), ("balance", "Còn lại")):
         select = page.split(f'<select id="{role}"')[1].split("</select>")[0]
         assert f"<option selected>{header}</option>" in select  # the guess
 
-    looked = await desk.send(
+    looked = await console.send(
         f"{place}/columns", step="look", header="0.3.1", shown="0.3.1", **CHOSEN
     )
     assert looked.status_code == 200 or looked.status_code == 303
@@ -67,15 +67,15 @@ async def test_an_unknown_bank_is_read_after_its_columns_were_said_once(
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM file_mapping") == 0
 
-    saved = await desk.send(
+    saved = await console.send(
         f"{place}/columns", step="save", header="0.3.1", shown="0.3.1", **CHOSEN
     )
     assert saved.headers["location"].startswith(place)
-    assert "Chấp nhận</button>" in (await desk.get(place)).text
-    assert (await desk.send(f"{place}/accept")).status_code == SEE_OTHER
+    assert "Chấp nhận</button>" in (await console.get(place)).text
+    assert (await console.send(f"{place}/accept")).status_code == SEE_OTHER
 
-    other = await held(desk, world, as_csv(rows(last="LAN BA")), "thang-sau.csv")
-    page = (await desk.get(other)).text
+    other = await held(console, world, as_csv(rows(last="LAN BA")), "thang-sau.csv")
+    page = (await console.get(other)).text
     assert "LAN BA" in page
     assert "Chấp nhận</button>" in page
     async with transaction(engine) as db:
@@ -91,7 +91,7 @@ async def test_an_unknown_bank_is_read_after_its_columns_were_said_once(
 
 
 async def test_columns_may_move_but_a_header_that_is_gone_is_named(
-    desk: Desk, world: World, engine: AsyncEngine
+    console: ConsoleSession, world: World, engine: AsyncEngine
 ) -> None:
     moved = [list(reversed(row)) if len(row) > 1 else row for row in rows()]
     async with transaction(engine) as db:
@@ -160,17 +160,17 @@ async def test_a_mapping_that_cannot_read_is_not_kept(
 
 
 async def test_a_known_banks_file_still_reads_beside_what_was_saved_and_what_was_said_can_be_forgotten(
-    desk: Desk, world: World, engine: AsyncEngine
+    console: ConsoleSession, world: World, engine: AsyncEngine
 ) -> None:
-    place = await held(desk, world, as_xlsx(rows()))
-    await desk.send(f"{place}/columns", step="save", header="0.3.1", shown="0.3.1", **CHOSEN)
+    place = await held(console, world, as_xlsx(rows()))
+    await console.send(f"{place}/columns", step="save", header="0.3.1", shown="0.3.1", **CHOSEN)
     known = await held(
-        desk, world, mb_csv(world.bank_number, 0, [Entry(DAY, 5_000, "BINH THUONG")])
+        console, world, mb_csv(world.bank_number, 0, [Entry(DAY, 5_000, "BINH THUONG")])
     )
-    assert "BINH THUONG" in (await desk.get(known)).text
-    done = await desk.send(f"{place}/columns", step="forget")
+    assert "BINH THUONG" in (await console.get(known)).text
+    done = await console.send(f"{place}/columns", step="forget")
     assert done.status_code == SEE_OTHER
-    assert (await desk.get(place)).status_code == 422
+    assert (await console.get(place)).status_code == 422
     async with transaction(engine) as db:
         assert (
             await saved_layout(db, world.school_id, bank_account_id=world.bank_account_id) is None
@@ -178,7 +178,7 @@ async def test_a_known_banks_file_still_reads_beside_what_was_saved_and_what_was
 
 
 async def test_a_settlement_files_columns_are_said_on_the_same_screen(
-    desk: Desk, world: World, engine: AsyncEngine
+    console: ConsoleSession, world: World, engine: AsyncEngine
 ) -> None:
     merchant_id = world.merchants["vnpay"][0]
     table = [
@@ -204,11 +204,11 @@ async def test_a_settlement_files_columns_are_said_on_the_same_screen(
             actor="ketoan",
         )
     place = f"/console/imports/{batch_id}/columns"
-    page = (await desk.get(place)).text
+    page = (await console.get(place)).text
     assert "Phí chưa VAT" in page
-    looked = await desk.send(place, step="look", header="0.1.1", shown="0.1.1", **chosen)
+    looked = await console.send(place, step="look", header="0.1.1", shown="0.1.1", **chosen)
     assert "989.000" in looked.text.split('id="read-title"')[1]
-    saved = await desk.send(place, step="save", header="0.1.1", shown="0.1.1", **chosen)
+    saved = await console.send(place, step="save", header="0.1.1", shown="0.1.1", **chosen)
     assert saved.status_code == SEE_OTHER
     async with transaction(engine) as db:
         layout = await saved_layout(db, world.school_id, merchant_account_id=merchant_id)
@@ -217,10 +217,10 @@ async def test_a_settlement_files_columns_are_said_on_the_same_screen(
 
 
 async def test_a_file_that_is_no_table_and_another_schools_file_say_so(
-    desk: Desk, world: World, engine: AsyncEngine
+    console: ConsoleSession, world: World, engine: AsyncEngine
 ) -> None:
-    place = await held(desk, world, b"PK\x03\x04broken")
-    page = await desk.get(f"{place}/columns")
+    place = await held(console, world, b"PK\x03\x04broken")
+    page = await console.get(f"{place}/columns")
     assert page.status_code == 422
     assert 'role="alert"' in page.text
     async with transaction(engine) as db:
@@ -234,4 +234,4 @@ async def test_a_file_that_is_no_table_and_another_schools_file_say_so(
             parameters={"bank_account_id": str(other.bank_account_id)},
             actor="x",
         )
-    assert (await desk.get(f"/console/imports/{theirs}/columns")).status_code == 404
+    assert (await console.get(f"/console/imports/{theirs}/columns")).status_code == 404

@@ -1,4 +1,4 @@
-"""Saying which column is what, as a browser sees it: by keyboard, at a desk and on a phone, nothing spills."""
+"""Saying which column is what, as a browser sees it: by keyboard, on a large screen and on a phone, nothing spills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def world(engine: AsyncEngine) -> World:
     return world
 
 
-@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     width, height = request.param
     context = await browser.new_context(viewport={"width": width, "height": height})

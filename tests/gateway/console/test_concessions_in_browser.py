@@ -1,4 +1,4 @@
-"""A list of concessions brought in at the console, and what it does to a bill: at a desk and on a phone."""
+"""A list of concessions brought in at the console, and what it does to a bill: on a large screen and on a phone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def school(engine: AsyncEngine) -> FeeSchool:
     return made
 
 
-@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     width, height = request.param
     context = await browser.new_context(viewport={"width": width, "height": height})

@@ -1,4 +1,4 @@
-"""Applications at the console, over HTTP and as a browser shows them on a desk and on a phone."""
+"""Applications at the console, over HTTP and as a browser shows them on a large screen and on a phone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.portal_school import (
     service_file,
 )
 from support.serving import gateway_client
-from support.staff import PASSWORD, Desk
+from support.staff import PASSWORD, ConsoleSession
 
 from core.identity.service import create_user
 from core.kit.database import transaction
@@ -48,45 +48,45 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(school: FeeSchool, client: httpx.AsyncClient) -> Desk:
+async def console(school: FeeSchool, client: httpx.AsyncClient) -> ConsoleSession:
     """An accountant, signed in."""
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    return desk
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    return console
 
 
 async def test_the_console_drafts_imports_and_lists(
-    engine: AsyncEngine, school: FeeSchool, desk: Desk
+    engine: AsyncEngine, school: FeeSchool, console: ConsoleSession
 ) -> None:
-    held = await desk.upload("fees", "dv.xlsx", service_file(WISHES))
-    shown = (await desk.get(held.headers["location"])).text
+    held = await console.upload("fees", "dv.xlsx", service_file(WISHES))
+    shown = (await console.get(held.headers["location"])).text
     assert "mỗi hồ sơ một phiếu báo thu" in shown
     assert "1.001942" in shown
     assert "Theo hồ sơ" in shown
     async with transaction(engine) as db:
         service = await open_wishes(db, school)
     page = f"/console/schedules/{service}/applications"
-    assert page in (await desk.get(f"/console/schedules/{service}")).text
-    assert "Chưa có hồ sơ nào" in (await desk.get(page)).text
+    assert page in (await console.get(f"/console/schedules/{service}")).text
+    assert "Chưa có hồ sơ nào" in (await console.get(page)).text
 
     wrong = application_file(("HS-0001", "Trần Gia Hân", "nhiều"))
-    held = await desk.upload("applications", "hs.xlsx", wrong, schedule_id=str(service))
-    shown = (await desk.get(held.headers["location"])).text
+    held = await console.upload("applications", "hs.xlsx", wrong, schedule_id=str(service))
+    shown = (await console.get(held.headers["location"])).text
     assert "nhiều" in shown
     assert "Chấp nhận</button>" not in shown
 
     right = application_file(("HS-0001", "Trần Gia Hân", 3), ("HS-0002", "Lê Bảo Bình", 1))
-    held = await desk.upload("applications", "hs.xlsx", right, schedule_id=str(service))
+    held = await console.upload("applications", "hs.xlsx", right, schedule_id=str(service))
     preview = held.headers["location"]
-    assert "80.000" in (await desk.get(preview)).text
-    accepted = await desk.send(f"{preview}/accept")
+    assert "80.000" in (await console.get(preview)).text
+    accepted = await console.send(f"{preview}/accept")
     assert accepted.headers["location"] == f"{page}?done=accepted"
-    listed = (await desk.get(page)).text
+    listed = (await console.get(page)).text
     for text in ("HS-0001", "Trần Gia Hân", "3 nguyện vọng", "60.000", "/pay/", "Đang nhận hồ sơ"):
         assert text in listed, text
-    today = (await desk.get("/console")).text
+    today = (await console.get("/console")).text
     assert "theo lớp</h3>" not in today
-    invoices = (await desk.get(f"/console/invoices?schedule_id={service}")).text
+    invoices = (await console.get(f"/console/invoices?schedule_id={service}")).text
     assert "HS-0002" in invoices
     assert "<option" in invoices
     async with transaction(engine) as db:
@@ -94,19 +94,19 @@ async def test_the_console_drafts_imports_and_lists(
 
 
 async def test_the_console_issues_no_service_and_lists_no_roster_as_one(
-    engine: AsyncEngine, school: FeeSchool, desk: Desk
+    engine: AsyncEngine, school: FeeSchool, console: ConsoleSession
 ) -> None:
     async with transaction(engine) as db:
         service = await open_exam(db, school)
-    await desk.get(f"/console/schedules/{service}")
-    refused = await desk.send(f"/console/schedules/{service}/issue")
+    await console.get(f"/console/schedules/{service}")
+    refused = await console.send(f"/console/schedules/{service}/issue")
     assert refused.status_code == 409
     assert "thu theo hồ sơ" in refused.text
-    assert (await desk.get("/console/schedules/999/applications")).status_code == 404
+    assert (await console.get("/console/schedules/999/applications")).status_code == 404
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def test_the_list_fits_and_leads_to_the_pay_page(
     engine: AsyncEngine,
     school: FeeSchool,

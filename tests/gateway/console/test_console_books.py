@@ -12,7 +12,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
 from support.serving import gateway_client
-from support.staff import Desk, hire, receive
+from support.staff import ConsoleSession, hire, receive
 
 from core.kit.clock import business_date, now_utc
 from core.kit.database import transaction
@@ -36,11 +36,11 @@ async def world(engine: AsyncEngine) -> World:
     return world
 
 
-async def signed_in(client: httpx.AsyncClient, username: str) -> Desk:
-    desk = Desk(client)
-    await desk.sign_in(username)
-    await desk.get("/console/exports")
-    return desk
+async def signed_in(client: httpx.AsyncClient, username: str) -> ConsoleSession:
+    console = ConsoleSession(client)
+    await console.sign_in(username)
+    await console.get("/console/exports")
+    return console
 
 
 def sheet_of(content: bytes) -> list[list[object]]:
@@ -56,17 +56,17 @@ async def test_the_books_of_a_period_download(
     client: httpx.AsyncClient, engine: AsyncEngine, world: World
 ) -> None:
     await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    desk = await signed_in(client, "ketoan")
-    balance = await desk.get(asked_for("trial-balance"))
+    console = await signed_in(client, "ketoan")
+    balance = await console.get(asked_for("trial-balance"))
     assert balance.headers["content-disposition"].startswith("attachment")
     assert [row[0] for row in sheet_of(balance.content)[5:8]] == ["112", "131", "531"]
-    ledger = await desk.get(asked_for("detail-ledger", "112"))
+    ledger = await console.get(asked_for("detail-ledger", "112"))
     assert sheet_of(ledger.content)[-1][10] == TOTAL_VND
-    assert (await desk.get(asked_for("detail-ledger", "999"))).status_code == 404
-    refused = await desk.get("/console/exports/book?book=trial-balance&since=x&until=")
+    assert (await console.get(asked_for("detail-ledger", "999"))).status_code == 404
+    refused = await console.get("/console/exports/book?book=trial-balance&since=x&until=")
     assert refused.status_code == 400
     assert "Hãy chọn ngày đầu" in refused.text
-    assert '<option value="112">' in (await desk.get("/console/exports")).text
+    assert '<option value="112">' in (await console.get("/console/exports")).text
 
 
 async def test_an_approver_chooses_an_account_and_nobody_else(
@@ -74,25 +74,25 @@ async def test_an_approver_chooses_an_account_and_nobody_else(
 ) -> None:
     tomorrow = (business_date(now_utc()) + timedelta(days=1)).isoformat()
     wish = {"purpose": "bank", "account": " 1121.a ", "valid_from": tomorrow}
-    desk = await signed_in(client, "ketoan")
-    page = await desk.get("/console/chart-accounts")
+    console = await signed_in(client, "ketoan")
+    page = await console.get("/console/chart-accounts")
     assert "Thông tư 24/2024" in page.text
     assert 'name="account"' not in page.text
-    assert (await desk.send("/console/chart-accounts", **wish)).status_code == 403
+    assert (await console.send("/console/chart-accounts", **wish)).status_code == 403
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM account_override") == 0
     client.cookies.clear()
-    desk = await signed_in(client, "hieutruong")
-    assert 'name="account"' in (await desk.get("/console/chart-accounts")).text
-    done = await desk.send("/console/chart-accounts", **wish)
+    console = await signed_in(client, "hieutruong")
+    assert 'name="account"' in (await console.get("/console/chart-accounts")).text
+    done = await console.send("/console/chart-accounts", **wish)
     assert (done.status_code, done.headers["location"]) == (
         SEE_OTHER,
         "/console/chart-accounts?done=account_chosen",
     )
-    page = await desk.get("/console/chart-accounts?done=account_chosen")
+    page = await console.get("/console/chart-accounts?done=account_chosen")
     assert "1121.A" in page.text
     assert "hieutruong" in page.text
     wrong = {**wish, "account": "tien"}
-    assert (await desk.send("/console/chart-accounts", **wrong)).status_code == 422
+    assert (await console.send("/console/chart-accounts", **wrong)).status_code == 422
     wrong = {**wish, "valid_from": "mai"}
-    assert (await desk.send("/console/chart-accounts", **wrong)).status_code == 400
+    assert (await console.send("/console/chart-accounts", **wrong)).status_code == 400

@@ -1,4 +1,4 @@
-"""The debit desk at the console: booked, refused with what was typed, taken back; many fees after a preview."""
+"""The debit console at the console: booked, refused with what was typed, taken back; many fees after a preview."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.console_debits import SEE_OTHER, listed
 from support.factories import World, make_world
 from support.serving import gateway_client
-from support.staff import Desk, hire, receive
+from support.staff import ConsoleSession, hire, receive
 from support.statement_files import Entry, mb_csv
 
 from core.kit.clock import business_date, now_utc
@@ -49,68 +49,72 @@ async def world(engine: AsyncEngine) -> World:
 
 
 @pytest.fixture
-async def desk(database_url: str, world: World) -> AsyncIterator[Desk]:
+async def console(database_url: str, world: World) -> AsyncIterator[ConsoleSession]:
     async with gateway_client(database_url) as client:
-        desk = Desk(client)
-        await desk.sign_in("ketoan")
-        yield desk
+        console = ConsoleSession(client)
+        await console.sign_in("ketoan")
+        yield console
 
 
-async def test_fees_are_booked_together_after_a_preview(desk: Desk) -> None:
-    first, second, third = await listed(desk)
-    body = {"_csrf_token": desk.token, "line": [first, second]}
-    preview = await desk.client.post("/console/debits/preview", data=body)
+async def test_fees_are_booked_together_after_a_preview(console: ConsoleSession) -> None:
+    first, second, third = await listed(console)
+    body = {"_csrf_token": console.token, "line": [first, second]}
+    preview = await console.client.post("/console/debits/preview", data=body)
     assert "33.000 đ" in preview.text
     assert "PHI SMS" in preview.text
-    assert len(await listed(desk)) == 3  # a preview books nothing
-    done = await desk.client.post(
-        "/console/debits/fees", data={**body, "_csrf_token": desk.token, "note": "tháng 9"}
+    assert len(await listed(console)) == 3  # a preview books nothing
+    done = await console.client.post(
+        "/console/debits/fees", data={**body, "_csrf_token": console.token, "note": "tháng 9"}
     )
     assert (done.status_code, done.headers["location"]) == (
         SEE_OTHER,
         "/console/debits?done=debits_booked",
     )
-    assert await listed(desk) == [third]
-    again = await desk.client.post("/console/debits/fees", data={**body, "_csrf_token": desk.token})
+    assert await listed(console) == [third]
+    again = await console.client.post(
+        "/console/debits/fees", data={**body, "_csrf_token": console.token}
+    )
     assert again.status_code == 409
-    nothing = await desk.send("/console/debits/preview")
+    nothing = await console.send("/console/debits/preview")
     assert nothing.status_code == 422
 
 
-async def test_a_line_is_paid_on_and_taken_back(desk: Desk, engine: AsyncEngine) -> None:
-    *_, third = await listed(desk)
+async def test_a_line_is_paid_on_and_taken_back(
+    console: ConsoleSession, engine: AsyncEngine
+) -> None:
+    *_, third = await listed(console)
     path = f"/console/debits/{third}"
-    field = re.search(r'name="(amount_\d+)"', (await desk.get(path)).text)
+    field = re.search(r'name="(amount_\d+)"', (await console.get(path)).text)
     assert field is not None
-    refused = await desk.send(path, rule="paid_on", **{field[1]: "500.000"})
+    refused = await console.send(path, rule="paid_on", **{field[1]: "500.000"})
     assert refused.status_code == 409
     assert 'value="500.000"' in refused.text  # what was typed is still there
-    assert (await desk.send(path, rule="paid_on", **{field[1]: "5x"})).status_code == 422
-    assert (await desk.send(path, rule="other")).status_code == 422
+    assert (await console.send(path, rule="paid_on", **{field[1]: "5x"})).status_code == 422
+    assert (await console.send(path, rule="other")).status_code == 422
     wish = {"rule": "paid_on", field[1]: "500.000", "beyond": "yes", "note": "chi trước"}
-    assert (await desk.send(path, **wish)).status_code == SEE_OTHER
-    page = await desk.get(path)
+    assert (await console.send(path, **wish)).status_code == SEE_OTHER
+    page = await console.get(path)
     assert "Chi trả khoản thu hộ" in page.text
-    exception = await desk.get(f"/console/exceptions/{third}")
+    exception = await console.get(f"/console/exceptions/{third}")
     assert exception.status_code == 200
     assert "Đã ghi sổ" in exception.text
-    assert (await desk.send(f"{path}/undo", note=" ")).status_code == 422
-    assert (await desk.send(f"{path}/undo", note="ghi nhầm")).status_code == SEE_OTHER
-    assert third in await listed(desk)
+    assert (await console.send(f"{path}/undo", note=" ")).status_code == 422
+    assert (await console.send(f"{path}/undo", note="ghi nhầm")).status_code == SEE_OTHER
+    assert third in await listed(console)
     async with transaction(engine) as db:
         assert await db.raw.fetchval("SELECT count(*) FROM line_journal") == 0
 
 
-async def test_the_exception_itself_offers_the_desk(desk: Desk) -> None:
-    first, *_ = await listed(desk)
-    page = await desk.get(f"/console/exceptions/{first}")
+async def test_the_exception_itself_offers_the_form(console: ConsoleSession) -> None:
+    first, *_ = await listed(console)
+    page = await console.get(f"/console/exceptions/{first}")
     assert f'action="/console/debits/{first}"' in page.text
-    done = await desk.send(f"/console/debits/{first}", rule="own_transfer")
+    done = await console.send(f"/console/debits/{first}", rule="own_transfer")
     assert done.headers["location"] == f"/console/debits/{first}?done=debit_booked"
 
 
 async def test_money_of_the_school_is_no_familys(
-    desk: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     await receive(engine, world, 70_000, "chuyen noi bo")
     async with transaction(engine) as db:
@@ -118,24 +122,24 @@ async def test_money_of_the_school_is_no_familys(
             "SELECT id FROM exception WHERE reason = 'unknown_reference'"
         )
     path = f"/console/exceptions/{number}/own-money"
-    assert path in (await desk.get(f"/console/exceptions/{number}")).text
-    assert (await desk.send(path, source="own_transfer", note="")).status_code == 422
-    done = await desk.send(path, source="own_transfer", note="từ TK thứ hai")
+    assert path in (await console.get(f"/console/exceptions/{number}")).text
+    assert (await console.send(path, source="own_transfer", note="")).status_code == 422
+    done = await console.send(path, source="own_transfer", note="từ TK thứ hai")
     assert done.status_code == SEE_OTHER
-    assert "Hoàn tác việc ghi này" in (await desk.get(path)).text
-    assert (await desk.send(f"{path}/undo", note="nhầm")).status_code == SEE_OTHER
-    assert "Tiền từ đâu đến?" in (await desk.get(path)).text
+    assert "Hoàn tác việc ghi này" in (await console.get(path)).text
+    assert (await console.send(f"{path}/undo", note="nhầm")).status_code == SEE_OTHER
+    assert "Tiền từ đâu đến?" in (await console.get(path)).text
 
 
 async def test_another_schools_debit_does_not_exist(
-    desk: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
-    first, *_ = await listed(desk)
+    first, *_ = await listed(console)
     async with transaction(engine) as db:
         other = await make_world(db, [1_000], code="TH02")
     await hire(engine, other, "nguoikhac")
-    desk.client.cookies.clear()
-    await desk.sign_in("nguoikhac")
-    assert await listed(desk) == []
-    assert (await desk.get(f"/console/debits/{first}")).status_code == 404
-    assert (await desk.send(f"/console/debits/{first}", rule="bank_fee")).status_code == 404
+    console.client.cookies.clear()
+    await console.sign_in("nguoikhac")
+    assert await listed(console) == []
+    assert (await console.get(f"/console/debits/{first}")).status_code == 404
+    assert (await console.send(f"/console/debits/{first}", rule="bank_fee")).status_code == 404

@@ -27,7 +27,7 @@ async def world(engine: AsyncEngine) -> World:
     return world
 
 
-@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def context(
     browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[BrowserContext]:

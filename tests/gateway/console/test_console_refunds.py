@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
 from support.refund_school import PAYEE, sound, wallet
 from support.serving import gateway_client
-from support.staff import Desk, hire, receive
+from support.staff import ConsoleSession, hire, receive
 
 from core.identity.service import create_api_key
 from core.kit.clock import business_date, now_utc
@@ -44,111 +44,115 @@ async def world(engine: AsyncEngine) -> World:
 
 
 @pytest.fixture
-async def desk(client: httpx.AsyncClient, world: World) -> Desk:
+async def console(client: httpx.AsyncClient, world: World) -> ConsoleSession:
     """An accountant of the world's school, signed in."""
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    await desk.get("/console")
-    return desk
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    await console.get("/console")
+    return console
 
 
 @pytest.fixture
-async def approver(database_url: str, world: World) -> AsyncIterator[Desk]:
+async def approver(database_url: str, world: World) -> AsyncIterator[ConsoleSession]:
     """The head of the school, signed in elsewhere."""
     async with gateway_client(database_url) as other:
-        desk = Desk(other)
-        await desk.sign_in("hieutruong")
-        await desk.get("/console")
-        yield desk
+        console = ConsoleSession(other)
+        await console.sign_in("hieutruong")
+        await console.get("/console")
+        yield console
 
 
-async def form_of(desk: Desk, payment_id: int) -> tuple[str, dict[str, str]]:
+async def form_of(console: ConsoleSession, payment_id: int) -> tuple[str, dict[str, str]]:
     """The address of a payment's refund form and its hidden key."""
     address = f"/console/payments/{payment_id}/refund"
-    page = (await desk.get(address)).text
+    page = (await console.get(address)).text
     found = re.search(r'name="key" value="([0-9a-f]+)"', page)
     assert found is not None
     return address, {"key": found[1]}
 
 
 async def test_a_payout_from_the_invoice_to_the_books(
-    desk: Desk, approver: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, approver: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    invoice = (await desk.get(f"/console/invoices/{world.invoices[0].id}")).text
+    invoice = (await console.get(f"/console/invoices/{world.invoices[0].id}")).text
     assert f'href="/console/payments/{payment_id}/refund"' in invoice
-    address, key = await form_of(desk, payment_id)
-    asked = [await desk.send(address, amount="250.000", **BY_BANK, **key) for _ in range(2)]
+    address, key = await form_of(console, payment_id)
+    asked = [await console.send(address, amount="250.000", **BY_BANK, **key) for _ in range(2)]
     assert {answer.status_code for answer in asked} == {SEE_OTHER}
     assert len({answer.headers["location"] for answer in asked}) == 1  # two clicks, one refund
     refund = asked[0].headers["location"].split("?")[0]
-    page = (await desk.get(refund)).text
+    page = (await console.get(refund)).text
     assert "Chờ duyệt" in page
     assert "***4567" in page
     assert PAYEE.number not in page
     assert "/approve" not in page
-    assert (await desk.send(f"{refund}/approve")).status_code == 403
-    assert (await desk.send(f"{refund}/reject", note="x")).status_code == 403
+    assert (await console.send(f"{refund}/approve")).status_code == 403
+    assert (await console.send(f"{refund}/reject", note="x")).status_code == 403
     assert f"{refund}/approve" in (await approver.get(refund)).text
     assert (await approver.send(f"{refund}/approve")).status_code == SEE_OTHER
 
-    listing = (await desk.get("/console/refunds")).text
+    listing = (await console.get("/console/refunds")).text
     assert "HOAN000001" in listing
     assert "Lập danh sách chi hoàn" in listing
     bank_account = re.search(r'name="bank_account_id" value="(\d+)"', listing)
     assert bank_account is not None
-    made = await desk.send("/console/refunds/lists", bank_account_id=bank_account[1], format="csv")
+    made = await console.send(
+        "/console/refunds/lists", bank_account_id=bank_account[1], format="csv"
+    )
     assert made.headers["location"] == "/console/refunds?done=listed"
     link = re.search(
-        r'href="(/console/refunds/lists/\d+/file)"', (await desk.get("/console/refunds")).text
+        r'href="(/console/refunds/lists/\d+/file)"', (await console.get("/console/refunds")).text
     )
     assert link is not None
-    files = [await desk.client.get(link[1]) for _ in range(2)]
+    files = [await console.client.get(link[1]) for _ in range(2)]
     assert files[0].content == files[1].content
     assert b"0071001234567,NGUYEN VAN A,250000,HOAN000001 HOAN TIEN" in files[0].content
     assert files[0].headers["content-disposition"].startswith("attachment")
     assert files[0].headers["cache-control"] == "private, no-store"
 
-    assert "Xác nhận đã chi" in (await desk.get(refund)).text
-    assert (await desk.send(f"{refund}/confirm", day="khong")).status_code == 422
+    assert "Xác nhận đã chi" in (await console.get(refund)).text
+    assert (await console.send(f"{refund}/confirm", day="khong")).status_code == 422
     today = business_date(now_utc()).isoformat()
-    done = await desk.send(f"{refund}/confirm", day=today, bank_transaction_id="FT9")
+    done = await console.send(f"{refund}/confirm", day=today, bank_transaction_id="FT9")
     assert done.status_code == SEE_OTHER
-    assert "Đã ghi sổ hoàn tiền" in (await desk.get(done.headers["location"])).text
-    assert (await desk.send(f"{refund}/confirm", day=today)).status_code == 409
+    assert "Đã ghi sổ hoàn tiền" in (await console.get(done.headers["location"])).text
+    assert (await console.send(f"{refund}/confirm", day=today)).status_code == 409
     assert (await sound(engine, world))[0] == TOTAL_VND - 250_000
-    books = (await desk.get(f"/console/invoices/{world.invoices[0].id}")).text
+    books = (await console.get(f"/console/invoices/{world.invoices[0].id}")).text
     assert "Hoàn tiền" in books
     assert "HOAN000001 Nộp trùng" in books
     assert "1.000.000 đ" in books
-    assert "HOAN000001" in (await desk.get("/console/refunds?show=done")).text
+    assert "HOAN000001" in (await console.get("/console/refunds?show=done")).text
 
 
 async def test_the_parent_sees_it_open_again_and_the_receipt_what_still_stands(
-    desk: Desk, approver: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, approver: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     async with transaction(engine) as db:
         token = await db.raw.fetchval("SELECT token FROM payment WHERE id = $1", payment_id)
     pay = f"/pay/{world.invoices[0].token}"
-    assert "Đã thanh toán đủ" in (await desk.client.get(pay)).text
-    address, key = await form_of(desk, payment_id)
-    asked = await desk.send(address, amount="250000", **BY_BANK, **key)
+    assert "Đã thanh toán đủ" in (await console.client.get(pay)).text
+    address, key = await form_of(console, payment_id)
+    asked = await console.send(address, amount="250000", **BY_BANK, **key)
     refund = asked.headers["location"].split("?")[0]
     await approver.get(refund)
     await approver.send(f"{refund}/approve")
     async with transaction(engine) as db:
         bank_account_id = await db.raw.fetchval("SELECT bank_account_id FROM refund")
-    await desk.send("/console/refunds/lists", bank_account_id=str(bank_account_id), format="xlsx")
-    await desk.send(f"{refund}/confirm", day=business_date(now_utc()).isoformat())
-    page = (await desk.client.get(pay)).text
+    await console.send(
+        "/console/refunds/lists", bank_account_id=str(bank_account_id), format="xlsx"
+    )
+    await console.send(f"{refund}/confirm", day=business_date(now_utc()).isoformat())
+    page = (await console.client.get(pay)).text
     assert "Đã thanh toán đủ" not in page
     assert "250.000 đ" in page
-    receipt = (await desk.client.get(f"/receipts/{token}")).text
+    receipt = (await console.client.get(f"/receipts/{token}")).text
     assert "1.000.000 đ" in receipt
     assert "Nhà trường đã hoàn trả: <strong>250.000 đ</strong>" in receipt
     assert "Phần còn lại" not in receipt
-    document = await desk.client.get(f"/receipts/{token}.pdf")
+    document = await console.client.get(f"/receipts/{token}.pdf")
     assert document.content.startswith(b"%PDF-")
 
 
@@ -167,11 +171,11 @@ async def test_the_parent_sees_it_open_again_and_the_receipt_what_still_stands(
     ],
 )
 async def test_a_form_with_a_fault_says_so_and_keeps_what_was_typed(
-    desk: Desk, engine: AsyncEngine, world: World, changes: dict[str, str], said: str
+    console: ConsoleSession, engine: AsyncEngine, world: World, changes: dict[str, str], said: str
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    address, key = await form_of(desk, payment_id)
-    answer = await desk.send(address, **{"amount": "250000", **BY_BANK, **key, **changes})
+    address, key = await form_of(console, payment_id)
+    answer = await console.send(address, **{"amount": "250000", **BY_BANK, **key, **changes})
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert said in answer.text
@@ -181,50 +185,50 @@ async def test_a_form_with_a_fault_says_so_and_keeps_what_was_typed(
 
 
 async def test_a_payment_that_is_not_certain_offers_no_form(
-    desk: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
     async with transaction(engine) as db:
         await db.raw.execute("UPDATE payment SET is_provisional = true")
-    page = await desk.get(f"/console/payments/{payment_id}/refund")
+    page = await console.get(f"/console/payments/{payment_id}/refund")
     assert page.status_code == 409
     assert "chưa được sao kê" in page.text
     assert 'name="amount"' not in page.text
-    assert (await desk.get("/console/payments/987654/refund")).status_code == 404
+    assert (await console.get("/console/payments/987654/refund")).status_code == 404
 
 
 async def test_a_request_is_rejected_or_withdrawn_with_a_reason(
-    desk: Desk, approver: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, approver: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    for who, step, word in ((approver, "reject", "Không duyệt"), (desk, "cancel", "Đã rút")):
-        address, key = await form_of(desk, payment_id)
-        asked = await desk.send(address, amount="1250000", **BY_BANK, **key)
+    for who, step, word in ((approver, "reject", "Không duyệt"), (console, "cancel", "Đã rút")):
+        address, key = await form_of(console, payment_id)
+        asked = await console.send(address, amount="1250000", **BY_BANK, **key)
         refund = asked.headers["location"].split("?")[0]
         await who.get(refund)
         assert (await who.send(f"{refund}/{step}", note="")).status_code == 422
         assert (await who.send(f"{refund}/{step}", note="Nhầm")).status_code == SEE_OTHER
         assert word in (await who.get(refund)).text
-    assert "HOAN000002" in (await desk.get("/console/refunds?show=ended")).text
+    assert "HOAN000002" in (await console.get("/console/refunds?show=ended")).text
 
 
 async def test_a_wallet_payment_goes_back_through_the_wallet(
-    desk: Desk, approver: Desk, engine: AsyncEngine, world: World
+    console: ConsoleSession, approver: ConsoleSession, engine: AsyncEngine, world: World
 ) -> None:
     async with wallet(world) as momo:
         payment_id = await momo.pay(engine, world)
-        address, key = await form_of(desk, payment_id)
-        asked = await desk.send(
+        address, key = await form_of(console, payment_id)
+        asked = await console.send(
             address, amount="1250000", method="provider", reason="Nộp trùng", **key
         )
         refund = asked.headers["location"].split("?")[0]
         await approver.get(refund)
         await approver.send(f"{refund}/approve")
         await momo.poll(engine)
-        page = (await desk.get(refund)).text
+        page = (await console.get(refund)).text
         assert "Đã gửi, chờ kết quả" in page
         assert "/confirm" not in page  # the provider says how it ended
-        assert (await desk.send(f"{refund}/fail", note="x")).status_code == 403
+        assert (await console.send(f"{refund}/fail", note="x")).status_code == 403
         assert (await approver.send(f"{refund}/fail", note="x")).status_code == 409
 
 

@@ -12,7 +12,7 @@ from support.factories import DAY
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
 from support.settlement_school import NEXT, TERMS, SettlementSchool, payout_line, settlement_school
-from support.staff import PASSWORD, Desk, hire
+from support.staff import PASSWORD, ConsoleSession, hire
 
 from core.kit.database import transaction
 from sandbox.settlements import Payout, Returned, payout_vnd
@@ -34,10 +34,10 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(school: SettlementSchool, client: httpx.AsyncClient) -> Desk:
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    return desk
+async def console(school: SettlementSchool, client: httpx.AsyncClient) -> ConsoleSession:
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    return console
 
 
 def payout_of(school: SettlementSchool) -> Payout:
@@ -46,28 +46,28 @@ def payout_of(school: SettlementSchool) -> Payout:
     return Payout(batch_id="B20260910", settled_on=NEXT, paid=paid, returned=[back])
 
 
-async def upload(desk: Desk, school: SettlementSchool, data: bytes) -> httpx.Response:
-    await desk.get(LIST)
-    return await desk.client.post(
+async def upload(console: ConsoleSession, school: SettlementSchool, data: bytes) -> httpx.Response:
+    await console.get(LIST)
+    return await console.client.post(
         LIST,
-        data={"_csrf_token": desk.token, "channel": str(school.merchant_id)},
+        data={"_csrf_token": console.token, "channel": str(school.merchant_id)},
         files={"file": ("momo.csv", data)},
     )
 
 
 async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
-    school: SettlementSchool, desk: Desk
+    school: SettlementSchool, console: ConsoleSession
 ) -> None:
     payout = payout_of(school)
     for movement in payout.paid:
         await school.notify(movement)
-    held = await upload(desk, school, school.file(payout))
+    held = await upload(console, school, school.file(payout))
     assert held.status_code == 303
-    preview = await desk.get(held.headers["location"])
+    preview = await console.get(held.headers["location"])
     assert "B20260910" in preview.text
     assert await school.count("settlement_line") == 0
     path = held.headers["location"].partition("?")[0]
-    accepted = await desk.send(f"{path}/accept")
+    accepted = await console.send(f"{path}/accept")
     assert accepted.status_code == 303
     assert await school.count("settlement_line") == 3
 
@@ -77,24 +77,24 @@ async def test_a_file_goes_from_upload_to_a_batch_that_is_booked_by_hand(
         batch_id = await db.raw.fetchval("SELECT id FROM settlement_batch")
         line_id = await db.raw.fetchval("SELECT id FROM statement_line")
         stray_id = await db.raw.fetchval("SELECT id FROM settlement_line WHERE kind = 'refund'")
-    page = await desk.get(f"{LIST}/{batch_id}")
+    page = await console.get(f"{LIST}/{batch_id}")
     assert "CHUYEN KHOAN" in page.text
-    refused = await desk.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="")
+    refused = await console.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="")
     assert refused.status_code == 422
-    settled = await desk.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="hỏi MoMo")
+    settled = await console.send(f"{LIST}/{batch_id}/settle", line=str(line_id), note="hỏi MoMo")
     assert settled.status_code == 303
     assert await school.balance_of("suspense") == 0
-    taken = await desk.send(f"{LIST}/{batch_id}/lines/{stray_id}/taken-back", note="hoàn ở MoMo")
+    taken = await console.send(f"{LIST}/{batch_id}/lines/{stray_id}/taken-back", note="hoàn ở MoMo")
     assert taken.status_code == 303
     await school.reconcile()
     assert await school.balance_of("clearing") == 0
-    undone = await desk.send(f"{LIST}/{batch_id}/undo", note="nhầm")
+    undone = await console.send(f"{LIST}/{batch_id}/undo", note="nhầm")
     assert undone.status_code == 303
     assert await school.balance_of("suspense") == -payout_vnd(payout, TERMS)
 
 
 async def test_a_held_line_is_said_to_be_no_settlement_on_its_exception(
-    school: SettlementSchool, desk: Desk
+    school: SettlementSchool, console: ConsoleSession
 ) -> None:
     await school.bring_lines([payout_line(payout_of(school), "MOMO QUYET TOAN")])
     await school.reconcile()
@@ -103,38 +103,38 @@ async def test_a_held_line_is_said_to_be_no_settlement_on_its_exception(
     await school.bring_file(
         school.file(Payout(batch_id="B7", settled_on=NEXT, paid=[school.movement(0)]))
     )
-    page = await desk.get(f"/console/exceptions/{exception_id}")
+    page = await console.get(f"/console/exceptions/{exception_id}")
     assert "momo:B7" in page.text
-    answer = await desk.send(f"{LIST}/held/{exception_id}/none", note="nhà tài trợ")
+    answer = await console.send(f"{LIST}/held/{exception_id}/none", note="nhà tài trợ")
     assert answer.status_code == 303
     assert (await school.exceptions())[0][2] == "no_settlement"
 
 
 async def test_a_file_that_does_not_add_up_is_shown_with_its_rows(
-    school: SettlementSchool, desk: Desk
+    school: SettlementSchool, console: ConsoleSession
 ) -> None:
     data = school.file(payout_of(school)).decode().replace(",500000,", ",500001,").encode()
-    held = await upload(desk, school, data)
-    page = await desk.get(held.headers["location"])
+    held = await upload(console, school, data)
+    page = await console.get(held.headers["location"])
     path = held.headers["location"].partition("?")[0]
     assert f"{path}/accept" not in page.text
-    refused = await desk.send(f"{path}/accept")
+    refused = await console.send(f"{path}/accept")
     assert refused.status_code == 422
     assert await school.count("settlement") == 0
 
 
 async def test_terms_are_recorded_and_missing_ones_are_told(
-    school: SettlementSchool, desk: Desk
+    school: SettlementSchool, console: ConsoleSession
 ) -> None:
-    assert "Chưa có điều khoản" in (await desk.get(LIST)).text
+    assert "Chưa có điều khoản" in (await console.get(LIST)).text
     form = {"channel": str(school.merchant_id), "valid_from": "2026-09-01", "fee_percent": "1,1"}
-    refused = await desk.send(f"{LIST}/terms", **{**form, "fee_percent": "nhiều"})
+    refused = await console.send(f"{LIST}/terms", **{**form, "fee_percent": "nhiều"})
     assert refused.status_code == 422
-    assert (await desk.send(f"{LIST}/terms", **form)).status_code == 303
-    page = await desk.get(LIST)
+    assert (await console.send(f"{LIST}/terms", **form)).status_code == 303
+    page = await console.get(LIST)
     assert "1,10 %" in page.text
     await school.notify(school.movement(0))
-    assert "quá hạn quyết toán" in (await desk.get(LIST)).text
+    assert "quá hạn quyết toán" in (await console.get(LIST)).text
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -1,4 +1,4 @@
-"""The debit desk in a browser, at a desk and on a phone: ticked, previewed, booked, opened one by one."""
+"""The page of debits in a browser, on a large screen and on a phone: ticked, previewed, booked, opened one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 world = world_of_debits  # the fixture
 
 
-@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def context(
     browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[BrowserContext]:

@@ -12,7 +12,7 @@ from litestar.routes import HTTPRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
 from support.serving import gateway_client, settings_for_tests
-from support.staff import Desk, hire
+from support.staff import ConsoleSession, hire
 
 from core.identity.service import Role, User
 from core.kit.database import Driver, transaction
@@ -39,15 +39,15 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(client: httpx.AsyncClient, engine: AsyncEngine) -> Desk:
+async def console(client: httpx.AsyncClient, engine: AsyncEngine) -> ConsoleSession:
     """An accountant, signed in."""
     async with transaction(engine) as db:
         world: World = await make_world(db, [700_000])
     await hire(engine, world, "ketoan")
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    await desk.get("/console")
-    return desk
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    await console.get("/console")
+    return console
 
 
 def request_of(role: Role) -> ConsoleRequest:
@@ -82,9 +82,9 @@ async def test_every_guarded_action_shows_its_refusal_on_a_screen(database_url: 
     ],
 )
 async def test_the_screen_stands_below_the_refusal(
-    desk: Desk, path: str, fields: dict[str, str], shown: str, refusal: str
+    console: ConsoleSession, path: str, fields: dict[str, str], shown: str, refusal: str
 ) -> None:
-    answer = await desk.send(path, **fields)
+    answer = await console.send(path, **fields)
     assert answer.status_code == 403
     assert f"Chỉ người có vai trò duyệt {refusal}." in answer.text
     assert shown in answer.text

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import DAY, make_world
 from support.serving import gateway_client
-from support.staff import Desk, hire
+from support.staff import ConsoleSession, hire
 
 from core.kit.clock import now_utc
 from core.kit.database import transaction
@@ -39,9 +39,9 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
             )
     await hire(engine, world, "oanh")
     async with gateway_client(database_url) as client:
-        desk = Desk(client)
-        await desk.sign_in("oanh")
-        seen = await desk.get(PAGE)
+        console = ConsoleSession(client)
+        await console.sign_in("oanh")
+        seen = await console.get(PAGE)
         assert "refresh" not in seen.headers
         for words in (
             "Ghép dòng sao kê",
@@ -52,12 +52,12 @@ async def test_nights_are_shown_as_they_stand(engine: AsyncEngine, database_url:
         ):
             assert words in seen.text
         assert "secret_of_another" not in seen.text
-        assert (await desk.get(f"{PAGE}&watch=1")).headers["refresh"] == "3"
+        assert (await console.get(f"{PAGE}&watch=1")).headers["refresh"] == "3"
 
         async with transaction(engine) as db:
             await db.raw.execute(
                 "UPDATE reconciliation_run SET state = 'done', result_hash = 'abcdef', finished_at = now()"
             )
-        done = await desk.get(f"{PAGE}&watch=1")
+        done = await console.get(f"{PAGE}&watch=1")
         assert "refresh" not in done.headers
         assert "abcdef" in done.text

@@ -1,4 +1,4 @@
-"""A refund as a browser sees it, on a desk and on a phone: asked for by keyboard, nothing spills."""
+"""A refund as a browser sees it, on a large screen and on a phone: asked for by keyboard, nothing spills."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def world(engine: AsyncEngine) -> World:
     return world
 
 
-@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["desk", "phone"])
+@pytest.fixture(params=[(1280, 800), (360, 740)], ids=["screen", "phone"])
 async def contexts(
     browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[list[BrowserContext]]:

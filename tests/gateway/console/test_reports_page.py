@@ -1,4 +1,4 @@
-"""Báo cáo: the screens and their files over HTTP, and as a browser shows them on a phone and a desk."""
+"""Báo cáo: the screens and their files over HTTP, and as a browser shows them on a phone and a console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import World, make_world
 from support.live import LiveServer
 from support.serving import BASE_URL, gateway_client, settings_for_tests
-from support.staff import PASSWORD, Desk, hire, receive
+from support.staff import PASSWORD, ConsoleSession, hire, receive
 from support.texts import in_both
 
 from core.kit.clock import business_date, now_utc
@@ -48,10 +48,10 @@ async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def desk(world: World, client: httpx.AsyncClient) -> Desk:
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
-    return desk
+async def console(world: World, client: httpx.AsyncClient) -> ConsoleSession:
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
+    return console
 
 
 def rows_of(content: bytes) -> list[list[object]]:
@@ -60,7 +60,7 @@ def rows_of(content: bytes) -> list[list[object]]:
     return book.get_sheet_by_index(0).to_python()
 
 
-async def test_screen_and_file_say_the_same(desk: Desk) -> None:
+async def test_screen_and_file_say_the_same(console: ConsoleSession) -> None:
     expected = {
         "debt": ["Cộng", "", 1, 300_000, 0, 0, 300_000, 0, 0],
         "collected": ["Cộng", "", 547_000, 547_000],
@@ -68,11 +68,11 @@ async def test_screen_and_file_say_the_same(desk: Desk) -> None:
         "bank-book": ["", "Số dư cuối ngày", "", "", 547_000, 0, 547_000],
     }
     for kind in KINDS:
-        page = await desk.get(f"{PAGE}/{kind}")
+        page = await console.get(f"{PAGE}/{kind}")
         assert page.status_code == 200
         assert 'aria-current="page"><svg' in page.text  # the navigation knows where we are
         assert "<script" not in page.text.replace("<script src", "")
-        file = await desk.get(f"{PAGE}/{kind}/file")
+        file = await console.get(f"{PAGE}/{kind}/file")
         assert file.headers["content-disposition"].endswith('.xlsx"')
         rows = rows_of(file.content)
         assert rows[-1] == expected[kind]
@@ -82,32 +82,34 @@ async def test_screen_and_file_say_the_same(desk: Desk) -> None:
         assert "Minh Anh" not in page.text + str(rows)
 
 
-async def test_the_english_file_speaks_english(desk: Desk) -> None:
-    page = await desk.get(f"{PAGE}/collected?lang=en")
+async def test_the_english_file_speaks_english(console: ConsoleSession) -> None:
+    page = await console.get(f"{PAGE}/collected?lang=en")
     assert "A part payment fills the invoice" in page.text
-    rows = rows_of((await desk.get(f"{PAGE}/collected/file?lang=en")).content)
+    rows = rows_of((await console.get(f"{PAGE}/collected/file?lang=en")).content)
     assert rows[0][0] == "Collected by fee item and channel"
     assert ["Pupils' credit", "", 40_000, 40_000] in rows
     assert ["In suspense", "", 7_000, 7_000] in rows
 
 
-async def test_what_cannot_be_read_is_said(desk: Desk, world: World) -> None:
-    assert (await desk.get(f"{PAGE}/nothing")).status_code == 404
+async def test_what_cannot_be_read_is_said(console: ConsoleSession, world: World) -> None:
+    assert (await console.get(f"{PAGE}/nothing")).status_code == 404
     for query in ("until=x", "until=1999-12-31", "since=2026-09-02&until=2026-09-01",
                   "since=2020-01-01&until=2026-09-01"):  # fmt: skip
-        page = await desk.get(f"{PAGE}/collected?{query}")
+        page = await console.get(f"{PAGE}/collected?{query}")
         assert page.status_code == 400
         assert 'role="alert"' in page.text
-        assert (await desk.get(f"{PAGE}/collected/file?{query}")).status_code == 400
-    assert (await desk.get(f"{PAGE}/bank-book?account=999999")).status_code == 404
-    other = await desk.get(f"{PAGE}/bank-book?account={world.other_bank_account_id}")
+        assert (await console.get(f"{PAGE}/collected/file?{query}")).status_code == 400
+    assert (await console.get(f"{PAGE}/bank-book?account=999999")).status_code == 404
+    other = await console.get(f"{PAGE}/bank-book?account={world.other_bank_account_id}")
     assert world.other_bank_number in other.text
 
 
-async def test_another_schools_account_is_unknown(desk: Desk, engine: AsyncEngine) -> None:
+async def test_another_schools_account_is_unknown(
+    console: ConsoleSession, engine: AsyncEngine
+) -> None:
     async with transaction(engine) as db:
         foreign = await make_world(db, [100_000], code="TH99")
-    answer = await desk.get(f"{PAGE}/bank-book?account={foreign.bank_account_id}")
+    answer = await console.get(f"{PAGE}/bank-book?account={foreign.bank_account_id}")
     assert answer.status_code == 404
     assert foreign.bank_number not in answer.text
 
@@ -126,15 +128,15 @@ async def test_a_school_without_invoices_sees_empty_reports(
     async with transaction(engine) as db:
         world = await make_world(db, [])
     await hire(engine, world, "ketoan")
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
     for kind in KINDS:
-        assert (await desk.get(f"{PAGE}/{kind}")).status_code == 200
-        assert (await desk.get(f"{PAGE}/{kind}/file")).status_code == 200
+        assert (await console.get(f"{PAGE}/{kind}")).status_code == 200
+        assert (await console.get(f"{PAGE}/{kind}/file")).status_code == 200
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-async def test_it_fits_a_phone_and_a_desk(
+async def test_it_fits_a_phone_and_a_large_screen(
     browser: Browser, live_server: LiveServer, world: World, width: int
 ) -> None:
     page = await browser.new_page(viewport={"width": width, "height": 800})

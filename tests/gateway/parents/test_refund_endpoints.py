@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from support.factories import KEYS, World, make_world
 from support.refund_school import ask_for, refund_request
 from support.serving import gateway_client
-from support.staff import Desk, hire, receive
+from support.staff import ConsoleSession, hire, receive
 
 from core.identity.service import create_api_key
 from core.kit.clock import business_date, now_utc
@@ -103,14 +103,14 @@ async def test_another_school_finds_nothing_behind_any_number(
         other = await make_world(db, [5], code="TH02")
         key = await create_api_key(db, other.school_id, "SMAS")
     await hire(engine, other, "nguoila", "approver")
-    desk = Desk(client)
-    await desk.sign_in("nguoila")
-    await desk.get("/console")
+    console = ConsoleSession(client)
+    await console.sign_in("nguoila")
+    await console.get("/console")
     before = await state(engine)
     for path in pages(ids):
         assert (await client.get(path)).status_code == 404, path
     for path, fields in endpoints(ids):
-        answer = await desk.send(path, **fields)
+        answer = await console.send(path, **fields)
         refused = answer.status_code == 404
         nothing = answer.headers.get("location", "").endswith("done=nothing_to_list")
         assert refused or nothing, (path, answer.status_code)
@@ -131,8 +131,8 @@ async def test_a_form_from_elsewhere_is_refused(
     client: httpx.AsyncClient, engine: AsyncEngine, world: World
 ) -> None:
     ids = await prepared(engine, world)
-    desk = Desk(client)
-    await desk.sign_in("hieutruong")
+    console = ConsoleSession(client)
+    await console.sign_in("hieutruong")
     before = await state(engine)
     for path, fields in endpoints(ids):
         for token in ("", "0" * 64):
@@ -160,13 +160,13 @@ async def test_an_accountant_decides_and_switches_nothing(
 ) -> None:
     ids = await prepared(engine, world)
     await hire(engine, world, "thuquy")  # another person, yet no approver
-    desk = Desk(client)
-    await desk.sign_in("thuquy")
-    await desk.get("/console")
+    console = ConsoleSession(client)
+    await console.sign_in("thuquy")
+    await console.get("/console")
     before = await state(engine)
     for path, fields in endpoints(ids):
         if path.endswith(("/approve", "/reject", "/switch")):
-            assert (await desk.send(path, **fields)).status_code == 403, path
+            assert (await console.send(path, **fields)).status_code == 403, path
     assert await state(engine) == before
 
 
@@ -175,11 +175,11 @@ async def test_an_amount_is_digits(
     client: httpx.AsyncClient, engine: AsyncEngine, world: World, amount: str
 ) -> None:
     payment_id = await receive(engine, world, TOTAL_VND, world.invoices[0].reference)
-    desk = Desk(client)
-    await desk.sign_in("ketoan")
+    console = ConsoleSession(client)
+    await console.sign_in("ketoan")
     address = f"/console/payments/{payment_id}/refund"
-    await desk.get(address)
-    answer = await desk.send(
+    await console.get(address)
+    answer = await console.send(
         address, amount=amount, reason="x", method="payout", bin="970436", number="0071001234567",
         holder="A", key="k",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Attacks on the debit desk and own money: two people at once, and decisions that cross each school."""
+"""Attacks on the review of debits and own money: two people at once, and decisions that cross each school."""
 
 from __future__ import annotations
 
