@@ -1,4 +1,4 @@
-"""The settlement files of providers that pay in a lump: from what payers paid and what went back.
+"""The settlement files of providers that pay out later in batches: from what payers paid and what went back.
 
 `neutral_csv` is Hocphi's own documented form (docs/adapters.md). What VNPAY and MoMo really write is not
 public: `vnpay_xlsx` and `momo_xlsx` are laid out as Vietnamese reports usually are, with title rows,
@@ -57,7 +57,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """One lump. `returned` lowers it."""
+    """One payout. `returned` lowers it."""
 
     batch_id: str
     settled_on: date
@@ -104,7 +104,7 @@ def payout_vnd(payout: Payout, terms: Terms) -> int:
 def names_of(movement: Movement, merchant: Merchant) -> tuple[str, str]:
     """The provider's number of a payment and its name of the order, as it would print them.
 
-    Raises KeyError for a provider that settles in no lump here.
+    Raises KeyError for a provider that pays out no batches here.
     """
     number, order = _NAMES[merchant.provider]
     return str(number(movement)), order(movement)
